@@ -1,0 +1,87 @@
+"""What one asks the log to append, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from schemas.envelope import Position
+
+FACTS_PER_COMMAND: Final = 64
+BYTES_PER_COMMAND: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class NewFact:
+    """One fact to append: wire name, version, exact bytes."""
+
+    type: str
+    type_version: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """One command's facts for one stream, all or none (design.md section 3)."""
+
+    stream: str
+    expected: int | None
+    """The version that the decision saw (0: the stream must not exist); None for pure records, which cannot conflict."""
+    command: bytes
+    """32 bytes: the command id."""
+    request: bytes
+    """32 bytes: HMAC of the canonical command."""
+    actor: str
+    cause: str | None
+    meta: bytes
+    facts: Sequence[NewFact]
+    """1 to 64, together at most 256 kB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where one fact of a command stands."""
+
+    position: Position
+    version: int
+    link: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The facts are durable."""
+
+    placed: tuple[Placed, ...]
+    recorded_at: datetime
+    log_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The same command with the same request was appended before: the original places."""
+
+    placed: tuple[Placed, ...]
+    recorded_at: datetime
+    log_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The stream is at another version than expected; nothing was appended."""
+
+    actual: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The log refuses this command for good; nothing was appended."""
+
+    reason: str
+    """Coded: `request_differs`, `not_the_writer`, `unknown_type`, `wrong_stream_kind`, `too_many_facts`, `too_large`, ..."""
+
+
+Outcome = Appended | Repeated | Conflict | Refused
