@@ -14,7 +14,9 @@ LIFTS: Final[Mapping[tuple[str, int], Lift]] = MappingProxyType({})
 """(wire name, from version) -> the pure function that gives the next version's fields."""
 
 
-def upcast(type_name: str, version: int, current: int, body: bytes, lifts: Mapping[tuple[str, int], Lift] = LIFTS) -> dict[str, Any]:
+def upcast(
+    type_name: str, version: int, current: int, body: bytes, lifts: Mapping[tuple[str, int], Lift] = LIFTS
+) -> dict[str, Any]:
     """The fields of `body` lifted step by step from `version` to `current`; raises ValueError when a step is missing."""
     fields: dict[str, Any] = orjson.loads(body)
     for step in range(version, current):

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
+from pydantic import Field
+
 from schemas.deadline import Deadline
 from schemas.documents import DocumentRef
 from schemas.fact import Fact, StreamKind, Value, Writer
@@ -45,7 +47,7 @@ class CaseSubmitted(IntakeFact):
     contact: Sealable
     property: Sealable
     """Registry plate, renewal code, address and every free text of the form."""
-    details: dict[str, str] = {}
+    details: dict[str, str] = Field(default_factory=dict)
     """Coded and numeric answers of the form only; free text is sealed with the property."""
     documents: tuple[DocumentRef, ...] = ()
 
