@@ -1,0 +1,63 @@
+"""The chain: the bytes that a link hash covers (docs/log-format.md). Pure.
+
+Every variable-length value is length-prefixed and everything else has a fixed width, so that no two different facts have
+one preimage. The SQL of the append function builds the same bytes; `tests/caselog` holds the two together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from schemas.envelope import Recorded
+
+DOMAIN: Final = b"parvandeh.fact\x01"
+"""Domain separation and, in its last byte, the algorithm id: 1 is SHA-256."""
+ZERO_LINK: Final = bytes(32)
+"""What the first fact of a shard follows."""
+
+_UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_FIXED: Final = struct.Struct(">ihqihqh")
+_LENGTH: Final = struct.Struct(">i")
+_ABSENT: Final = _LENGTH.pack(-1)
+
+
+def microseconds(at: datetime) -> int:
+    """Microseconds since 1970-01-01T00:00:00Z, exactly."""
+    return (at - _UNIX) // _MICROSECOND
+
+
+def preimage(fact: Recorded, log_id: bytes) -> bytes:
+    """The bytes whose SHA-256 is the link of `fact`; `log_id` is the log's UUID as 16 bytes."""
+    stream, type_name, actor = fact.stream.encode(), fact.type.encode(), fact.actor.encode()
+    cause = _ABSENT if fact.cause is None else _LENGTH.pack(len(fact.cause.encode())) + fact.cause.encode()
+    return b"".join(
+        (
+            DOMAIN,
+            log_id,
+            _FIXED.pack(
+                fact.epoch, fact.shard, fact.seq, fact.version, fact.type_version, microseconds(fact.recorded_at), fact.ordinal
+            ),
+            fact.command,
+            fact.request,
+            hashlib.sha256(fact.meta).digest(),
+            hashlib.sha256(fact.body).digest(),
+            fact.prev,
+            _LENGTH.pack(len(stream)),
+            stream,
+            _LENGTH.pack(len(type_name)),
+            type_name,
+            _LENGTH.pack(len(actor)),
+            actor,
+            cause,
+        )
+    )
+
+
+def link_of(fact: Recorded) -> bytes:
+    """The link hash of `fact`, recomputed from the values and bytes that it carries (its own `link` is not looked at)."""
+    return hashlib.sha256(preimage(fact, uuid.UUID(fact.log_id).bytes)).digest()

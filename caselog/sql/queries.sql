@@ -1,0 +1,31 @@
+-- name: append
+SELECT * FROM log.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+
+-- name: register_type
+INSERT INTO log.fact_types (type, writer, kind) VALUES ($1, $2, $3) ON CONFLICT (type) DO NOTHING
+
+-- name: registered_types
+SELECT type, writer, kind FROM log.fact_types ORDER BY type
+
+-- name: identity
+SELECT log_id, epoch FROM log.identity
+
+-- name: at_time
+SELECT clock_timestamp()
+
+-- name: stream
+SELECT * FROM log.facts WHERE shard = $1 AND stream = $2 AND version > $3 ORDER BY version LIMIT $4
+
+-- name: shard
+SELECT * FROM log.facts WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3
+
+-- name: at_position
+SELECT * FROM log.facts WHERE shard = $1 AND seq = $2
+
+-- name: command
+SELECT * FROM log.facts WHERE shard = $1 AND command = $2 ORDER BY ordinal
+
+-- name: heads
+SELECT s.shard::int AS shard, t.seq, t.link, t.epoch
+FROM generate_series(0, 63) s (shard)
+CROSS JOIN LATERAL (SELECT f.seq, f.link, f.epoch FROM log.facts f WHERE f.shard = s.shard ORDER BY f.seq DESC LIMIT 1) t
