@@ -21,7 +21,6 @@ PATIENCE_SECONDS: Final = 10.0
 RECONNECT_SECONDS: Final = 0.1
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
-_LOST: Final = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, TimeoutError)
 
 
 class LogUnavailable(Exception):
@@ -96,30 +95,35 @@ class Appender:
     async def _deliver(self, batch: list[tuple[Append, asyncio.Future[Outcome]]]) -> None:
         try:
             outcomes = await self._call([command for command, _ in batch])
-        except _LOST:
-            # The reply was lost, the commit perhaps not: the same commands again, before any newer one.
-            await self._drop_connection()
-            self._waiting.extendleft(reversed(batch))
-            await asyncio.sleep(RECONNECT_SECONDS)
-            return
-        except Exception as error:
-            if len(batch) == 1:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            if self._is_lost(error):
+                # The reply was lost, the commit perhaps not: the same commands again, before any newer one.
+                self._drop_connection()
+                self._waiting.extendleft(reversed(batch))
+                await asyncio.sleep(RECONNECT_SECONDS)
+            elif len(batch) == 1:
                 # Only the SQLSTATE: the server's message may repeat the parameters.
                 _resolve(batch[0][1], AppendFailed(getattr(error, "sqlstate", None) or type(error).__name__))
-                return
-            for one in batch:  # a poison command must fail alone
-                await self._deliver([one])
+            else:
+                for one in batch:  # a poison command must fail alone
+                    await self._deliver([one])
             return
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             _resolve(future, outcome)
 
     async def _call(self, commands: Sequence[Append]) -> list[Outcome]:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await self._connect()
+            async with asyncio.timeout(STATEMENT_SECONDS):  # a half-open server must not hold the batch
+                self._connection = await self._connect()
         rows = await self._connection.fetch(self._sql.append, *_columns(commands), timeout=STATEMENT_SECONDS)
         return [_outcome(row) for row in rows]
 
-    async def _drop_connection(self) -> None:
+    def _is_lost(self, error: Exception) -> bool:
+        """Whether the connection, not the batch, was at fault (an InterfaceError alone does not tell)."""
+        lost = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
+        return isinstance(error, lost) or self._connection is None or self._connection.is_closed()
+
+    def _drop_connection(self) -> None:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None

@@ -22,6 +22,10 @@ class ChangedMigration(Exception):
     """A migration that was applied has other bytes now: the database no longer is what the files say."""
 
 
+def _files(directory: Path) -> list[tuple[str, bytes]]:
+    return [(path.name, path.read_bytes()) for path in sorted(directory.glob("*.sql"))]
+
+
 async def migrate(connection: asyncpg.Connection, room: str, directory: Path) -> list[str]:
     """Apply the `*.sql` files of `directory` that `room` has not had yet, by name; return the names applied.
 
@@ -33,16 +37,16 @@ async def migrate(connection: asyncpg.Connection, room: str, directory: Path) ->
         await connection.execute(_TABLE)
         applied = {row["name"]: row["sha256"] for row in await connection.fetch(_APPLIED, room)}
         done: list[str] = []
-        for path in sorted(directory.glob("*.sql")):
-            digest = hashlib.sha256(path.read_bytes()).digest()
-            if path.name in applied:
-                if applied[path.name] != digest:
-                    raise ChangedMigration(f"{room}/{path.name} was applied with other bytes; write a new migration instead")
+        for name, sql in _files(directory):
+            digest = hashlib.sha256(sql).digest()
+            if name in applied:
+                if applied[name] != digest:
+                    raise ChangedMigration(f"{room}/{name} was applied with other bytes; write a new migration instead")
                 continue
             async with connection.transaction():
-                await connection.execute(path.read_text(encoding="utf-8"))
-                await connection.execute(_RECORD, room, path.name, digest)
-            done.append(path.name)
+                await connection.execute(sql.decode())
+                await connection.execute(_RECORD, room, name, digest)
+            done.append(name)
         return done
     finally:
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)

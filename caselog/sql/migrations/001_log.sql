@@ -191,7 +191,7 @@ RETURN CASE
             WHEN bool_or(k.writer <> session_user) THEN 'not_the_writer'
             WHEN bool_or(k.kind <> split_part(stream, ':', 1)) THEN 'wrong_stream_kind'
         END
-        FROM unnest(types) t LEFT JOIN fact_types k ON k.type = t
+        FROM unnest(types) t LEFT JOIN log.fact_types k ON k.type = t
     )
 END;
 

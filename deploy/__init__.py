@@ -1,0 +1,1 @@
+"""How Parvandeh is run: the embedded stack, and the files for given servers."""

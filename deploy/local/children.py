@@ -1,0 +1,109 @@
+"""Child processes that never outlive their parent, and waiting for them with a deadline."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Final
+
+_PR_SET_PDEATHSIG: Final = 1
+POLL_SECONDS: Final = 0.02
+SERVER_USER: Final = "parvandeh"
+"""The system user that runs PostgreSQL when we are root: PostgreSQL refuses to run as root."""
+
+
+class StackError(Exception):
+    """The stack cannot start or go on; the message says why and what to do."""
+
+
+def die_with_parent() -> None:
+    """In the child, before exec: the kernel kills it when its parent dies, so that kill -9 of us leaves nothing behind."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def start(
+    command: Sequence[str], log: IO[bytes], *, environment: Mapping[str, str] | None = None, user: str | None = None
+) -> subprocess.Popen[bytes]:
+    """Start `command` with its output in `log`, in a session of its own so that Ctrl-C reaches only the supervisor."""
+    return subprocess.Popen(
+        list(command),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env=dict(environment) if environment is not None else None,
+        start_new_session=True,
+        preexec_fn=die_with_parent if sys.platform == "linux" else None,
+        user=user,
+        group=user,
+        extra_groups=[] if user else None,
+    )
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Return when `condition` holds; raises StackError naming `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise StackError(f"{what} did not happen within {seconds:.0f} seconds")
+        time.sleep(POLL_SECONDS)  # the condition is asked again; nothing here trusts a fixed wait
+
+
+def stop(child: subprocess.Popen[bytes], how: signal.Signals, seconds: float) -> None:
+    """Send `how`; kill when the child is still there after `seconds`."""
+    if child.poll() is None:
+        child.send_signal(how)
+        try:
+            child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait(seconds)
+
+
+def free_port() -> int:
+    """A TCP port of the loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def listening(port: int) -> bool:
+    """Whether something accepts connections on the loopback's `port`."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def server_user() -> str | None:
+    """The user for PostgreSQL: None (our own) unless we are root, then `parvandeh`, made when it is missing."""
+    if os.getuid() != 0:
+        return None
+    try:
+        pwd.getpwnam(SERVER_USER)
+    except KeyError:
+        made = subprocess.run(
+            ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", SERVER_USER],
+            capture_output=True,
+            check=False,
+        )
+        if made.returncode != 0:
+            raise StackError(
+                f"PostgreSQL does not run as root and the user {SERVER_USER} could not be made: run make as an ordinary user"
+            ) from None
+    return SERVER_USER
+
+
+def tail(log: Path, lines: int = 8) -> str:
+    """The last lines of a log file, for a message to a person."""
+    try:
+        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+    except OSError:
+        return "(no log)"
