@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -55,12 +55,17 @@ async def databases(postgres: Postgres, passwords: dict[str, str]) -> AsyncItera
     """A set of databases of this test's own, migrated, dropped afterwards."""
     prefix = f"t{next(_numbers)}_"
     fresh = Databases(postgres, passwords, prefix)
-    administration = await asyncpg.connect(**fresh.where("postgres", OWNER))
+    await _administer(fresh, lambda connection: roles.ensure(connection, passwords, prefix=prefix))
+    await fresh.migrate()
+    yield fresh
+    # A connection of its own: the test may have killed the server meanwhile.
+    await _administer(fresh, lambda connection: roles.drop_databases(connection, prefix=prefix))
+
+
+async def _administer(databases: Databases, act: Callable[[asyncpg.Connection], Awaitable[None]]) -> None:
+    connection = await databases.connect("postgres", OWNER)
     try:
-        await roles.ensure(administration, passwords, prefix=prefix)
-        await fresh.migrate()
-        yield fresh
-    finally:
         async with asyncio.timeout(30):
-            await roles.drop_databases(administration, prefix=prefix)
-            await administration.close()
+            await act(connection)
+    finally:
+        await connection.close()

@@ -1,0 +1,39 @@
+# The only vocabulary, for people, hooks and CI. `make help` lists it.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check bench verify reset
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.done ## make the virtual environment from the hash lock
+
+$(VENV)/.done: requirements/dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Parvandeh needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+run: setup ## start PostgreSQL, Kafka and all that stands on them; Ctrl-C stops
+	@exec $(PY) -m deploy.local run
+
+reset: setup ## ask, then forget all local data
+	@$(PY) -m deploy.local reset
+
+test: setup ## run all tests against the real PostgreSQL and the real Kafka
+	@$(PY) -m pytest -q
+
+check: setup ## linters, types, architecture, schemas up to date; fast
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy schemas caselog chassis services deploy tests
+	@$(PY) -m schemas check
+	@$(PY) -m pytest -q tests/architecture
+
+bench: setup ## appends per second beside pgbench's single-row insert, in one run
+	@$(PY) -m tests.bench.append
+
+verify: setup ## re-hash the whole local log from its bytes (make run must be up)
+	@$(PY) -m deploy.local verify

@@ -1,0 +1,65 @@
+"""`python -m deploy.local run | verify | reset`: the embedded stack for a person at a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from deploy.local.children import StackError, listening
+from deploy.local.supervisor import POSTGRES_PORT, Supervisor
+
+VAR: Final = Path(os.environ.get("PARVANDEH_VAR", "var")).resolve()
+
+
+def verify() -> int:
+    """Re-hash the local log; its server must be up."""
+    if not listening(POSTGRES_PORT):
+        raise StackError("nothing to verify: `make run` is not up")
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "PARVANDEH_DATABASE_URL": f"postgresql://127.0.0.1:{POSTGRES_PORT}",
+        "PARVANDEH_READER_PASSWORD": json.loads((VAR / "roles.json").read_text())["audit_reader"],
+    }
+    return subprocess.run([sys.executable, "-m", "caselog", "verify"], env=environment, check=False).returncode
+
+
+def reset() -> int:
+    """Ask, then forget the local data; the checked jars stay."""
+    if listening(POSTGRES_PORT):
+        raise StackError("`make run` is up: stop it first")
+    answer = input(f"Forget every case, key and account in {VAR}? Type yes: ")
+    if answer.strip().lower() != "yes":
+        print("nothing was touched")
+        return 1
+    for path in VAR.glob("*"):
+        if path.name != "kafka-jars":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    print("forgotten")
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; a StackError is one sentence and exit code 1."""
+    try:
+        match arguments:
+            case ["run"]:
+                Supervisor(VAR).run()
+                return 0
+            case ["verify"]:
+                return verify()
+            case ["reset"]:
+                return reset()
+    except (StackError, EOFError) as error:
+        print(f"parvandeh  {error or 'no answer was given'}", file=sys.stderr)
+        return 1
+    print("usage: python -m deploy.local run | verify | reset", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

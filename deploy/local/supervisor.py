@@ -1,0 +1,136 @@
+"""`make run`: everything in order behind health gates, restarted when it dies, stopped in reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import IO, Final
+
+import asyncpg
+
+from deploy.kafka.broker import Broker
+from deploy.local import roles
+from deploy.local.children import POLL_SECONDS, StackError, listening
+from deploy.local.postgres import OWNER, Postgres
+from deploy.local.processes import MIGRATIONS
+
+POSTGRES_PORT: Final = 8432
+KAFKA_PORT: Final = 8092
+BACK_OFF_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 15.0)
+
+
+class Supervisor:
+    """The embedded stack in one directory. One supervisor a directory: a second one is refused."""
+
+    def __init__(self, var: Path) -> None:
+        self._var = var
+        self._postgres = Postgres(var / "postgres")
+        self._kafka = Broker(var / "kafka", var / "kafka-jars")
+        self._stopping = False
+        self._lock: IO[str] | None = None
+
+    def run(self) -> None:
+        """Start all, watch until SIGINT or SIGTERM, stop all. Raises StackError when it cannot start or go on."""
+        for which in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(which, self._ask_to_stop)
+        try:
+            self._start()
+            if not self._stopping:
+                self._announce()
+                self._watch()
+        except OSError as error:
+            raise StackError(f"{error.strerror or error}: {error.filename or self._var}") from error
+        finally:
+            self._stop()
+
+    def _start(self) -> None:
+        self._claim()
+        for name, port in (("PostgreSQL", POSTGRES_PORT), ("Kafka", KAFKA_PORT)):
+            if listening(port):
+                raise StackError(f"port {port}, which {name} needs, is taken by another program: stop it and start again")
+        _say("PostgreSQL 18 starts")
+        self._postgres.start(POSTGRES_PORT)
+        asyncio.run(self._roles_and_databases())
+        for module, arguments in MIGRATIONS:
+            self._migrate(module, arguments)
+        if not self._stopping:
+            _say("Apache Kafka starts (the first time its jars are fetched and checked)")
+            self._kafka.start(KAFKA_PORT)
+
+    def _claim(self) -> None:
+        self._var.mkdir(parents=True, exist_ok=True)
+        self._var.chmod(0o755)  # PostgreSQL's own user must be able to pass through when we are root
+        self._lock = (self._var / "supervisor.lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(f"another `make run` already uses {self._var}") from None
+
+    async def _roles_and_databases(self) -> None:
+        connection = await asyncpg.connect(
+            host="127.0.0.1", port=POSTGRES_PORT, user=OWNER, password=self._postgres.owner_password, database="postgres"
+        )
+        try:
+            await roles.ensure(connection, roles.passwords(self._var / "roles.json"))
+        finally:
+            await connection.close()
+
+    def _migrate(self, module: str, arguments: tuple[str, ...]) -> None:
+        environment = self._environment() | {"PARVANDEH_OWNER_PASSWORD": self._postgres.owner_password}
+        done = subprocess.run([sys.executable, "-m", module, *arguments], env=environment, check=False)
+        if done.returncode != 0:
+            raise StackError(f"{module} could not be migrated; the lines above say why")
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ.get("PATH", ""),
+            "LANG": "C.UTF-8",
+            "PARVANDEH_DATABASE_URL": f"postgresql://127.0.0.1:{POSTGRES_PORT}",
+            "PARVANDEH_KAFKA": f"127.0.0.1:{KAFKA_PORT}",
+        }
+
+    def _announce(self) -> None:
+        _say(f"PostgreSQL is on 127.0.0.1:{POSTGRES_PORT}, Kafka on 127.0.0.1:{KAFKA_PORT}; the log is migrated")
+        _say("ready; Ctrl-C stops everything. `make verify` in another terminal checks the log")
+
+    def _watch(self) -> None:
+        failures = {"PostgreSQL": 0, "Kafka": 0}
+        while not self._stopping:
+            for name, server, port in (("PostgreSQL", self._postgres, POSTGRES_PORT), ("Kafka", self._kafka, KAFKA_PORT)):
+                if not server.running:
+                    self._restart(name, server, port, failures)
+            time.sleep(POLL_SECONDS * 10)  # the children's state is asked again each time
+
+    def _restart(self, name: str, server: Postgres | Broker, port: int, failures: dict[str, int]) -> None:
+        wait = BACK_OFF_SECONDS[min(failures[name], len(BACK_OFF_SECONDS) - 1)]
+        failures[name] += 1
+        if failures[name] > 20:
+            raise StackError(f"{name} died {failures[name]} times: see its log under {self._var}")
+        _say(f"{name} ended by itself; it is started again in {wait} s")
+        end = time.monotonic() + wait
+        while time.monotonic() < end and not self._stopping:
+            time.sleep(POLL_SECONDS)
+        if not self._stopping:
+            server.start(port)
+            _say(f"{name} is back")
+
+    def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+
+    def _stop(self) -> None:
+        _say("stopping")
+        self._kafka.stop()
+        self._postgres.stop()
+        _say("stopped; nothing is left running")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"parvandeh  {line}\n")
+    sys.stdout.flush()

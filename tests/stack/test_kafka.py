@@ -1,0 +1,63 @@
+"""The embedded Kafka: only the locked jars run, and the broker answers."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from deploy.kafka.broker import Broker
+from deploy.kafka.jars import check, locked, provide
+from deploy.local.children import StackError
+from tests.conftest import ROOT
+
+JARS = ROOT / "var" / "kafka-jars"
+
+
+async def test_what_is_sent_is_received(broker: Broker) -> None:
+    administration = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    await administration.start()
+    try:
+        await administration.create_topics([NewTopic("stack.test", 1, 1)])
+    finally:
+        await administration.close()
+    producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap, acks="all")
+    await producer.start()
+    try:
+        await producer.send_and_wait("stack.test", "پرونده".encode())
+    finally:
+        await producer.stop()
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition("stack.test", 0)])
+        assert (await consumer.getone()).value == "پرونده".encode()
+    finally:
+        await consumer.stop()
+
+
+def test_a_jar_with_one_flipped_byte_is_refused_by_name(broker: Broker, tmp_path: Path) -> None:
+    copied = tmp_path / "jars"
+    shutil.copytree(JARS, copied)
+    victim = copied / locked()[7].name
+    content = bytearray(victim.read_bytes())
+    content[len(content) // 2] ^= 1
+    victim.write_bytes(content)
+    with pytest.raises(StackError, match=victim.name):
+        provide(copied)
+
+
+def test_a_missing_jar_is_named(broker: Broker, tmp_path: Path) -> None:
+    copied = tmp_path / "jars"
+    shutil.copytree(JARS, copied)
+    (copied / locked()[3].name).unlink()
+    with pytest.raises(StackError, match=locked()[3].name):
+        check(copied, locked())
+
+
+def test_the_lock_names_each_jar_once() -> None:
+    names = [jar.name for jar in locked()]
+    assert len(names) == len(set(names)) == 45
