@@ -102,19 +102,27 @@ def report(figures: dict[str, list[float]]) -> None:
     Console().print(table)
 
 
-async def main() -> None:
+async def _prepared(server: Postgres, directory: Path) -> Databases:
+    databases = Databases(server, roles.passwords(directory / "roles.json"), "bench_")
+    connection = await databases.connect("postgres", OWNER)
+    await roles.ensure(connection, databases.passwords, prefix=databases.prefix)
+    await connection.close()
+    await databases.migrate()
+    return databases
+
+
+async def _measured(server: Postgres, directory: Path) -> dict[str, list[float]]:
+    return await measure(await _prepared(server, directory), directory)
+
+
+def main() -> None:
     """Start a cluster of its own, measure, report, remove it."""
     directory = Path(tempfile.mkdtemp(prefix="parvandeh-bench-"))
     directory.chmod(0o755)
     server = Postgres(directory / "postgres")
     try:
         server.start()
-        databases = Databases(server, roles.passwords(directory / "roles.json"), "bench_")
-        connection = await databases.connect("postgres", OWNER)
-        await roles.ensure(connection, databases.passwords, prefix=databases.prefix)
-        await connection.close()
-        await databases.migrate()
-        figures = await measure(databases, directory)
+        figures = asyncio.run(_measured(server, directory))
     finally:
         server.stop()
         shutil.rmtree(directory, ignore_errors=True)
@@ -125,4 +133,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -62,7 +62,8 @@ async def test_sql_gives_the_links_of_the_vectors(databases: Databases) -> None:
             made = await connection.fetchval(
                 "SELECT log.link_of($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17)",
                 uuid.UUID(fact.log_id), fact.epoch, fact.shard, fact.seq, fact.version, fact.type_version, fact.recorded_at,
-                fact.ordinal, fact.command, fact.request, fact.meta, fact.body, fact.prev, fact.stream, fact.type, fact.actor, fact.cause,
+                fact.ordinal, fact.command, fact.request, fact.meta, fact.body,
+                fact.prev, fact.stream, fact.type, fact.actor, fact.cause,
             )  # fmt: skip
             assert made == fact.link
     finally:
