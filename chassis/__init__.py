@@ -1,0 +1,1 @@
+"""The chassis: how any service stands up. It knows no permit word."""

@@ -1,0 +1,140 @@
+"""What a process is told by its environment (the ground it stands on), read once and never changed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Environment(StrEnum):
+    """Where the process runs; production refuses whatever exists only to be shown."""
+
+    DEMONSTRATION = "demonstration"
+    PRODUCTION = "production"
+
+
+class Unset(Exception):
+    """A process asked for a setting that its environment does not have; the message names the variable."""
+
+
+class DemonstrationRefused(Exception):
+    """Demonstration accounts were asked for, or found, under production settings."""
+
+
+class Ground(BaseSettings):
+    """The settings every process shares: `PARVANDEH_*` in the environment.
+
+    A process is handed its own passwords only, so every secret is optional here and its use raises `Unset` when it is
+    missing. Secrets are `SecretStr`: they do not print.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PARVANDEH_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    database_url: str = "postgresql://127.0.0.1:5432"
+    """Server only: neither role nor database nor password stands in it."""
+    database_prefix: str = Field(default="", pattern=r"^[a-z0-9_]{0,20}$")
+    password: SecretStr = SecretStr("")
+    reader_password: SecretStr = SecretStr("")
+    owner_password: SecretStr = SecretStr("")
+    kafka: str = "127.0.0.1:9092"
+    host: str = "127.0.0.1"
+    """The address that the HTTP door listens on; loopback unless a proxy stands in front."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    environment: Environment = Environment.DEMONSTRATION
+    keys: Path = Path("var/keys")
+    storage: str = "file:///tmp/parvandeh"
+    outbox: Path | None = None
+    """Directory of the file outbox (SMS, e-mail, one-time codes); None where there is none."""
+    smtp: str = ""
+    """`host:port` of an SMTP server, or nothing."""
+    witnesses: Annotated[tuple[str, ...], NoDecode] = ()
+    doors: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    """Base URL of each public door, by the service's name."""
+    refill: bool = True
+    bus: bool = True
+    otlp: str = ""
+    """Base URL of an OTLP/HTTP collector for traces, or nothing: spans then stay in the process."""
+
+    @field_validator("outbox", mode="before")
+    @classmethod
+    def _no_outbox(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("witnesses", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("doors", mode="before")
+    @classmethod
+    def _pairs(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.strip().partition("=") for part in value.split(",") if part.strip()]
+        if any(not name or not url for name, _, url in pairs):
+            raise ValueError("PARVANDEH_DOORS is name=url, separated by commas")
+        return {name: url.rstrip("/") for name, _, url in pairs}
+
+    @model_validator(mode="after")
+    def _server_only(self) -> Self:
+        parts = urlsplit(self.database_url)
+        if parts.scheme not in ("postgresql", "postgres") or not parts.hostname:
+            raise ValueError("PARVANDEH_DATABASE_URL is postgresql://host:port")
+        if parts.username or parts.password or parts.path.strip("/"):
+            # A role in the URL would silently win over the role that the code names, and grants would mean nothing.
+            raise ValueError("PARVANDEH_DATABASE_URL names the server only, without role, password or database")
+        return self
+
+    @property
+    def production(self) -> bool:
+        """Whether these are production settings."""
+        return self.environment is Environment.PRODUCTION
+
+    def database(self, name: str) -> str:
+        """The database's name on the server, with this ground's prefix."""
+        return self.database_prefix + name
+
+    def connection(self, role: str, database: str, password: SecretStr) -> dict[str, Any]:
+        """The keyword arguments for `asyncpg.connect` and `asyncpg.create_pool` as `role` in `database`.
+
+        `database` is the plain name (`caselog`, `intake`, ...), the prefix is put here. Raises Unset without a password.
+        """
+        if not password.get_secret_value():
+            raise Unset(f"no password was given to this process for the role {role}")
+        server = urlsplit(self.database_url)
+        return {
+            "host": server.hostname,
+            "port": server.port or 5432,
+            "user": role,
+            "password": password.get_secret_value(),
+            "database": self.database(database),
+        }
+
+    def as_service(self, role: str, database: str) -> dict[str, Any]:
+        """Connection arguments of the process' own role (`PARVANDEH_PASSWORD`)."""
+        return self.connection(role, database, self.password)
+
+    def as_reader(self, role: str, database: str = "caselog") -> dict[str, Any]:
+        """Connection arguments of the reader role of `role` (`PARVANDEH_READER_PASSWORD`)."""
+        return self.connection(f"{role}_reader", database, self.reader_password)
+
+    def as_owner(self, database: str) -> dict[str, Any]:
+        """Connection arguments of the owner, for migrations only (`PARVANDEH_OWNER_PASSWORD`)."""
+        return self.connection("owner", database, self.owner_password)
+
+    def door(self, service: str) -> str:
+        """The base URL of a public door. Raises Unset when it was not given."""
+        try:
+            return self.doors[service]
+        except KeyError:
+            raise Unset(f"PARVANDEH_DOORS names no door for {service}") from None
+
+    def refuse_demonstration(self, what: str) -> None:
+        """Raise DemonstrationRefused under production settings; `what` is named in the sentence."""
+        if self.production:
+            raise DemonstrationRefused(f"{what} exist only for demonstration; PARVANDEH_ENVIRONMENT is production")
