@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, InstanceOf, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, PlainSerializer, WithJsonSchema
+from pydantic_core import core_schema
 
 
 class DataClass(StrEnum):
@@ -44,6 +45,11 @@ class Clear:
     person: str
     value: dict[str, Any] = field(repr=False)
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        # Only the instance itself: pydantic's InstanceOf would build one from JSON, and clear data could come in by the wire.
+        return core_schema.is_instance_schema(cls)
+
 
 def _never_clear(value: Sealed | Clear) -> dict[str, str]:
     if isinstance(value, Clear):
@@ -52,7 +58,7 @@ def _never_clear(value: Sealed | Clear) -> dict[str, str]:
 
 
 Sealable = Annotated[
-    Sealed | InstanceOf[Clear],
+    Sealed | Clear,
     PlainSerializer(_never_clear),
     WithJsonSchema(Sealed.model_json_schema()),
 ]

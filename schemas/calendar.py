@@ -1,0 +1,89 @@
+"""Iran's working time: the week, the holidays, and deadlines in working days (domain.md, Time). Pure but for its data.
+
+The calendar is data with a version, `schemas/holidays/v<N>.toml`, since lunar holidays are announced late: a corrected
+calendar is a new version, and deadlines name the version by which they were counted.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from schemas.deadline import Deadline
+
+TEHRAN: Final = ZoneInfo("Asia/Tehran")
+_DIRECTORY: Final = Path(__file__).parent / "holidays"
+
+
+class BeyondCalendar(ValueError):
+    """The day lies outside the years that this version of the calendar knows; a deadline is never guessed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """One version of the municipality's calendar."""
+
+    version: int
+    first_day: date
+    last_day: date
+    weekly: MappingProxyType[int, tuple[time, time]]
+    """ISO weekday (1 is Monday) -> opening and closing time; a weekday that is missing is closed."""
+    short_weekdays: frozenset[int]
+    """Open, but no working day is counted: Thursday's half day."""
+    holidays: MappingProxyType[date, str]
+    """Day -> name in Persian."""
+
+    def is_working_day(self, day: date) -> bool:
+        """Whether `day` counts as a working day. Raises BeyondCalendar outside the known years."""
+        if not self.first_day <= day <= self.last_day:
+            raise BeyondCalendar(f"calendar {self.version} ends on {self.last_day}")
+        weekday = day.isoweekday()
+        return weekday in self.weekly and weekday not in self.short_weekdays and day not in self.holidays
+
+    def is_working_time(self, at: datetime) -> bool:
+        """Whether the municipality is open at `at` (aware; Thursday's half day included)."""
+        local = at.astimezone(TEHRAN)
+        hours = self.weekly.get(local.isoweekday())
+        self.is_working_day(local.date())  # outside the known years nothing is guessed
+        return hours is not None and local.date() not in self.holidays and hours[0] <= local.time() < hours[1]
+
+    def deadline(self, opened_at: datetime, working_days: int) -> Deadline:
+        """The end of the `working_days`-th working day after the day of `opened_at` (the first day does not count).
+
+        Raises ValueError unless `working_days` is positive, BeyondCalendar when the calendar does not reach that far.
+        """
+        if working_days < 1:
+            raise ValueError("a deadline has at least one working day")
+        day, left = opened_at.astimezone(TEHRAN).date(), working_days
+        while left:
+            day += timedelta(days=1)
+            left -= self.is_working_day(day)
+        closes = self.weekly[day.isoweekday()][1]
+        due_at = datetime.combine(day, closes, TEHRAN).astimezone(UTC)
+        return Deadline(due_at=due_at, working_days=working_days, calendar_version=self.version)
+
+
+@cache
+def calendar(version: int) -> Calendar:
+    """The calendar of a version. Raises FileNotFoundError when there is none."""
+    with (_DIRECTORY / f"v{version}.toml").open("rb") as file:
+        data = tomllib.load(file)
+    return Calendar(
+        version=version,
+        first_day=data["first_day"],
+        last_day=data["last_day"],
+        weekly=MappingProxyType({int(day): (hours["opens"], hours["closes"]) for day, hours in data["weekly"].items()}),
+        short_weekdays=frozenset(data["short_weekdays"]),
+        holidays=MappingProxyType({date.fromisoformat(day): name for day, name in data["holidays"].items()}),
+    )
+
+
+def current() -> Calendar:
+    """The newest version there is."""
+    return calendar(max(int(path.stem.removeprefix("v")) for path in _DIRECTORY.glob("v*.toml")))
