@@ -1,0 +1,87 @@
+"""Persian text in and out: normalised before it is stored, Jalali dates and Persian digits when it is shown."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup, escape
+from persiantools.jdatetime import JalaliDate
+
+TEHRAN: Final = ZoneInfo("Asia/Tehran")
+_TO_PERSIAN: Final = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
+_TO_STORED: Final = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩يك", "01234567890123456789یک")
+_SPACES: Final = re.compile(r"[^\S\r\n]+")
+_MONTHS: Final = (
+    "فروردین", "اردیبهشت", "خرداد", "تیر", "مرداد", "شهریور", "مهر", "آبان", "آذر", "دی", "بهمن", "اسفند",
+)  # fmt: skip
+_WEEKDAYS: Final = ("دوشنبه", "سه‌شنبه", "چهارشنبه", "پنجشنبه", "جمعه", "شنبه", "یکشنبه")
+FA: Final = "fa"
+
+
+def normalised(text: str) -> str:
+    """Text as it is stored: Arabic ي and ك become ی and ک, digits become ASCII, runs of blanks one, ZWNJ is kept."""
+    return _SPACES.sub(" ", text.translate(_TO_STORED)).strip()
+
+
+def digits(value: object, language: str) -> str:
+    """`value` with Persian digits in Persian, as it is in English."""
+    return str(value).translate(_TO_PERSIAN) if language == FA else str(value)
+
+
+def _local(moment: datetime | date) -> date:
+    if isinstance(moment, datetime):
+        if moment.tzinfo is None:
+            raise ValueError("a moment without a time zone has no date in Tehran")
+        return moment.astimezone(TEHRAN).date()
+    return moment
+
+
+def day(moment: datetime | date, language: str) -> str:
+    """The day in Tehran, in words: `سه‌شنبه ۳ آذر ۱۴۰۵`, `24 November 2026`. Raises ValueError for a naive datetime."""
+    local = _local(moment)
+    if language != FA:
+        return f"{local.day} {local:%B %Y}"
+    jalali = JalaliDate(local)
+    return digits(f"{_WEEKDAYS[local.weekday()]} {jalali.day} {_MONTHS[jalali.month - 1]} {jalali.year}", FA)
+
+
+def short_day(moment: datetime | date, language: str) -> str:
+    """The day in figures: `۱۴۰۵/۰۹/۰۳` in Persian (Jalali), `2026-11-24` in English."""
+    local = _local(moment)
+    if language != FA:
+        return local.isoformat()
+    jalali = JalaliDate(local)
+    return digits(f"{jalali.year}/{jalali.month:02d}/{jalali.day:02d}", FA)
+
+
+def clock(moment: datetime, language: str) -> str:
+    """Hours and minutes in Tehran."""
+    return digits(moment.astimezone(TEHRAN).strftime("%H:%M"), language)
+
+
+def moment(value: datetime, language: str) -> Markup:
+    """Day and hour as a `<time>` whose attribute a machine reads and whose text stands alone in either direction."""
+    iso = value.astimezone(TEHRAN).isoformat(timespec="seconds")
+    joint = "، ساعت " if language == FA else ", "
+    return Markup('<time datetime="{}"><bdi>{}{}{}</bdi></time>').format(iso, day(value, language), joint, clock(value, language))
+
+
+def figures(value: object) -> Markup:
+    """A code, a number, an id: left to right whatever stands around it (a bare 2026-11-24 turns around in Persian text)."""
+    return Markup('<bdi dir="ltr">{}</bdi>').format(escape(str(value)))
+
+
+def until(due: datetime, now: datetime, language: str) -> str:
+    """How far away a deadline is, in calendar days in Tehran: `۳ روز مانده`, `امروز`, `۲ روز گذشته`."""
+    days = (_local(due) - _local(now)) // timedelta(days=1)
+    if language == FA:
+        if days == 0:
+            return "امروز"
+        return digits(f"{abs(days)} روز {'مانده' if days > 0 else 'گذشته'}", FA)
+    if days == 0:
+        return "today"
+    count = f"{abs(days)} day{'s' if abs(days) != 1 else ''}"
+    return f"{count} left" if days > 0 else f"{count} overdue"

@@ -1,0 +1,56 @@
+"""Sessions as rows of the service's own database: what the browser holds is a random token, the row holds its hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+
+from caselog.queries import Queries
+from chassis.web.principal import Principal
+
+IDLE: Final = timedelta(minutes=30)
+ABSOLUTE: Final = timedelta(hours=10)
+SQL: Final = Path(__file__).with_name("queries.sql")
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()  # 256 random bits need no slow hash
+
+
+class Sessions:
+    """Opens, uses and ends sessions. A session ends by sign-out, by rest (30 min), by age (10 h) or by revocation."""
+
+    def __init__(self, own: asyncpg.Pool, *, idle: timedelta = IDLE, absolute: timedelta = ABSOLUTE) -> None:
+        self._own = own
+        self._idle, self._absolute = idle, absolute
+        self._sql = Queries.load(SQL)
+
+    async def begin(self, principal: Principal, *, instead_of: str | None = None) -> str:
+        """A new session's token; the session `instead_of` ends, so that a token from before sign-in is worth nothing."""
+        token = secrets.token_urlsafe(32)
+        async with self._own.acquire() as connection, connection.transaction():
+            await connection.execute(self._sql.sweep_sessions)
+            if instead_of:
+                await connection.execute(self._sql.end_session, _hash(instead_of))
+            row = json.dumps(principal.row(), ensure_ascii=False)
+            await connection.execute(self._sql.open_session, _hash(token), principal.subject, row, self._idle, self._absolute)
+        return token
+
+    async def principal(self, token: str) -> Principal | None:
+        """Whose token this is, or None when the session is over; asked of the row each time, so revocation is at once."""
+        row = await self._own.fetchval(self._sql.use_session, _hash(token), self._idle)
+        return None if row is None else Principal.from_row(json.loads(row))
+
+    async def end(self, token: str) -> None:
+        """Sign out."""
+        await self._own.execute(self._sql.end_session, _hash(token))
+
+    async def revoke(self, subject: str) -> None:
+        """End every session of one subject."""
+        await self._own.execute(self._sql.end_sessions_of, subject)
