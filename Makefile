@@ -28,7 +28,7 @@ test: setup ## run all tests against the real PostgreSQL and the real Kafka
 check: setup ## linters, types, architecture, schemas up to date; fast
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
-	@$(VENV)/bin/mypy schemas caselog deploy tests
+	@$(VENV)/bin/mypy schemas caselog chassis services deploy tests
 	@$(PY) -m schemas check
 	@$(PY) -m pytest -q tests/architecture
 

@@ -1,0 +1,167 @@
+"""Load, decide, seal, append; decide again on a version conflict. The one way in which a service writes."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Final, Protocol, TypeVar
+
+import orjson
+from opentelemetry import trace
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from pydantic import BaseModel, ConfigDict
+
+from caselog.append import Appender
+from caselog.outcomes import Append, Appended, Conflict, NewFact, Placed, Refused, Repeated
+from caselog.read import Loaded, LogReader
+from chassis.command_ids import request_hash
+from chassis.refusal import Busy, PageIsStale, RequestDiffers
+from schemas.fact import Fact
+from schemas.facts import FACTS, AnyFact, decode, encode
+
+S = TypeVar("S")
+C = TypeVar("C", bound="Command")
+ATTEMPTS: Final = 20
+_TRACER: Final = trace.get_tracer("parvandeh")
+
+
+class Command(BaseModel):
+    """Something that somebody wants done: imperative, frozen, private to its service, never on the bus."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    UNHASHED: ClassVar[frozenset[str]] = frozenset()
+    """Fields that differ on each retry of the same request (random ids of stored bytes) and so do not tell requests apart."""
+
+
+class Seals(Protocol):
+    """What handling needs of the vault."""
+
+    async def seal(self, facts: Sequence[Fact], *, log_id: str, stream: str, command: bytes) -> list[Fact]:
+        """The facts with every clear value sealed; keys are durable before it returns."""
+
+
+class AppendRefused(Exception):
+    """The log refuses what this service tried to write: a fault of ours, never of the person who asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a command."""
+
+    stream: str
+    placed: tuple[Placed, ...]
+    recorded_at: datetime
+    log_id: str
+    epoch: int
+    repeated: bool
+    """Whether the command had been carried out before; the places are then the original ones."""
+
+
+class Handler:
+    """Handles the commands of one service."""
+
+    def __init__(self, *, appender: Appender, reader: LogReader, vault: Seals, service_key: bytes) -> None:
+        self._appender, self._reader, self._vault = appender, reader, vault
+        self._service_key = service_key
+
+    async def handle(
+        self,
+        command: C,
+        *,
+        stream: str,
+        command_id: bytes,
+        actor: str,
+        initial: S,
+        evolve: Callable[[S, AnyFact], S],
+        decide: Callable[[C, S, datetime], Sequence[Fact]],
+        cause: str | None = None,
+        seen: int | None = None,
+    ) -> Done:
+        """Carry out `command` on `stream` and answer where its facts stand.
+
+        `seen` is the version of the stream that the person read; a state change since then refuses as PageIsStale. Raises
+        what `decide` refuses, RequestDiffers, Busy after many conflicts, LogUnavailable (sending again is safe then).
+        """
+        with _TRACER.start_as_current_span(f"handle {type(command).__name__}"):
+            request = self._request(command)
+            for _ in range(ATTEMPTS):
+                loaded = await self._reader.load(stream)
+                if before := self._before(loaded, command_id, request):
+                    return before
+                _refuse_stale(loaded, seen)
+                state = initial
+                for each in loaded.facts:
+                    state = evolve(state, decode(each.type, each.type_version, each.body))
+                facts = decide(command, state, loaded.at)
+                done = await self._append(facts, loaded, stream, command_id, request, actor, cause)
+                if done is not None:
+                    return done
+            raise Busy
+
+    def _request(self, command: Command) -> bytes:
+        values = command.model_dump(mode="json", exclude=set(command.UNHASHED))
+        return request_hash(self._service_key, type(command).__name__, values)
+
+    async def repeated(self, command: Command, *, stream: str, command_id: bytes) -> Done | None:
+        """What became of `command` when it was carried out before, asked before costly preparations; else None."""
+        return self._before(await self._reader.load(stream), command_id, self._request(command))
+
+    def _before(self, loaded: Loaded, command_id: bytes, request: bytes) -> Done | None:
+        facts = [each for each in loaded.facts if each.command == command_id]
+        if not facts:
+            return None
+        if not hmac.compare_digest(facts[0].request, request):
+            raise RequestDiffers
+        placed = tuple(Placed(each.position, each.version, each.link) for each in facts)
+        first = facts[0]
+        return Done(first.stream, placed, first.recorded_at, first.log_id, first.epoch, repeated=True)
+
+    async def _append(
+        self, facts: Sequence[Fact], loaded: Loaded, stream: str, command_id: bytes, request: bytes, actor: str, cause: str | None
+    ) -> Done | None:
+        if not facts:
+            raise AppendRefused("a decision without facts")
+        log_id = (await self._reader.identity()).log_id
+        sealed = await self._vault.seal(facts, log_id=log_id, stream=stream, command=command_id)
+        outcome = await self._appender.append(
+            Append(
+                stream=stream,
+                # Pure records name no version and cannot conflict (design.md section 3).
+                expected=None if all(fact.RECORD for fact in facts) else loaded.version,
+                command=command_id,
+                request=request,
+                actor=actor,
+                cause=cause,
+                meta=_meta(),
+                facts=[NewFact(fact.TYPE, fact.VERSION, encode(fact)) for fact in sealed],
+            )
+        )
+        match outcome:
+            case Appended() | Repeated():
+                repeated = isinstance(outcome, Repeated)
+                return Done(stream, outcome.placed, outcome.recorded_at, outcome.log_id, outcome.epoch, repeated)
+            case Conflict():
+                return None
+            case Refused(reason="request_differs"):
+                raise RequestDiffers
+            case Refused(reason=reason):
+                raise AppendRefused(reason)
+
+
+def _refuse_stale(loaded: Loaded, seen: int | None) -> None:
+    """Records of others (a message was sent, papers were opened) are no reason to send a person back."""
+    if seen is None:
+        return
+    for each in loaded.facts:
+        known = FACTS.get(each.type)
+        if each.version > seen and (known is None or not known.RECORD):
+            raise PageIsStale
+
+
+def _meta() -> bytes:
+    carrier: dict[str, str] = {}
+    TraceContextTextMapPropagator().inject(carrier)
+    return orjson.dumps(carrier)

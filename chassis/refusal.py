@@ -1,0 +1,52 @@
+"""What a service says when it does not do what was asked: a class per refusal, its docstring the default message."""
+
+from __future__ import annotations
+
+import inspect
+from typing import ClassVar
+
+
+class Refusal(Exception):
+    """The request was refused."""
+
+    code: ClassVar[str] = "refused"
+    """Stable; the problem type, and the message id `refusal.<code>` of the text in each language."""
+    status: ClassVar[int] = 409
+    """The HTTP status that fits (RFC 9110)."""
+
+    def __init__(self, field: str | None = None, **values: object) -> None:
+        """`field` names the input that is at fault; `values` fill the text and never hold applicant data."""
+        super().__init__(self.code)
+        self.field = field
+        self.values = values
+
+    @classmethod
+    def default_text(cls) -> str:
+        """The English text: the docstring's first paragraph."""
+        return inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+
+
+class Stale(Refusal):
+    """This is no longer needed: what it was for has happened or has ended."""
+
+    code = "stale"
+
+
+class RequestDiffers(Refusal):
+    """This key was used for another request already. Open the page again and send it anew."""
+
+    code = "request_differs"
+    status = 422
+
+
+class PageIsStale(Refusal):
+    """The case changed while you were reading it. Read what is new, then decide again."""
+
+    code = "page_is_stale"
+
+
+class Busy(Refusal):
+    """Too many changes arrive for this case at the same time. Try again in a moment."""
+
+    code = "busy"
+    status = 503
