@@ -1,0 +1,42 @@
+-- name: owe
+INSERT INTO agenda (id, reaction, key, stream, target, cause_shard, cause_seq, cause_link, ordinal, due_at, recipient, details)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::jsonb) ON CONFLICT (id) DO NOTHING
+
+-- name: close_by_fact
+UPDATE agenda SET state = 'closed', outcome = 'done' WHERE id = $1 AND state <> 'closed'
+
+-- name: cancel
+UPDATE agenda SET state = 'closed', outcome = 'cancelled' WHERE stream = $1 AND reaction = $2 AND key = $3 AND state <> 'closed'
+
+-- name: claim
+-- A short transaction of its own: no lock is held while an item is carried out. Items of one recipient go in order.
+UPDATE agenda SET leased_until = now() + $2::interval, attempts = attempts + 1
+WHERE id IN (
+    SELECT a.id FROM agenda a
+    WHERE a.state = 'open' AND greatest(coalesce(a.due_at, '-infinity'), a.next_at, a.leased_until) <= now()
+      AND (a.recipient IS NULL OR NOT EXISTS (
+          SELECT 1 FROM agenda e
+          WHERE e.stream = a.stream AND e.recipient = a.recipient AND e.state = 'open'
+            AND (e.cause_seq, e.ordinal, e.reaction) < (a.cause_seq, a.ordinal, a.reaction)))
+    ORDER BY greatest(coalesce(a.due_at, '-infinity'), a.next_at, a.leased_until), a.cause_seq, a.ordinal
+    LIMIT $1 FOR UPDATE SKIP LOCKED)
+RETURNING id, reaction, key, stream, target, cause_shard, cause_seq, cause_link, ordinal, due_at, recipient, details, attempts
+
+-- name: close
+UPDATE agenda SET state = 'closed', outcome = $2 WHERE id = $1 AND state = 'open'
+
+-- name: park
+UPDATE agenda SET state = 'parked', outcome = $2 WHERE id = $1 AND state = 'open'
+
+-- name: again
+UPDATE agenda SET next_at = now() + $2::interval, leased_until = '-infinity' WHERE id = $1 AND state = 'open'
+
+-- name: release
+UPDATE agenda SET state = 'open', outcome = NULL, attempts = 0, next_at = '-infinity', leased_until = '-infinity'
+WHERE id = $1 AND state = 'parked'
+
+-- name: parked
+SELECT id, reaction, stream, outcome, attempts FROM agenda WHERE state = 'parked' ORDER BY stream, cause_seq, ordinal LIMIT $1
+
+-- name: overview
+SELECT state, count(*) AS items, min(cause_seq) AS oldest FROM agenda GROUP BY state

@@ -1,0 +1,160 @@
+"""The agenda's worker: claims by lease, probes the log, carries out, closes; or tries later, or parks (design.md section 5)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import asyncpg
+import orjson
+import structlog
+from opentelemetry import trace
+from prometheus_client import Counter
+
+from caselog.append import AppendFailed, LogUnavailable
+from caselog.queries import Queries
+from caselog.read import Head, LogReader
+from chassis.agenda.items import Item
+from chassis.agenda.reader import SQL
+from chassis.bus.readers import Checkpoint
+from chassis.handling import AppendRefused
+from chassis.refusal import Busy, Refusal, Stale
+from schemas.envelope import Position
+
+_log = structlog.get_logger("agenda")
+_TRACER: Final = trace.get_tracer("parvandeh")
+OUTCOMES: Final = Counter("parvandeh_agenda_outcomes", "Agenda items by what became of them", ["reaction", "outcome"])
+LEASE: Final = timedelta(seconds=40)
+CARRY_OUT_SECONDS: Final = 30.0
+"""Shorter than the lease: whoever holds an item has given up before another may claim it."""
+AT_ONCE: Final = 16
+IDLE_SECONDS: Final = 0.1
+AWAY_SECONDS: Final = 0.5
+ATTEMPTS: Final = 8
+"""An error that nobody foresaw is tried this often, then the item is parked."""
+LONGEST_WAIT: Final = timedelta(minutes=5)
+
+CarryOut = Callable[[Item], Awaitable[None]]
+Checkpoints = Callable[[], Awaitable[Mapping[int, Checkpoint]]]
+
+
+class Later(Exception):
+    """What the item needs is away (a witness, a channel, an unreachable server): tried again for ever, visibly."""
+
+
+@dataclass
+class WorkerState:
+    """What `/ready` shows."""
+
+    gate_passed: bool = False
+    carried_out: int = 0
+
+
+class Worker:
+    """Carries out what one service owes. Any number of workers may run beside each other."""
+
+    def __init__(self, *, own: asyncpg.Pool, log: LogReader, checkpoints: Checkpoints, carry_out: Mapping[str, CarryOut]) -> None:
+        """`checkpoints` answers how far the agenda's reader has come; `carry_out` has the work by reaction."""
+        self._own, self._log, self._checkpoints, self._carry_out = own, log, checkpoints, carry_out
+        self._sql = Queries.load(SQL)
+        self.state = WorkerState()
+
+    async def run(self) -> None:
+        """Work until cancelled; a database that is away is waited for."""
+        while True:
+            try:
+                await self._pass_the_gate()
+                while True:
+                    if not await self.work_once():
+                        await asyncio.sleep(IDLE_SECONDS)  # the agenda is asked again; no item depends on this figure
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+                _log.warning("agenda_interrupted", error=type(error).__name__)
+                await asyncio.sleep(AWAY_SECONDS)
+
+    async def _pass_the_gate(self) -> None:
+        """Wait until the agenda's reader has passed the log's heads of now: an agenda still being built owes too much."""
+        heads = await self._log.heads()
+        while not _passed(heads, await self._checkpoints()):  # noqa: ASYNC110 - the condition lies in a database
+            await asyncio.sleep(IDLE_SECONDS)
+        self.state.gate_passed = True
+
+    async def work_once(self) -> int:
+        """Claim what is due and carry it out; return how many items were claimed."""
+        rows = await self._own.fetch(self._sql.claim, AT_ONCE, LEASE)
+        await asyncio.gather(*(self._one(_item(row)) for row in rows))
+        return len(rows)
+
+    async def _one(self, item: Item) -> None:
+        with _TRACER.start_as_current_span(f"agenda {item.reaction}"):
+            try:
+                if await self._log.command(item.target, item.id):
+                    await self._end(item, self._sql.close, "done")
+                    return
+                async with asyncio.timeout(CARRY_OUT_SECONDS):
+                    await self._carry_out[item.reaction](item)
+                self.state.carried_out += 1
+                await self._end(item, self._sql.close, "done")
+            except Stale:
+                await self._end(item, self._sql.close, "stale")
+            except Busy:
+                await self._again(item, "busy")
+            except Refusal as refusal:
+                await self._end(item, self._sql.park, refusal.code)
+            except (Later, LogUnavailable, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                await self._again(item, type(error).__name__)
+            except (AppendRefused, AppendFailed, KeyError) as error:
+                await self._end(item, self._sql.park, type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - what a reaction may raise is not known: it must not stop the others
+                if item.attempts >= ATTEMPTS:
+                    await self._end(item, self._sql.park, type(error).__name__)
+                else:
+                    await self._again(item, type(error).__name__)
+
+    async def _end(self, item: Item, query: str, outcome: str) -> None:
+        await self._own.execute(query, item.id, outcome)
+        OUTCOMES.labels(item.reaction, outcome).inc()
+        if query is self._sql.park:
+            _log.error("item_parked", reaction=item.reaction, stream=item.stream, outcome=outcome)
+
+    async def _again(self, item: Item, reason: str) -> None:
+        wait = min(timedelta(seconds=0.25 * 2 ** min(item.attempts, 12)), LONGEST_WAIT)
+        await self._own.execute(self._sql.again, item.id, wait)
+        OUTCOMES.labels(item.reaction, "again").inc()
+        _log.warning("item_again", reaction=item.reaction, stream=item.stream, reason=reason, attempts=item.attempts)
+
+    async def parked(self, limit: int = 200) -> Sequence[asyncpg.Record]:
+        """The parked items: id, reaction, stream, coded outcome, attempts."""
+        found: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.parked, limit)
+        return found
+
+    async def release(self, item_id: bytes) -> bool:
+        """Let a parked item be tried again; False when it is not parked."""
+        return bool((await self._own.execute(self._sql.release, item_id)) == "UPDATE 1")
+
+
+def _passed(heads: Mapping[int, Head], checkpoints: Mapping[int, Checkpoint]) -> bool:
+    # A halted shard never passes; its items are still probed, and the other shards' must not wait for it.
+    return all(
+        shard in checkpoints and (checkpoints[shard].seq >= head.seq or checkpoints[shard].halted is not None)
+        for shard, head in heads.items()
+    )
+
+
+def _item(row: Any) -> Item:
+    return Item(
+        id=row["id"],
+        reaction=row["reaction"],
+        key=row["key"],
+        stream=row["stream"],
+        target=row["target"],
+        cause=Position(row["cause_shard"], row["cause_seq"]),
+        cause_link=row["cause_link"],
+        ordinal=row["ordinal"],
+        due_at=row["due_at"],
+        recipient=row["recipient"],
+        details=orjson.loads(row["details"]),
+        attempts=row["attempts"],
+    )

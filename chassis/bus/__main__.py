@@ -1,0 +1,73 @@
+"""`python -m chassis.bus [migrate]`: the relay as a process with /health and /ready."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import uvicorn
+from fastapi import FastAPI, Response
+
+from caselog.migrations import migrate
+from caselog.read import LogReader
+from chassis.bus.relay import MIGRATIONS, Relay
+from chassis.settings import Ground
+
+
+async def _migrate(ground: Ground) -> None:
+    connection = await asyncpg.connect(**ground.as_owner("relay"))
+    try:
+        await migrate(connection, "relay", MIGRATIONS)
+    finally:
+        await connection.close()
+
+
+def door(ground: Ground) -> FastAPI:
+    """The relay behind its two doors for whoever watches over it."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with (
+            asyncpg.create_pool(**ground.as_reader("relay"), min_size=1, max_size=2) as log_pool,
+            asyncpg.create_pool(**ground.as_service("relay", "relay"), min_size=2, max_size=3) as own,
+        ):
+            relay = Relay(bootstrap=ground.kafka, log=LogReader(log_pool), own=own)
+            app.state.relay = relay
+            task = asyncio.create_task(relay.run(), name="relay")
+            yield
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"relay": "alive"}
+
+    @app.get("/ready")
+    async def ready(response: Response) -> dict[str, bool | int]:
+        state = app.state.relay.state
+        response.status_code = 200 if state.leading and state.connected else 503
+        return {"leading": state.leading, "connected": state.connected, "published": state.published}
+
+    return app
+
+
+def main(arguments: list[str]) -> int:
+    """Run the relay, or its migrations."""
+    ground = Ground()
+    if arguments == ["migrate"]:
+        asyncio.run(_migrate(ground))
+        return 0
+    if arguments:
+        print("usage: python -m chassis.bus [migrate]", file=sys.stderr)
+        return 2
+    uvicorn.run(door(ground), host=ground.host, port=ground.port, log_config=None, access_log=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,170 @@
+"""The inbox: from Kafka, and for repair from the log, into the readers of a service (design.md section 4).
+
+Per shard exactly the fact after the checkpoint is applied, and its link recomputed over the received bytes. Older: skipped.
+Newer: refilled from the log first. A link that does not follow: the log is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
+from typing import Final
+
+import asyncpg
+import structlog
+from opentelemetry import trace
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from prometheus_client import Counter
+
+from caselog.read import LogReader
+from chassis.bus.readers import Reach, Reader, Source
+from chassis.bus.shelf import ReaderStopped, Shelf
+from chassis.bus.wire import traceparent_of
+from schemas.envelope import Position, Recorded
+
+_log = structlog.get_logger("inbox")
+_TRACER: Final = trace.get_tracer("parvandeh")
+APPLIED: Final = Counter("parvandeh_facts_applied", "Facts applied", ["reader", "source"])
+FORGED: Final = Counter("parvandeh_messages_dropped", "Forged or damaged messages dropped", ["reason"])
+TICK_SECONDS: Final = 1.0
+POLL_SECONDS: Final = 0.02
+PAGE: Final = 500
+_AWAY: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+class Inbox:
+    """Feeds every reader of one service.
+
+    `bus` off: the log alone is polled. `refill` off: the log is never asked (the journeys show by it that the bus carries
+    everything).
+    """
+
+    def __init__(
+        self, readers: Sequence[Reader], *, own: asyncpg.Pool, log: LogReader, bus: bool = True, refill: bool = True
+    ) -> None:
+        self.shelves = {reader.name: Shelf(reader, own) for reader in readers}
+        self._log, self._bus, self._refill = log, bus, refill
+        self.stopped: set[str] = set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Compare checkpoints with the log's heads as long as the block lives, so that a silent bus is noticed."""
+        for shelf in self.shelves.values():
+            await shelf.begin()
+        task = asyncio.create_task(self._watch(), name="inbox-watch")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def take(self, facts: Sequence[Recorded]) -> None:
+        """Apply messages of the bus (of any shards, each shard in order). Raises when the database is away."""
+        by_shard: dict[int, list[Recorded]] = {}
+        for fact in facts:
+            by_shard.setdefault(fact.shard, []).append(fact)
+        for shelf in self.shelves.values():
+            for shard, run in by_shard.items():
+                await self._apply(shelf, shard, run, Source.BUS)
+
+    async def wait(self, reader: str, position: Position, stream: str, seconds: float) -> Reach:
+        """Wait until `reader` has applied `position`; at most `seconds`. PARKED when the stream is."""
+        shelf = self.shelves[reader]
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    reached, parked = await shelf.reached(position.shard, position.seq, stream)
+                    if parked:
+                        return Reach.PARKED
+                    if reached:
+                        return Reach.REACHED
+                    await asyncio.sleep(POLL_SECONDS)  # asked again until the deadline
+        except TimeoutError:
+            return Reach.NOT_YET
+
+    async def caught_up(self, reader: str) -> bool:
+        """Whether the reader has applied all that the log holds now."""
+        heads = await self._log.heads()
+        checkpoints = await self.shelves[reader].checkpoints()
+        return all(checkpoints[shard].seq >= head.seq for shard, head in heads.items())
+
+    async def release(self, reader: str, stream: str) -> bool:
+        """Apply a parked stream again and let it go on; False when it was not parked."""
+        return await self.shelves[reader].release(stream, self._log)
+
+    async def _apply(self, shelf: Shelf, shard: int, facts: Sequence[Recorded], source: Source) -> None:
+        if shelf.reader.name in self.stopped:
+            return
+        with _span(facts[0], shelf.reader.name):
+            try:
+                result = await shelf.apply(shard, facts)
+            except ReaderStopped:
+                self.stopped.add(shelf.reader.name)
+                _log.critical("reader_stopped", reader=shelf.reader.name)
+                return
+        APPLIED.labels(shelf.reader.name, source).inc(result.applied)
+        if source is Source.LOG:
+            if result.suspect is not None:
+                # The log's own facts do not follow what was applied.
+                await shelf.halt(shard, f"fork at {result.suspect.seq}")
+            return
+        if result.suspect is not None:
+            await self._ask_the_log(shelf, shard, result.suspect)
+        elif result.gap_before is not None and self._refill:
+            await self._refill_shard(shelf, shard)
+            await self._apply(shelf, shard, [each for each in facts if each.seq >= result.gap_before], Source.LOG)
+
+    async def _ask_the_log(self, shelf: Shelf, shard: int, suspect: Recorded) -> None:
+        """The log agrees with the checkpoint: the message is forged or damaged. It differs: the log itself was forked."""
+        checkpoint = (await shelf.checkpoints())[shard]
+        at = await self._log.at(Position(shard, checkpoint.seq)) if checkpoint.seq else None
+        if checkpoint.seq and (at is None or at.link != checkpoint.hash):
+            await shelf.halt(shard, f"fork at {checkpoint.seq}")
+            return
+        FORGED.labels("link").inc()
+        _log.error("message_dropped", reader=shelf.reader.name, shard=shard, seq=suspect.seq, reason="link")
+        await self._refill_shard(shelf, shard)  # also with refill off: what was forged is never applied, what is true must be
+
+    async def _refill_shard(self, shelf: Shelf, shard: int) -> None:
+        while shelf.reader.name not in self.stopped:
+            checkpoint = (await shelf.checkpoints())[shard]
+            if checkpoint.halted is not None:
+                return
+            page = await self._log.shard(shard, checkpoint.seq, PAGE)
+            if not page:
+                return
+            await self._apply(shelf, shard, page, Source.LOG)
+
+    async def _watch(self) -> None:
+        behind: dict[tuple[str, int], int] = {}
+        while True:
+            await asyncio.sleep(TICK_SECONDS if self._bus else POLL_SECONDS)
+            if self._bus and not self._refill:
+                continue
+            try:
+                behind = await self._repair(behind)
+            except _AWAY as error:
+                _log.warning("repair_interrupted", error=type(error).__name__)
+
+    async def _repair(self, before: dict[tuple[str, int], int]) -> dict[tuple[str, int], int]:
+        """Refill what the bus has not moved between two looks; a fact under way is not taken from the bus's hands."""
+        heads = await self._log.heads()
+        behind: dict[tuple[str, int], int] = {}
+        for shelf in self.shelves.values():
+            for shard, checkpoint in (await shelf.checkpoints()).items():
+                if checkpoint.seq >= heads[shard].seq or checkpoint.halted is not None:
+                    continue
+                key = (shelf.reader.name, shard)
+                if not self._bus or before.get(key) == checkpoint.seq:
+                    await self._refill_shard(shelf, shard)
+                else:
+                    behind[key] = checkpoint.seq
+        return behind
+
+
+def _span(fact: Recorded, reader: str) -> AbstractContextManager[trace.Span]:
+    """A span under the trace in which the fact was appended: a batch would otherwise begin a trace of its own."""
+    carrier = {"traceparent": traceparent_of(fact) or ""}
+    context = TraceContextTextMapPropagator().extract(carrier)
+    return _TRACER.start_as_current_span(f"apply {reader} {fact.type}", context=context)

@@ -1,0 +1,39 @@
+-- name: begin
+INSERT INTO checkpoints (reader, version, shard) SELECT $1, $2, generate_series(0, 63) ON CONFLICT DO NOTHING
+
+-- name: lock_checkpoint
+SELECT epoch, seq, hash, halted FROM checkpoints WHERE reader = $1 AND version = $2 AND shard = $3 FOR UPDATE
+
+-- name: move_checkpoint
+UPDATE checkpoints SET epoch = $4, seq = $5, hash = $6 WHERE reader = $1 AND version = $2 AND shard = $3
+
+-- name: halt
+UPDATE checkpoints SET halted = $4 WHERE reader = $1 AND version = $2 AND shard = $3
+
+-- name: checkpoints
+SELECT shard, epoch, seq, hash, halted FROM checkpoints WHERE reader = $1 AND version = $2 ORDER BY shard
+
+-- name: reached
+SELECT seq >= $4 AS reached FROM checkpoints WHERE reader = $1 AND version = $2 AND shard = $3
+
+-- name: is_parked
+SELECT 1 FROM parked_streams WHERE reader = $1 AND version = $2 AND stream = $3
+
+-- name: parked_in
+SELECT stream FROM parked_streams WHERE reader = $1 AND version = $2 AND shard = $3
+
+-- name: park
+INSERT INTO parked_streams (reader, version, stream, shard, from_version, reason) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT DO NOTHING
+
+-- name: parked_lately
+SELECT count(*) FROM parked_streams WHERE reader = $1 AND version = $2 AND parked_at > now() - interval '5 minutes'
+
+-- name: parked
+SELECT reader, version, stream, from_version, reason, parked_at FROM parked_streams ORDER BY parked_at, stream
+
+-- name: parked_from
+SELECT from_version FROM parked_streams WHERE reader = $1 AND version = $2 AND stream = $3
+
+-- name: release
+DELETE FROM parked_streams WHERE reader = $1 AND version = $2 AND stream = $3

@@ -1,0 +1,49 @@
+"""What a service builds from the facts: named readers, each with checkpoints of its own (design.md section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import asyncpg
+
+from schemas.envelope import Recorded
+from schemas.facts import AnyFact
+
+Apply = Callable[[asyncpg.Connection, AnyFact, Recorded], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A projection, or the agenda. `version` is raised when `apply` changes: the new version is built anew from the log."""
+
+    name: str
+    version: int
+    apply: Apply
+    """Writes the rows of one fact, inside the transaction that moves the checkpoint. A row is a fold of one stream."""
+
+
+class Source(StrEnum):
+    """Where a fact came from; the share applied from the bus is a metric."""
+
+    BUS = "bus"
+    LOG = "log"
+
+
+class Reach(StrEnum):
+    """Whether a reader has reached a position."""
+
+    REACHED = "reached"
+    NOT_YET = "not_yet"
+    PARKED = "parked"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a reader has applied a shard."""
+
+    epoch: int
+    seq: int
+    hash: bytes
+    halted: str | None

@@ -1,0 +1,117 @@
+"""The relay: reads each shard after its mark and publishes to Kafka. At least once, in the order of each shard.
+
+No transactions and no idempotent producer: after a wiped broker producer ids begin anew, and an acknowledged send was then
+deduplicated away. Sequence and hash do their work instead (design.md section 4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from caselog.queries import Queries
+from caselog.read import LogReader
+from chassis.bus.topic import TOPIC, TopicFault, ensure, partition_of
+from chassis.bus.wire import headers_of
+from schemas.envelope import Recorded
+
+_log = structlog.get_logger("relay")
+PAGE: Final = 500
+IDLE_SECONDS: Final = (0.002, 0.05)
+"""The shortest and the longest rest between two looks at an unchanged log."""
+RETRY_SECONDS: Final = 0.5
+MIGRATIONS: Final = Path(__file__).parent / "migrations" / "relay"
+
+
+@dataclass
+class RelayState:
+    """What `/ready` and the metrics show."""
+
+    leading: bool = False
+    connected: bool = False
+    published: int = 0
+
+
+class Relay:
+    """Publishes the log; one leads at a time by an advisory lock, a second one waits."""
+
+    def __init__(self, *, bootstrap: str, log: LogReader, own: asyncpg.Pool) -> None:
+        self._bootstrap, self._log, self._own = bootstrap, log, own
+        self._sql = Queries.load(Path(__file__).with_name("relay.sql"))
+        self.state = RelayState()
+
+    async def run(self) -> None:
+        """Publish until cancelled; a broker or a database that is away is waited for."""
+        while True:
+            try:
+                async with self._own.acquire() as lock:
+                    await self._lead(lock)
+            except (KafkaError, TopicFault, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+                _log.warning("relay_interrupted", error=type(error).__name__)
+            finally:
+                self.state.leading = self.state.connected = False
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _lead(self, lock: asyncpg.Connection) -> None:
+        if not await lock.fetchval(self._sql.lead):
+            return
+        self.state.leading = True
+        fresh = await ensure(self._bootstrap)
+        marks = {row["shard"]: row["seq"] for row in await self._own.fetch(self._sql.marks)}
+        if fresh and marks:
+            # A wiped broker: go on at the log's head, since publishing years again would hold up today; readers repair the rest.
+            marks = {shard: head.seq for shard, head in (await self._log.heads()).items()}
+            await self._keep(marks)
+            _log.warning("broker_was_wiped")
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            acks="all",
+            enable_idempotence=False,
+            linger_ms=0,
+            max_batch_size=262_144,
+            request_timeout_ms=5000,
+            metadata_max_age_ms=5000,
+        )
+        await producer.start()
+        self.state.connected = True
+        try:
+            await self._publish_for_ever(producer, marks, lock)
+        finally:
+            self.state.connected = False
+            await producer.stop()
+
+    async def _publish_for_ever(self, producer: AIOKafkaProducer, marks: dict[int, int], lock: asyncpg.Connection) -> None:
+        rest = IDLE_SECONDS[0]
+        while not lock.is_closed():
+            heads = await self._log.heads()
+            behind = [shard for shard, head in heads.items() if head.seq > marks.get(shard, 0)]
+            if not behind:
+                await asyncio.sleep(rest)  # the heads are asked again; nothing waits for a fixed time
+                rest = min(rest * 1.5, IDLE_SECONDS[1])
+                continue
+            rest = IDLE_SECONDS[0]
+            pages = [await self._log.shard(shard, marks.get(shard, 0), PAGE) for shard in behind]
+            await self._send(producer, [fact for page in pages for fact in page])
+            moved = {page[-1].shard: page[-1].seq for page in pages if page}
+            marks.update(moved)
+            await self._keep(moved)
+
+    async def _send(self, producer: AIOKafkaProducer, facts: Sequence[Recorded]) -> None:
+        sent = [
+            await producer.send(TOPIC, value=fact.body, partition=partition_of(fact.shard), headers=headers_of(fact))
+            for fact in facts
+        ]
+        async with asyncio.timeout(15):
+            await asyncio.gather(*sent)
+        self.state.published += len(sent)
+
+    async def _keep(self, marks: dict[int, int]) -> None:
+        await self._own.execute(self._sql.mark, list(marks), list(marks.values()))

@@ -1,0 +1,146 @@
+"""One reader's checkpoints and parked streams in the service's database: applying facts in one transaction per shard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import structlog
+
+from caselog.chain import link_of
+from caselog.queries import Queries
+from caselog.read import LogReader
+from chassis.bus.readers import Checkpoint, Reader
+from schemas.envelope import Recorded, shard_of
+from schemas.facts import MalformedFact, UnknownFact, decode
+
+_log = structlog.get_logger("inbox")
+SQL: Final = Path(__file__).with_name("inbox.sql")
+PARKED_LIMIT: Final = 20
+"""More than this many parked streams in five minutes is a bug of ours: the reader stops."""
+
+
+@dataclass
+class Result:
+    """What became of a run of facts: how many were applied, and what must be asked of the log."""
+
+    applied: int = 0
+    gap_before: int | None = None
+    """The seq of a fact that could not follow, because earlier ones are missing."""
+    suspect: Recorded | None = None
+    """A fact whose link does not follow the checkpoint."""
+    poisoned: list[str] = field(default_factory=list)
+
+
+class ReaderStopped(Exception):
+    """The reader parked too many streams and stops until somebody has looked."""
+
+
+class Shelf:
+    """The rows of one reader of one service."""
+
+    def __init__(self, reader: Reader, own: asyncpg.Pool) -> None:
+        self.reader, self._own = reader, own
+        self._sql = Queries.load(SQL)
+        self._key = (reader.name, reader.version)
+
+    async def begin(self) -> None:
+        """Make the 64 checkpoint rows when they are not there."""
+        await self._own.execute(self._sql.begin, *self._key)
+
+    async def checkpoints(self) -> dict[int, Checkpoint]:
+        """All checkpoints by shard."""
+        rows = await self._own.fetch(self._sql.checkpoints, *self._key)
+        return {row["shard"]: Checkpoint(row["epoch"], row["seq"], row["hash"], row["halted"]) for row in rows}
+
+    async def apply(self, shard: int, facts: Sequence[Recorded]) -> Result:
+        """Apply what follows the checkpoint, in one transaction that begins by locking it.
+
+        The loser of a rebalance sees the checkpoint moved and skips. First without savepoints; only when a fact of the run
+        cannot be applied, the run is done again with one around each fact, and the faulty stream is parked.
+        """
+        try:
+            return await self._run(shard, facts, careful=False)
+        except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 - what a projection may raise is not known; the run below names the fact
+            _log.warning("run_repeated_carefully", reader=self.reader.name, shard=shard, error=type(error).__name__)
+            return await self._run(shard, facts, careful=True)
+
+    async def _run(self, shard: int, facts: Sequence[Recorded], *, careful: bool) -> Result:
+        result = Result()
+        async with self._own.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(self._sql.lock_checkpoint, *self._key, shard)
+            if row["halted"] is not None:
+                return result
+            epoch, seq, last = row["epoch"], row["seq"], row["hash"]
+            parked = {each["stream"] for each in await connection.fetch(self._sql.parked_in, *self._key, shard)}
+            for fact in facts:
+                if fact.seq <= seq:
+                    continue
+                if fact.seq > seq + 1:
+                    result.gap_before = fact.seq
+                    break
+                if fact.prev != last or link_of(fact) != fact.link:
+                    result.suspect = fact
+                    break
+                if fact.stream not in parked and not await self._one(connection, fact, careful=careful):
+                    parked.add(fact.stream)
+                    result.poisoned.append(fact.stream)
+                epoch, seq, last = fact.epoch, fact.seq, fact.link
+                result.applied += 1
+            if result.applied:
+                await connection.execute(self._sql.move_checkpoint, *self._key, shard, epoch, seq, last)
+        if result.poisoned:
+            await self._refuse_too_many()
+        return result
+
+    async def _one(self, connection: asyncpg.Connection, fact: Recorded, *, careful: bool) -> bool:
+        if not careful:
+            await self.reader.apply(connection, decode(fact.type, fact.type_version, fact.body), fact)
+            return True
+        try:
+            async with connection.transaction():
+                await self.reader.apply(connection, decode(fact.type, fact.type_version, fact.body), fact)
+        except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault of any kind parks one stream, never the shard
+            reason = str(error) if isinstance(error, UnknownFact | MalformedFact) else type(error).__name__
+            await connection.execute(self._sql.park, *self._key, fact.stream, fact.shard, fact.version, reason)
+            _log.error("stream_parked", reader=self.reader.name, stream=fact.stream, version=fact.version, reason=reason)
+            return False
+        return True
+
+    async def _refuse_too_many(self) -> None:
+        if await self._own.fetchval(self._sql.parked_lately, *self._key) > PARKED_LIMIT:
+            raise ReaderStopped(self.reader.name)
+
+    async def halt(self, shard: int, reason: str) -> None:
+        """Stop one shard loudly: the log differs from what was applied."""
+        await self._own.execute(self._sql.halt, *self._key, shard, reason)
+        _log.critical("shard_halted", reader=self.reader.name, shard=shard, reason=reason)
+
+    async def release(self, stream: str, log: LogReader) -> bool:
+        """Apply a parked stream's facts again, from the log, up to the shard's checkpoint; False when it was not parked.
+
+        Raises what `apply` raises when the stream still cannot be applied; it then stays parked.
+        """
+        shard = shard_of(stream)
+        async with self._own.acquire() as connection, connection.transaction():
+            checkpoint = await connection.fetchrow(self._sql.lock_checkpoint, *self._key, shard)
+            first = await connection.fetchval(self._sql.parked_from, *self._key, stream)
+            if first is None:
+                return False
+            for fact in await log.stream(stream):
+                if fact.version >= first and fact.seq <= checkpoint["seq"]:
+                    await self.reader.apply(connection, decode(fact.type, fact.type_version, fact.body), fact)
+            await connection.execute(self._sql.release, *self._key, stream)
+        return True
+
+    async def reached(self, shard: int, seq: int, stream: str) -> tuple[bool, bool]:
+        """Whether the checkpoint has reached `seq`, and whether `stream` is parked."""
+        reached = await self._own.fetchval(self._sql.reached, *self._key, shard, seq)
+        return bool(reached), await self._own.fetchval(self._sql.is_parked, *self._key, stream) is not None

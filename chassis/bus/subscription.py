@@ -1,0 +1,91 @@
+"""The Kafka door of an inbox: a FastStream batch subscriber with manual acknowledgement."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import asyncpg
+import structlog
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+
+from chassis.bus.inbox import FORGED, Inbox
+from chassis.bus.topic import TOPIC
+from chassis.bus.wire import Unreadable, read
+from schemas.envelope import Recorded
+
+_log = structlog.get_logger("inbox")
+BACK_OFF_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+MAX_RECORDS: Final = 500
+
+
+def subscription(bootstrap: str, group: str, inbox: Inbox) -> KafkaBroker:
+    """A broker, not started, whose subscriber feeds `inbox` as consumer group `group`."""
+    # FastStream would make missing topics with settings of its own, and start() then hangs.
+    broker = KafkaBroker(
+        bootstrap, allow_auto_create_topics=False, metadata_max_age_ms=2000, request_timeout_ms=10_000, apply_types=False
+    )
+
+    @broker.subscriber(
+        TOPIC,
+        group_id=group,
+        batch=True,
+        max_records=MAX_RECORDS,
+        auto_offset_reset="earliest",
+        ack_policy=AckPolicy.MANUAL,
+        no_reply=True,  # else a header could make the service publish to a topic of the sender's choice
+        parser=_parse,
+        decoder=_decode,
+    )
+    async def take(message: Any) -> None:
+        records: tuple[ConsumerRecord, ...] = message.raw_message
+        await _until_taken(inbox, facts_of(records))
+        await _commit(message, records)
+
+    return broker
+
+
+async def _parse(message: tuple[ConsumerRecord, ...], original: Any) -> KafkaMessage:
+    """A message without looking at headers: the default parser loses a batch over one header that is null or not UTF-8."""
+    return KafkaMessage(body=b"", headers={}, raw_message=message, consumer=original.__self__._consumer)
+
+
+async def _decode(message: Any) -> Any:
+    return message
+
+
+def facts_of(records: tuple[ConsumerRecord, ...]) -> list[Recorded]:
+    """The facts in `records`; what cannot be read is dropped and counted, since the log repairs it."""
+    facts = []
+    for record in records:
+        try:
+            facts.append(read(record.headers, record.value))
+        except Unreadable as error:
+            FORGED.labels("unreadable").inc()
+            _log.error("message_dropped", partition=record.partition, offset=record.offset, reason=f"unreadable {error}")
+    return facts
+
+
+async def _until_taken(inbox: Inbox, facts: list[Recorded]) -> None:
+    attempt = 0
+    while True:
+        try:
+            await inbox.take(facts)
+            return
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            # The database is away. The batch is kept in hand and not acknowledged: the next one would be applied past it.
+            _log.warning("inbox_waits", error=type(error).__name__)
+            await asyncio.sleep(BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS) - 1)])
+            attempt += 1
+
+
+async def _commit(message: KafkaMessage, records: tuple[ConsumerRecord, ...]) -> None:
+    """Offsets only save reading again after a restart; the checkpoints in the database are what counts."""
+    offsets = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
+    try:
+        await message.consumer.commit(offsets)  # type: ignore[call-arg]
+    except KafkaError as error:
+        _log.info("offsets_not_committed", error=type(error).__name__)

@@ -1,0 +1,113 @@
+"""A fact as a Kafka message: CloudEvents 1.0, Kafka binding in binary mode, and everything that the link hash binds.
+
+The value is the fact's exact stored bytes. Header names are CloudEvents attributes (`ce_` in front); ours are extensions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import orjson
+
+from caselog.chain import microseconds
+from schemas.envelope import SHARDS, Recorded
+
+Headers = list[tuple[str, bytes]]
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_HEX: Final = re.compile(r"[0-9a-f]{64}")
+_TRACEPARENT: Final = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class Unreadable(Exception):
+    """A message that is no fact of ours; the text names the header, never its content."""
+
+
+def headers_of(fact: Recorded) -> Headers:
+    """The headers of the message that carries `fact`."""
+    values = {
+        "ce_specversion": "1.0",
+        "ce_id": f"{fact.epoch}:{fact.shard}:{fact.seq}",
+        "ce_source": f"urn:parvandeh:log:{fact.log_id}",
+        "ce_type": fact.type,
+        "ce_subject": fact.stream,
+        "ce_time": fact.recorded_at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "content-type": "application/json",
+        "ce_logid": fact.log_id,
+        "ce_epoch": str(fact.epoch),
+        "ce_shard": str(fact.shard),
+        "ce_seq": str(fact.seq),
+        "ce_version": str(fact.version),
+        "ce_typeversion": str(fact.type_version),
+        "ce_microseconds": str(microseconds(fact.recorded_at)),
+        "ce_actor": fact.actor,
+        "ce_command": fact.command.hex(),
+        "ce_ordinal": str(fact.ordinal),
+        "ce_request": fact.request.hex(),
+        "ce_prev": fact.prev.hex(),
+        "ce_link": fact.link.hex(),
+    }
+    if fact.cause is not None:
+        values["ce_cause"] = fact.cause
+    if trace := traceparent_of(fact):
+        values["traceparent"] = trace
+    return [(name, value.encode()) for name, value in values.items()] + [("ce_meta", fact.meta)]
+
+
+def traceparent_of(fact: Recorded) -> str | None:
+    """The W3C trace context under which the fact was appended, when there is a well-formed one."""
+    try:
+        found = orjson.loads(fact.meta).get("traceparent")
+    except (orjson.JSONDecodeError, AttributeError):
+        return None
+    return found if isinstance(found, str) and _TRACEPARENT.fullmatch(found) else None
+
+
+def read(headers: Sequence[tuple[str, bytes | None]], value: bytes | None) -> Recorded:
+    """The fact that a message claims to carry; its link is not checked here. Raises Unreadable."""
+    found = dict(headers)
+    if value is None:
+        raise Unreadable("value")
+    return Recorded(
+        log_id=_text(found, "ce_logid"),
+        epoch=_number(found, "ce_epoch"),
+        shard=_number(found, "ce_shard", below=SHARDS),
+        seq=_number(found, "ce_seq"),
+        stream=_text(found, "ce_subject"),
+        version=_number(found, "ce_version"),
+        type=_text(found, "ce_type"),
+        type_version=_number(found, "ce_typeversion", below=1 << 15),
+        recorded_at=_EPOCH + timedelta(microseconds=_number(found, "ce_microseconds", below=1 << 57)),
+        actor=_text(found, "ce_actor"),
+        cause=_text(found, "ce_cause") if "ce_cause" in found else None,
+        command=_hash(found, "ce_command"),
+        ordinal=_number(found, "ce_ordinal", below=64),
+        request=_hash(found, "ce_request"),
+        meta=found.get("ce_meta") or b"",
+        body=value,
+        prev=_hash(found, "ce_prev"),
+        link=_hash(found, "ce_link"),
+    )
+
+
+def _text(found: dict[str, bytes | None], name: str) -> str:
+    try:
+        return (found.get(name) or b"\xff").decode()
+    except UnicodeDecodeError:
+        raise Unreadable(name) from None
+
+
+def _number(found: dict[str, bytes | None], name: str, below: int = 1 << 31) -> int:
+    text = _text(found, name)
+    if not (text.isascii() and text.isdigit() and len(text) <= 18 and int(text) < below):
+        raise Unreadable(name)
+    return int(text)
+
+
+def _hash(found: dict[str, bytes | None], name: str) -> bytes:
+    text = _text(found, name)
+    if not _HEX.fullmatch(text):
+        raise Unreadable(name)
+    return bytes.fromhex(text)

@@ -1,0 +1,321 @@
+"""What is owed is carried out: each reaction exactly once in the log, whatever is killed, repeated or rebuilt."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+
+from caselog.append import Appender
+from caselog.migrations import migrate
+from caselog.outcomes import Append, Appended, NewFact
+from caselog.read import LogReader
+from chassis.agenda.items import Cancel, Item, Owed
+from chassis.agenda.reader import MIGRATIONS, agenda_reader
+from chassis.agenda.worker import ATTEMPTS, Later, Worker
+from chassis.bus.inbox import Inbox
+from chassis.handling import Command, Handler
+from chassis.refusal import Refusal, Stale
+from schemas.deadline import Deadline
+from schemas.envelope import Recorded
+from schemas.fact import Fact
+from schemas.facts import AnyFact, encode
+from schemas.facts.intake import CaseWithdrawn, CorrectionAnswered, IdentityConfirmed
+from schemas.facts.review import CaseResumed, CorrectionOverdue, CorrectionRequested
+from schemas.sealing import Sealed
+from tests.bus.ground import INBOX_MIGRATIONS, eventually
+from tests.databases import Databases
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+class Resume(Command):
+    why: str
+
+
+class NotNow(Refusal):
+    """Not now."""
+
+    code = "not_now"
+
+
+class NoSeals:
+    async def seal(self, facts: Sequence[Fact], *, log_id: str, stream: str, command: bytes) -> list[Fact]:
+        return list(facts)  # nothing in these facts is personal
+
+
+def owe(fact: AnyFact, recorded: Recorded) -> list[Owed | Cancel]:
+    match fact:
+        case IdentityConfirmed():
+            return [Owed("resume", details={"why": "first"}, recipient="applicant")]
+        case CaseWithdrawn():
+            return [Owed("resume", ordinal=n, details={"why": str(n)}) for n in range(3)]
+        case CorrectionRequested():
+            return [Owed("overdue", key=str(fact.round), due_at=fact.deadline.due_at)]
+        case CorrectionAnswered():
+            return [Cancel("overdue", key=str(fact.round))]
+    return []
+
+
+@dataclass
+class Ground:
+    appender: Appender
+    intake: Appender
+    inbox: Inbox
+    own: asyncpg.Pool
+    log: LogReader
+    handler: Handler
+    done: list[str] = field(default_factory=list)
+
+    async def resume(self, item: Item) -> None:
+        self.done.append(item.details["why"])
+        await self.handler.handle(
+            Resume(why=item.details["why"]),
+            stream=item.target,
+            command_id=item.id,
+            cause=item.cause_name,
+            actor="system:review",
+            initial=None,
+            evolve=lambda state, _: state,
+            decide=lambda command, _, __: [CaseResumed(reason=command.why)],
+        )
+
+    async def overdue(self, item: Item) -> None:
+        await self.handler.handle(
+            Resume(why=item.key),
+            stream=item.target,
+            command_id=item.id,
+            cause=item.cause_name,
+            actor="system:review",
+            initial=None,
+            evolve=lambda state, _: state,
+            decide=lambda command, _, __: [CorrectionOverdue(round=int(command.why), due_at=NOW)],
+        )
+
+    def worker(self, **instead: Callable[[Item], object]) -> Worker:
+        carry_out = {"resume": self.resume, "overdue": self.overdue, **instead}
+        return Worker(own=self.own, log=self.log, checkpoints=self.inbox.shelves["agenda"].checkpoints, carry_out=carry_out)  # type: ignore[arg-type]
+
+    async def tell(self, stream: str, *facts: Fact, by: Appender | None = None) -> None:
+        command = random.randbytes(32)
+        outcome = await (by or self.intake).append(
+            Append(stream, None, command, bytes(32), "x:y", None, b"{}", [NewFact(f.TYPE, f.VERSION, encode(f)) for f in facts])
+        )
+        assert isinstance(outcome, Appended), outcome
+        await eventually(lambda: self.inbox.caught_up("agenda"))
+
+    async def facts(self, kind: type[Fact]) -> int:
+        return int(await self.log._pool.fetchval("SELECT count(*) FROM log.facts WHERE type = $1", kind.TYPE))
+
+    async def items(self) -> list[tuple[str, str | None]]:
+        rows = await self.own.fetch("SELECT state, outcome FROM agenda ORDER BY cause_shard, cause_seq, ordinal")
+        return [(row["state"], row["outcome"]) for row in rows]
+
+
+@asynccontextmanager
+async def ground(databases: Databases) -> AsyncIterator[Ground]:
+    connection = await databases.connect("review", "owner")
+    await migrate(connection, "inbox", INBOX_MIGRATIONS)
+    await migrate(connection, "agenda", MIGRATIONS)
+    await connection.close()
+    async with (
+        databases.appender("review") as appender,
+        databases.appender("intake") as intake,
+        databases.reader("review_reader") as log,
+        asyncpg.create_pool(**databases.where("review", "review"), min_size=1, max_size=6) as own,
+    ):
+        inbox = Inbox([agenda_reader("review", 1, owe)], own=own, log=log, bus=False)
+        handler = Handler(appender=appender, reader=log, vault=NoSeals(), service_key=bytes(32))
+        async with inbox.running():
+            yield Ground(appender, intake, inbox, own, log, handler)
+
+
+def asked(round_: int, due_at: datetime) -> CorrectionRequested:
+    return CorrectionRequested(
+        round=round_, reasons=("plans_wrong",), deadline=Deadline(due_at=due_at, working_days=1, calendar_version=1)
+    )
+
+
+def answered(round_: int) -> CorrectionAnswered:
+    return CorrectionAnswered(round=round_, answer=Sealed(key="k", box="b"))
+
+
+async def test_a_reaction_is_carried_out_once_and_its_item_is_closed_by_its_fact(databases: Databases) -> None:
+    async with ground(databases) as here:
+        await here.tell("case:a", IdentityConfirmed())
+        worker = here.worker()
+        assert await worker.work_once() == 1
+        assert await worker.work_once() == 0
+        (fact,) = [each for each in await here.log.stream("case:a") if each.type == CaseResumed.TYPE]
+        assert fact.cause is not None
+        assert fact.command == bytes.fromhex(fact.cause)
+        assert await here.items() == [("closed", "done")]
+
+
+async def test_workers_killed_at_any_await_lose_and_double_nothing(databases: Databases) -> None:
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    chance = random.Random(seed)
+    async with ground(databases) as here:
+        for number in range(40):
+            await here.tell(f"case:k{number}", CaseWithdrawn(reason="sold"))
+        connection = await databases.connect("review", "owner")
+
+        async def all_done() -> bool:
+            tasks = [asyncio.create_task(here.worker().work_once()) for _ in range(2)]
+            await asyncio.wait(tasks, timeout=chance.uniform(0.001, 0.05))
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            # What a killed worker held is free when its lease is over.
+            await connection.execute("UPDATE agenda SET leased_until = '-infinity', next_at = '-infinity' WHERE state = 'open'")
+            return all(state == "closed" for state, _ in await here.items())
+
+        await eventually(all_done, 90)
+        await connection.close()
+        assert await here.facts(CaseResumed) == 120
+        for number in range(40):
+            resumed = [each for each in await here.log.stream(f"case:k{number}") if each.type == CaseResumed.TYPE]
+            assert len({each.command for each in resumed}) == len(resumed) == 3
+
+
+async def test_what_the_log_shows_as_done_is_closed_and_not_done_again(databases: Databases) -> None:
+    async with ground(databases) as here:
+        await here.tell("case:a", IdentityConfirmed())
+        await here.worker().work_once()
+        connection = await databases.connect("review", "owner")
+        await connection.execute("UPDATE agenda SET state = 'open', outcome = NULL, leased_until = '-infinity'")
+        await connection.close()
+        before = list(here.done)
+        assert await here.worker().work_once() == 1
+        assert here.done == before
+        assert await here.items() == [("closed", "done")]
+
+
+async def test_a_rebuilt_agenda_sends_nothing_again(databases: Databases) -> None:
+    async with ground(databases) as here:
+        for number in range(20):
+            await here.tell(f"case:r{number}", CaseWithdrawn(reason="sold"))
+        while await here.worker().work_once():
+            pass
+        assert len(here.done) == 60
+        connection = await databases.connect("review", "owner")
+        await connection.execute("TRUNCATE agenda; UPDATE checkpoints SET seq = 0, hash = decode(repeat('00', 32), 'hex')")
+        await connection.close()
+        await eventually(lambda: here.inbox.caught_up("agenda"))
+        worker = here.worker()
+        task = asyncio.create_task(worker.run())
+        await eventually(lambda: _all_closed(here))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert len(here.done) == 60
+        assert await here.facts(CaseResumed) == 60
+
+
+async def _all_closed(here: Ground) -> bool:
+    items = await here.items()
+    return len(items) == 60 and all(state == "closed" for state, _ in items)
+
+
+async def test_a_timer_waits_for_its_time_and_a_cancelling_fact_takes_it_off(databases: Databases) -> None:
+    async with ground(databases) as here:
+        future = datetime.now(UTC) + timedelta(days=3)
+        await here.tell("case:late", asked(1, NOW), by=here.appender)
+        await here.tell("case:early", asked(1, future), by=here.appender)
+        await here.tell("case:done", asked(2, NOW), by=here.appender)
+        await here.tell("case:done", answered(2))
+        await here.worker().work_once()
+        late = [each.type for each in await here.log.stream("case:late")]
+        assert late == [CorrectionRequested.TYPE, CorrectionOverdue.TYPE]
+        assert len(await here.log.stream("case:early")) == 1
+        assert [each.type for each in await here.log.stream("case:done")] == [CorrectionRequested.TYPE, CorrectionAnswered.TYPE]
+        states = await here.own.fetch("SELECT stream, state, outcome FROM agenda ORDER BY stream")
+        assert [tuple(row) for row in states] == [
+            ("case:done", "closed", "cancelled"),
+            ("case:early", "open", None),
+            ("case:late", "closed", "done"),
+        ]
+
+
+async def test_a_stale_item_closes_a_refused_one_parks_and_can_be_released(databases: Databases) -> None:
+    async def refuse(item: Item) -> None:
+        raise Stale if item.ordinal == 0 else NotNow
+
+    async with ground(databases) as here:
+        await here.tell("case:a", CaseWithdrawn(reason="sold"))
+        worker = here.worker(resume=refuse)
+        await worker.work_once()
+        assert await here.items() == [("closed", "stale"), ("parked", "not_now"), ("parked", "not_now")]
+        (first, _) = await worker.parked()
+        assert await worker.release(first["id"]) is True
+        assert await worker.release(first["id"]) is False
+        assert await here.worker().work_once() == 1
+        assert sorted(state for state, _ in await here.items()) == ["closed", "closed", "parked"]
+
+
+async def test_what_is_away_is_tried_for_ever_and_a_fault_of_ours_is_parked_after_some_tries(databases: Databases) -> None:
+    async def fail(item: Item) -> None:
+        raise Later if item.ordinal == 0 else RuntimeError("a secret")
+
+    async with ground(databases) as here:
+        await here.tell("case:a", CaseWithdrawn(reason="sold"))
+        worker = here.worker(resume=fail)
+        connection = await databases.connect("review", "owner")
+        for _ in range(ATTEMPTS + 3):
+            await worker.work_once()
+            await connection.execute("UPDATE agenda SET next_at = '-infinity' WHERE state = 'open'")
+        await connection.close()
+        assert await here.items() == [("open", None), ("parked", "RuntimeError"), ("parked", "RuntimeError")]
+
+
+async def test_items_of_one_recipient_go_in_order_and_a_parked_one_does_not_block(databases: Databases) -> None:
+    async with ground(databases) as here:
+        for _ in range(3):
+            await here.tell("case:a", IdentityConfirmed())
+        seen: list[int] = []
+
+        async def note(item: Item) -> None:
+            seen.append(item.cause.seq)
+            if len(seen) == 1:
+                raise NotNow
+
+        worker = here.worker(resume=note)
+        assert await worker.work_once() == 1
+        assert await worker.work_once() == 1
+        assert await worker.work_once() == 1
+        assert seen == [1, 2, 3]
+        assert [state for state, _ in await here.items()] == ["parked", "closed", "closed"]
+
+
+async def test_a_worker_claims_nothing_before_its_reader_has_passed_the_head(databases: Databases) -> None:
+    async with ground(databases) as here:
+        await here.tell("case:a", IdentityConfirmed())
+        behind = here.inbox.shelves["agenda"].checkpoints
+        passed = asyncio.Event()
+        asked_for = asyncio.Event()
+
+        async def checkpoints() -> object:
+            asked_for.set()
+            return await behind() if passed.is_set() else {}
+
+        worker = here.worker()
+        worker._checkpoints = checkpoints  # type: ignore[assignment]
+        task = asyncio.create_task(worker.run())
+        await asked_for.wait()
+        asked_for.clear()
+        await asked_for.wait()
+        assert await here.items() == [("open", None)]
+        assert not worker.state.gate_passed
+        passed.set()
+        await eventually(lambda: _closed(here))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _closed(here: Ground) -> bool:
+    return await here.items() == [("closed", "done")]

@@ -1,0 +1,116 @@
+"""A service in miniature for the tests of the bus: one reader that writes each fact as a row."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg
+
+from caselog.append import Appender
+from caselog.migrations import migrate
+from caselog.outcomes import Append, Appended, NewFact
+from caselog.read import LogReader
+from chassis.bus.inbox import Inbox
+from chassis.bus.readers import Reader
+from chassis.bus.relay import MIGRATIONS as RELAY_MIGRATIONS
+from chassis.bus.relay import Relay
+from schemas.envelope import Recorded
+from schemas.facts import AnyFact, encode
+from schemas.facts.intake import CaseWithdrawn, PapersOpened
+from tests.databases import Databases
+
+INBOX_MIGRATIONS: Final = RELAY_MIGRATIONS.parent / "inbox"
+POISON: Final = "poison"
+
+
+async def apply(connection: asyncpg.Connection, fact: AnyFact, recorded: Recorded) -> None:
+    if isinstance(fact, CaseWithdrawn) and fact.reason == POISON:
+        raise ValueError("cannot be applied")
+    await connection.execute(
+        "INSERT INTO rows VALUES ($1, $2, $3, $4)", recorded.shard, recorded.seq, recorded.stream, recorded.link
+    )
+
+
+async def prepare(databases: Databases) -> None:
+    """The tables of the relay, of review's inbox, and the miniature's own."""
+    for database, room, directory in (("relay", "relay", RELAY_MIGRATIONS), ("review", "inbox", INBOX_MIGRATIONS)):
+        connection = await databases.connect(database, "owner")
+        await migrate(connection, room, directory)
+        if database == "review":
+            await connection.execute("CREATE TABLE IF NOT EXISTS rows (shard int, seq bigint, stream text, link bytea)")
+            await connection.execute("GRANT SELECT, INSERT ON rows TO review")
+        await connection.close()
+
+
+def facts(stream: str, numbers: range, *, expected: int | None = None, poison: bool = False) -> Append:
+    """One command with a fact for each number."""
+    made = [
+        CaseWithdrawn(reason=POISON) if poison else PapersOpened(what=(str(number),), reason="to_check_identity")
+        for number in numbers
+    ]
+    tag = f"{stream}{numbers}{poison}".encode()
+    return Append(
+        stream=stream,
+        expected=expected,
+        command=hashlib.sha256(tag).digest(),
+        request=bytes(32),
+        actor="identity_clerk:a",
+        cause=None,
+        meta=b"{}",
+        facts=[NewFact(fact.TYPE, fact.VERSION, encode(fact)) for fact in made],
+    )
+
+
+async def fill(appender: Appender, count: int, *, streams: int = 40, tag: str = "") -> None:
+    """`count` facts over `streams` streams, several tasks at once."""
+    outcomes = await asyncio.gather(*(appender.append(facts(f"case:{tag}{n % streams}", range(n, n + 1))) for n in range(count)))
+    assert all(isinstance(outcome, Appended) for outcome in outcomes)
+
+
+@asynccontextmanager
+async def relaying(databases: Databases, bootstrap: str) -> AsyncIterator[Relay]:
+    async with (
+        asyncpg.create_pool(**databases.where("caselog", "relay_reader"), min_size=1, max_size=2) as pool,
+        asyncpg.create_pool(**databases.where("relay", "relay"), min_size=2, max_size=3) as own,
+    ):
+        relay = Relay(bootstrap=bootstrap, log=LogReader(pool), own=own)
+        task = asyncio.create_task(relay.run())
+        try:
+            yield relay
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def inbox_of(databases: Databases, *, bus: bool = True, refill: bool = True) -> AsyncIterator[tuple[Inbox, asyncpg.Pool]]:
+    async with (
+        asyncpg.create_pool(**databases.where("caselog", "review_reader"), min_size=1, max_size=2) as pool,
+        asyncpg.create_pool(**databases.where("review", "review"), min_size=1, max_size=4) as own,
+    ):
+        inbox = Inbox([Reader("rows", 1, apply)], own=own, log=LogReader(pool), bus=bus, refill=refill)
+        async with inbox.running():
+            yield inbox, own
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+    """Return when `condition` holds; raises TimeoutError after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110 - the condition lies in a database
+            await asyncio.sleep(0.02)
+
+
+async def rebuilt(databases: Databases) -> list[tuple[int, int, str, bytes]]:
+    """The rows as a fresh reading of the whole log gives them."""
+    async with databases.reader() as log:
+        return [
+            (fact.shard, fact.seq, fact.stream, fact.link) for shard in range(64) for fact in await log.shard(shard, 0, 100_000)
+        ]
+
+
+async def rows(own: asyncpg.Pool) -> list[tuple[int, int, str, bytes]]:
+    return [tuple(row) for row in await own.fetch("SELECT shard, seq, stream, link FROM rows ORDER BY shard, seq")]

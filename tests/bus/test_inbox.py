@@ -1,0 +1,165 @@
+"""The inbox applies exactly what follows, repairs from the log, and never applies a forged message."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from caselog.chain import link_of
+from chassis.bus.readers import Reach
+from chassis.bus.shelf import PARKED_LIMIT
+from schemas.envelope import Position, Recorded, shard_of
+from tests.bus.ground import eventually, facts, fill, inbox_of, prepare, rebuilt, rows
+from tests.databases import Databases
+
+
+async def whole_log(databases: Databases) -> list[Recorded]:
+    async with databases.reader() as log:
+        return [fact for shard in range(64) for fact in await log.shard(shard, 0, 100_000)]
+
+
+async def test_lost_repeated_and_reordered_messages_leave_the_same_rows_as_a_rebuild(databases: Databases) -> None:
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    chance = random.Random(seed)
+    await prepare(databases)
+    async with databases.appender() as appender:
+        await fill(appender, 600)
+    sent = [fact for fact in await whole_log(databases) for _ in range(chance.choice([0, 1, 1, 2]))]
+    for start in range(0, len(sent), 50):
+        window = sent[start : start + 50]
+        chance.shuffle(window)
+        sent[start : start + 50] = window
+    async with inbox_of(databases) as (inbox, own):
+        for start in range(0, len(sent), 37):
+            await inbox.take(sent[start : start + 37])
+        await eventually(lambda: inbox.caught_up("rows"))
+        assert await rows(own) == await rebuilt(databases)
+
+
+async def test_with_refill_off_a_gap_is_not_crossed(databases: Databases) -> None:
+    await prepare(databases)
+    async with databases.appender() as appender:
+        await appender.append(facts("case:a", range(5)))
+    log = await whole_log(databases)
+    async with inbox_of(databases, refill=False) as (inbox, own):
+        await inbox.take([log[0], log[2], log[3]])
+        assert [row[1] for row in await rows(own)] == [1]
+        await inbox.take(log[1:])
+        assert [row[1] for row in await rows(own)] == [1, 2, 3, 4, 5]
+
+
+async def test_with_the_bus_off_the_log_brings_everything(databases: Databases) -> None:
+    await prepare(databases)
+    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, own):
+        await fill(appender, 300)
+        await eventually(lambda: inbox.caught_up("rows"))
+        assert await rows(own) == await rebuilt(databases)
+
+
+async def test_a_damaged_and_a_forged_message_are_dropped_and_the_true_fact_is_applied(databases: Databases) -> None:
+    await prepare(databases)
+    async with databases.appender() as appender:
+        await appender.append(facts("case:a", range(3)))
+    first, second, third = await whole_log(databases)
+    damaged = replace(first, body=first.body + b" ")
+    unlinked = replace(second, prev=bytes(32))
+    forged = replace(unlinked, link=link_of(unlinked))
+    async with inbox_of(databases) as (inbox, own):
+        await inbox.take([damaged])
+        await inbox.take([first, forged, third])
+        assert await rows(own) == await rebuilt(databases)
+        assert all(each.halted is None for each in (await inbox.shelves["rows"].checkpoints()).values())
+
+
+async def test_a_log_that_differs_from_what_was_applied_halts_that_shard_only(databases: Databases) -> None:
+    await prepare(databases)
+    async with databases.appender() as appender:
+        await appender.append(facts("case:a", range(2)))
+        await appender.append(facts("case:b", range(2)))
+    async with inbox_of(databases) as (inbox, own):
+        shard = shard_of("case:a")
+        invented = replace(
+            (await whole_log(databases))[0], shard=shard, seq=1, prev=bytes(32), body=b'{"what":["x"],"reason":"y"}'
+        )
+        await inbox.take([replace(invented, link=link_of(invented))])
+        await eventually(lambda: _halted(inbox, shard))
+        other = shard_of("case:b")
+        assert shard != other
+        await eventually(lambda: _at(inbox, other, 2))
+        assert len([row for row in await rows(own) if row[0] == other]) == 2
+
+
+async def _halted(inbox: object, shard: int) -> bool:
+    checkpoints = await inbox.shelves["rows"].checkpoints()  # type: ignore[attr-defined]
+    return checkpoints[shard].halted is not None
+
+
+async def _at(inbox: object, shard: int, seq: int) -> bool:
+    return bool((await inbox.shelves["rows"].checkpoints())[shard].seq == seq)  # type: ignore[attr-defined]
+
+
+async def test_a_fact_that_cannot_be_applied_parks_its_stream_and_others_flow(databases: Databases) -> None:
+    await prepare(databases)
+    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, own):
+        shard = shard_of("case:a")
+        neighbour = next(f"case:n{n}" for n in range(10_000) if shard_of(f"case:n{n}") == shard)
+        await appender.append(facts("case:a", range(1)))
+        await appender.append(facts("case:a", range(1, 2), poison=True))
+        await appender.append(facts("case:a", range(2, 3)))
+        await appender.append(facts(neighbour, range(3)))
+        await eventually(lambda: inbox.caught_up("rows"))
+        assert [row[2] for row in await rows(own)] == ["case:a", *[neighbour] * 3]
+        last = Position(shard, 3)
+        assert await inbox.wait("rows", last, "case:a", 1) is Reach.PARKED
+        assert await inbox.wait("rows", last, neighbour, 5) is Reach.REACHED
+        assert await inbox.wait("rows", Position(shard, 99), neighbour, 0.1) is Reach.NOT_YET
+
+
+async def test_a_released_stream_goes_on_from_where_it_was_parked(databases: Databases) -> None:
+    await prepare(databases)
+    await _allow(databases, False)
+    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, own):
+        await appender.append(facts("case:a", range(4)))
+        await eventually(lambda: inbox.caught_up("rows"))
+        assert await rows(own) == []
+        with pytest.raises(asyncpg.PostgresError):
+            await inbox.release("rows", "case:a")
+        await _allow(databases, True)
+        assert await inbox.release("rows", "case:a") is True
+        assert await inbox.release("rows", "case:a") is False
+        assert await rows(own) == await rebuilt(databases)
+
+
+async def _allow(databases: Databases, allowed: bool) -> None:
+    connection = await databases.connect("review", "owner")
+    await connection.execute(f"{'GRANT' if allowed else 'REVOKE'} INSERT ON rows {'TO' if allowed else 'FROM'} review")
+    await connection.close()
+
+
+async def test_a_reader_that_parks_too_many_streams_stops(databases: Databases) -> None:
+    await prepare(databases)
+    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, _):
+        for number in range(PARKED_LIMIT + 1):
+            await appender.append(facts(f"case:p{number}", range(1), poison=True))
+        await eventually(lambda: _is_stopped(inbox))
+
+
+async def _is_stopped(inbox: object) -> bool:
+    return "rows" in inbox.stopped  # type: ignore[attr-defined]
+
+
+async def test_two_instances_that_take_the_same_messages_apply_each_once(databases: Databases) -> None:
+    await prepare(databases)
+    async with databases.appender() as appender:
+        await fill(appender, 400)
+    log = await whole_log(databases)
+    async with inbox_of(databases) as (one, own), inbox_of(databases) as (two, _):
+        runs = [log[start : start + 20] for start in range(0, len(log), 20)]
+        await asyncio.gather(*(inbox.take(run) for run in runs for inbox in (one, two)))
+        await eventually(lambda: one.caught_up("rows"))
+        assert await rows(own) == await rebuilt(databases)

@@ -1,0 +1,118 @@
+"""Log to broker to service over the real Kafka: with refill off the bus carries all; killed, wiped, twice at once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from chassis.bus.inbox import Inbox
+from chassis.bus.subscription import subscription
+from chassis.bus.topic import TOPIC, ensure, partition_of
+from deploy.kafka.broker import Broker
+from tests.bus.ground import eventually, facts, fill, inbox_of, prepare, rebuilt, relaying, rows
+from tests.conftest import ROOT
+from tests.databases import Databases
+
+
+@pytest.fixture
+async def own_broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Broker]:
+    """A broker of the test's own, since it is killed and wiped."""
+    node = Broker(tmp_path_factory.mktemp("kafka"), ROOT / "var" / "kafka-jars")
+    node.start()
+    yield node
+    node.stop()
+
+
+@asynccontextmanager
+async def subscribed(bootstrap: str, group: str, inbox: Inbox) -> AsyncIterator[None]:
+    bus = subscription(bootstrap, group, inbox)
+    await bus.start()
+    try:
+        yield
+    finally:
+        await bus.stop()
+
+
+async def test_with_refill_off_the_bus_carries_everything(databases: Databases, own_broker: Broker) -> None:
+    await prepare(databases)
+    await ensure(own_broker.bootstrap)
+    async with (
+        databases.appender() as appender,
+        relaying(databases, own_broker.bootstrap) as relay,
+        inbox_of(databases, refill=False) as (inbox, own),
+        subscribed(own_broker.bootstrap, "all", inbox),
+    ):
+        await fill(appender, 1000)
+        await eventually(lambda: inbox.caught_up("rows"))
+        assert await rows(own) == await rebuilt(databases)
+        assert relay.state.published >= 1000
+
+
+async def test_rubbish_on_the_topic_is_dropped_and_nothing_is_lost(databases: Databases, own_broker: Broker) -> None:
+    await prepare(databases)
+    await ensure(own_broker.bootstrap)
+    producer = AIOKafkaProducer(bootstrap_servers=own_broker.bootstrap)
+    await producer.start()
+    async with (
+        databases.appender() as appender,
+        relaying(databases, own_broker.bootstrap),
+        inbox_of(databases, refill=False) as (inbox, own),
+        subscribed(own_broker.bootstrap, "rubbish", inbox),
+    ):
+        for number in range(60):
+            await producer.send_and_wait(
+                TOPIC, b"{", partition=number % 8, headers=[("ce_logid", b"\xff\xfe"), ("reply_to", b"other"), ("x", b"")]
+            )
+            await appender.append(facts(f"case:r{number}", range(1)))
+        await eventually(lambda: inbox.caught_up("rows"))
+        assert await rows(own) == await rebuilt(databases)
+    await producer.stop()
+
+
+async def test_a_killed_and_a_wiped_broker_lose_nothing(databases: Databases, own_broker: Broker) -> None:
+    await prepare(databases)
+    await ensure(own_broker.bootstrap)
+    async with (
+        databases.appender() as appender,
+        relaying(databases, own_broker.bootstrap),
+        inbox_of(databases) as (inbox, own),
+        subscribed(own_broker.bootstrap, "kills", inbox),
+    ):
+        for turn, wipe in enumerate((False, True)):
+            await fill(appender, 200, tag=f"before{turn}-")
+            own_broker.kill()
+            await fill(appender, 200, tag=f"during{turn}-")
+            if wipe:
+                own_broker.wipe()
+            own_broker.start(own_broker.port)
+            await fill(appender, 200, tag=f"after{turn}-")
+        await eventually(lambda: inbox.caught_up("rows"), 60)
+        assert await rows(own) == await rebuilt(databases)
+
+
+async def test_only_one_relay_leads_and_the_next_takes_over(databases: Databases, own_broker: Broker) -> None:
+    await prepare(databases)
+    async with relaying(databases, own_broker.bootstrap) as first:
+        await eventually(lambda: _leads(first))
+        async with relaying(databases, own_broker.bootstrap) as second, databases.appender() as appender:
+            await fill(appender, 50)
+            await eventually(lambda: _published(first, 50))
+            assert not second.state.leading
+    async with relaying(databases, own_broker.bootstrap) as third:
+        await eventually(lambda: _leads(third))
+        assert third.state.published == 0  # the marks are durable
+
+
+async def _leads(relay: object) -> bool:
+    return bool(relay.state.connected)  # type: ignore[attr-defined]
+
+
+async def _published(relay: object, count: int) -> bool:
+    return bool(relay.state.published >= count)  # type: ignore[attr-defined]
+
+
+def test_a_shard_has_its_partition_for_ever() -> None:
+    assert [partition_of(shard) for shard in range(64)] == [shard % 8 for shard in range(64)]
