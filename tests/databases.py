@@ -11,7 +11,9 @@ import asyncpg
 
 from caselog.append import Appender
 from caselog.installing import install
+from caselog.migrations import migrate
 from caselog.read import LogReader
+from chassis.vault.vault import MIGRATIONS as VAULT_MIGRATIONS
 from deploy.local.postgres import OWNER, Postgres
 
 
@@ -38,6 +40,11 @@ class Databases:
         connection = await self.connect("caselog", OWNER)
         try:
             await install(connection)
+        finally:
+            await connection.close()
+        connection = await self.connect("vault", OWNER)
+        try:
+            await migrate(connection, "vault", VAULT_MIGRATIONS)
         finally:
             await connection.close()
 

@@ -4,5 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-MIGRATIONS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (("caselog", ("migrate",)),)
+MIGRATIONS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    ("caselog", ("migrate",)),
+    ("chassis.vault", ("migrate",)),
+    ("chassis.bus", ("migrate",)),
+)
 """Module and arguments, in this order."""

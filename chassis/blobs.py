@@ -1,0 +1,196 @@
+"""Documents as sealed blobs in object storage: streamed in chunks, type decided by content (design.md section 6).
+
+A blob is a header (magic, nonce prefix) and chunks of AES-256-GCM. The nonce holds the prefix, the chunk's number and a mark
+on the last one (the STREAM construction), so that chunks cannot be cut off, exchanged or repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import puremagic
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from obstore import open_writer_async
+from obstore.store import ObjectStore, from_url
+
+from chassis.refusal import Refusal
+from chassis.vault.vault import Vault
+from schemas.documents import Audience, DocumentRef
+from schemas.sealing import DataClass
+
+CHUNK: Final = 65_536
+_MAGIC: Final = b"PVB1"
+_PREFIX: Final = 7
+_TAG: Final = 16
+ALLOWED: Final = {".pdf": "application/pdf", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
+
+
+class TooLarge(Refusal):
+    """This file is larger than allowed. Send a smaller one."""
+
+    code = "document_too_large"
+    status = 413
+
+
+class WrongType(Refusal):
+    """This file is not a PDF, JPEG or PNG. Send the document in one of these forms."""
+
+    code = "document_wrong_type"
+    status = 415
+
+
+class DamagedBlob(Exception):
+    """The stored bytes are not what was filed."""
+
+
+def media_type(head: bytes, tail: bytes) -> str:
+    """The type of a file by its first and last bytes. Raises WrongType."""
+    try:
+        found = {match.extension for match in puremagic.magic_string(head)}
+    except (puremagic.PureError, ValueError):
+        raise WrongType from None
+    allowed = {ALLOWED[each] for each in found if each in ALLOWED}
+    if allowed == {"application/pdf"} and head.startswith(b"%PDF-") and b"%%EOF" in tail:
+        return "application/pdf"
+    if "image/jpeg" in allowed and head.startswith(b"\xff\xd8\xff") and tail.rstrip(b"\0\n\r").endswith(b"\xff\xd9"):
+        return "image/jpeg"
+    if "image/png" in allowed and head.startswith(b"\x89PNG\r\n\x1a\n") and b"IEND" in tail:
+        return "image/png"
+    raise WrongType
+
+
+class Blobs:
+    """Object storage by URL (`file:///...` or `s3://...`); what lies there is sealed."""
+
+    def __init__(self, url: str, vault: Vault) -> None:
+        parts = urlsplit(url)
+        if parts.scheme == "file":
+            Path(url2pathname(parts.path)).mkdir(parents=True, exist_ok=True)
+        self._store: ObjectStore = from_url(url)
+        self._vault = vault
+
+    async def put(
+        self,
+        source: AsyncIterator[bytes],
+        *,
+        case: str,
+        person: str,
+        data_class: DataClass,
+        kind: str,
+        audience: Audience,
+        limit: int,
+        document_id: str,
+    ) -> DocumentRef:
+        """Seal and store what `source` yields, at most `limit` bytes.
+
+        Raises TooLarge while it streams, WrongType at its end; a refused blob is taken away again.
+        """
+        key = await self._vault.data_key(case, person, data_class)
+        sealing = _Sealing(key.secret, document_id)
+        writer = open_writer_async(self._store, document_id)
+        try:
+            async with writer:
+                await writer.write(sealing.header)
+                async for piece in source:
+                    if sealing.size + len(piece) > limit:
+                        raise TooLarge(kind, limit=limit)
+                    for sealed in sealing.take(piece):
+                        await writer.write(sealed)
+                await writer.write(sealing.finish())
+            kind_of_file = media_type(sealing.head, sealing.tail)
+        except Refusal as refusal:
+            with suppress(FileNotFoundError):  # a writer that was broken off may have left nothing
+                await self._store.delete_async(document_id)
+            refusal.field = kind
+            raise
+        return DocumentRef(
+            document_id=document_id,
+            kind=kind,
+            audience=audience,
+            media_type=kind_of_file,
+            size=sealing.size,
+            digest=sealing.digest.hexdigest(),
+            key=key.id,
+        )
+
+    async def get(self, ref: DocumentRef) -> AsyncIterator[bytes]:
+        """The clear bytes of a document, chunk by chunk. Raises DamagedBlob, KeyGone, NotAllowed.
+
+        A damaged chunk is never yielded; that the whole matches its digest is known at the end.
+        """
+        key = await self._vault.key(ref.key)
+        try:
+            stored = await self._store.get_async(ref.document_id)
+        except FileNotFoundError:
+            raise DamagedBlob("missing") from None
+        digest, buffer, number = hashlib.sha256(), b"", 0
+        box, prefix = AESGCM(key.secret), b""
+        async for piece in stored.stream(min_chunk_size=CHUNK):
+            digest.update(piece)
+            buffer += bytes(piece)
+            if not prefix and len(buffer) >= len(_MAGIC) + _PREFIX:
+                if not buffer.startswith(_MAGIC):
+                    raise DamagedBlob("header")
+                prefix, buffer = buffer[len(_MAGIC) : len(_MAGIC) + _PREFIX], buffer[len(_MAGIC) + _PREFIX :]
+            while prefix and len(buffer) > CHUNK + _TAG:
+                yield _open(box, prefix, number, False, buffer[: CHUNK + _TAG], ref.document_id)
+                buffer, number = buffer[CHUNK + _TAG :], number + 1
+        yield _open(box, prefix, number, True, buffer, ref.document_id)
+        if not hmac.compare_digest(digest.hexdigest(), ref.digest):
+            raise DamagedBlob("digest")
+
+    async def delete(self, document_id: str) -> None:
+        """Take a blob away that no fact refers to."""
+        await self._store.delete_async(document_id)
+
+
+class _Sealing:
+    """The state of one upload: what is sealed so far, and what its content looks like."""
+
+    def __init__(self, secret: bytes, document_id: str) -> None:
+        self._box, self._id = AESGCM(secret), document_id
+        self._prefix = secrets.token_bytes(_PREFIX)
+        self._buffer, self._number = b"", 0
+        self.header = _MAGIC + self._prefix
+        self.size, self.head, self.tail = 0, b"", b""
+        self.digest = hashlib.sha256(self.header)
+
+    def take(self, piece: bytes) -> list[bytes]:
+        self.size += len(piece)
+        self.head = (self.head + piece)[:4096] if len(self.head) < 4096 else self.head
+        self.tail = (self.tail + piece)[-2048:]
+        self._buffer += piece
+        sealed = []
+        while len(self._buffer) > CHUNK:  # the last chunk is sealed by finish(), even when it is a whole one
+            sealed.append(self._seal(self._buffer[:CHUNK], last=False))
+            self._buffer = self._buffer[CHUNK:]
+        return sealed
+
+    def finish(self) -> bytes:
+        return self._seal(self._buffer, last=True)
+
+    def _seal(self, chunk: bytes, *, last: bool) -> bytes:
+        sealed = self._box.encrypt(_nonce(self._prefix, self._number, last), chunk, self._id.encode())
+        self._number += 1
+        self.digest.update(sealed)
+        return sealed
+
+
+def _nonce(prefix: bytes, number: int, last: bool) -> bytes:
+    return prefix + number.to_bytes(4, "big") + bytes([last])
+
+
+def _open(box: AESGCM, prefix: bytes, number: int, last: bool, chunk: bytes, document_id: str) -> bytes:
+    try:
+        return box.decrypt(_nonce(prefix, number, last), chunk, document_id.encode())
+    except (InvalidTag, ValueError):
+        raise DamagedBlob(f"chunk {number}") from None

@@ -1,0 +1,112 @@
+"""Sealing and opening: no clear personal data reaches the log (design.md section 6)."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
+
+from caselog.queries import Queries
+from chassis.vault.boxes import close, opened, place
+from chassis.vault.codes import tracking_code
+from chassis.vault.keys import VaultKeys
+from schemas.envelope import Recorded
+from schemas.fact import Fact
+from schemas.sealing import Clear, DataClass, Sealed
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+class KeyGone(Exception):
+    """The key was destroyed (or never was): the data cannot be read any more, by anyone."""
+
+
+class NotAllowed(Exception):
+    """This service may not open this class of data."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    """The key of one (case, person, class)."""
+
+    id: str
+    secret: bytes = field(repr=False)
+
+
+class Vault:
+    """What one service may do with sealed data: its database role and its key files decide, not its code."""
+
+    def __init__(self, pool: asyncpg.Pool, keys: VaultKeys) -> None:
+        self._pool, self._keys = pool, keys
+        self._sql = Queries.load(Path(__file__).with_name("vault.sql"))
+
+    async def seal(self, facts: Sequence[Fact], *, log_id: str, stream: str, command: bytes) -> list[Fact]:
+        """The facts with each `Clear` sealed for its place; every key is durable before this returns."""
+        case = stream.partition(":")[2]
+        return [await self._seal_one(fact, n, case, (log_id, stream, command)) for n, fact in enumerate(facts)]
+
+    async def _seal_one(self, fact: Fact, ordinal: int, case: str, where: tuple[str, str, bytes]) -> Fact:
+        sealed: dict[str, Sealed] = {}
+        for name in type(fact).model_fields:
+            value = getattr(fact, name)
+            if isinstance(value, Clear):
+                key = await self.data_key(case, value.person, value.data_class)
+                sealed[name] = Sealed(key=key.id, box=close(key.secret, value.value, place(*where, ordinal, name)))
+        return fact.model_copy(update=sealed) if sealed else fact
+
+    async def open(self, recorded: Recorded, path: str, sealed: Sealed | Clear) -> dict[str, Any]:
+        """The value of the field `path` of a recorded fact. Raises KeyGone, NotAllowed, BoxDamaged."""
+        if isinstance(sealed, Clear):
+            raise TypeError("a recorded fact has no clear value")
+        key = await self.key(sealed.key)
+        where = place(recorded.log_id, recorded.stream, recorded.command, recorded.ordinal, path)
+        return opened(key.secret, sealed.box, where)
+
+    async def data_key(self, case: str, person: str, data_class: DataClass) -> DataKey:
+        """The key of (case, person, class), made when there is none. Raises NotAllowed, KeyGone after an erasure."""
+        wrapping = self._keys.wrapping(data_class)
+        offered = aes_key_wrap(wrapping, secrets.token_bytes(32))
+        try:
+            row = await self._pool.fetchrow(self._sql.key_for, case, person, data_class.value, secrets.token_urlsafe(16), offered)
+        except asyncpg.InsufficientPrivilegeError:
+            raise NotAllowed(data_class.value) from None
+        return self._unwrapped(row["key_id"], data_class, row["wrapped"])
+
+    async def key(self, key_id: str) -> DataKey:
+        """The key of an id. Raises KeyGone, NotAllowed."""
+        try:
+            row = await self._pool.fetchrow(self._sql.key, key_id)
+        except asyncpg.InsufficientPrivilegeError:
+            raise NotAllowed("the class of this key") from None
+        if row is None:
+            raise KeyGone("no such key")
+        return self._unwrapped(key_id, DataClass(row["class"]), row["wrapped"])
+
+    def _unwrapped(self, key_id: str, data_class: DataClass, wrapped: bytes | None) -> DataKey:
+        if wrapped is None:
+            raise KeyGone("destroyed")
+        return DataKey(key_id, aes_key_unwrap(self._keys.wrapping(data_class), wrapped))
+
+    async def forget(self, case: str, person: str) -> int:
+        """Destroy every key of a person in a case; return how many there were."""
+        return int(await self._pool.fetchval(self._sql.forget, case, person))
+
+    def alias(self, subject: str, stream: str) -> str:
+        """Another name of `subject` in each stream: only who has the alias key can relink them."""
+        digest = hmac.digest(self._keys.get("alias"), subject.encode() + b"\0" + stream.encode(), "sha256")
+        return base64.b32encode(digest[:8]).decode().rstrip("=").lower()
+
+    def blind(self, kind: str, value: str) -> bytes:
+        """A keyed hash of an identifier, for exact search without the identifier."""
+        return hmac.digest(self._keys.get("blind"), kind.encode() + b"\0" + value.encode(), "sha256")
+
+    def tracking_code(self, case_id: str) -> str:
+        """The tracking code of a case."""
+        return tracking_code(self._keys.get("tracking"), case_id)

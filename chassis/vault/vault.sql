@@ -1,0 +1,8 @@
+-- name: key_for
+SELECT key_id, wrapped FROM vault.key_for($1, $2, $3, $4, $5)
+
+-- name: key
+SELECT class, wrapped FROM vault.key($1)
+
+-- name: forget
+SELECT vault.forget($1, $2)

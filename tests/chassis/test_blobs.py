@@ -1,0 +1,157 @@
+"""Documents are streamed, sealed and checked; what was altered is never handed out; a copy names nobody."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pikepdf
+import pytest
+from PIL import Image
+
+from chassis.blobs import CHUNK, Blobs, DamagedBlob, TooLarge, WrongType
+from chassis.copies import clean_copy
+from schemas.documents import Audience, DocumentRef
+from schemas.sealing import DataClass
+from tests.chassis.vaults import vault_of
+from tests.databases import Databases
+
+CANARY = "Sohrab Kenarsari"
+
+
+def pdf(pages: int = 1) -> bytes:
+    out = io.BytesIO()
+    with pikepdf.new() as document:
+        for _ in range(pages):
+            document.add_blank_page()
+        document.docinfo["/Author"] = CANARY
+        with document.open_metadata() as meta:
+            meta["dc:creator"] = [CANARY]
+        document.attachments["note.txt"] = CANARY.encode()
+        document.Root["/OpenAction"] = pikepdf.Dictionary(S=pikepdf.Name("/JavaScript"), JS=CANARY)
+        document.save(out, object_stream_mode=pikepdf.ObjectStreamMode.disable, compress_streams=False)
+    return out.getvalue()
+
+
+def picture(form: str = "JPEG") -> bytes:
+    out = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x9C9D if form == "PNG" else 0x013B] = CANARY
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 20), "red").save(out, form, exif=exif)
+    return out.getvalue()
+
+
+async def pieces(content: bytes, size: int = 10_000) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), size):
+        yield content[start : start + size]
+
+
+async def put(blobs: Blobs, content: bytes, *, name: str = "doc", limit: int = 50_000_000) -> DocumentRef:
+    return await blobs.put(
+        pieces(content), case="c", person="p", data_class=DataClass.IDENTITY, kind="title_deed",
+        audience=Audience.IDENTITY_CLERK, limit=limit, document_id=name,
+    )  # fmt: skip
+
+
+async def got(blobs: Blobs, ref: DocumentRef) -> bytes:
+    return b"".join([piece async for piece in blobs.get(ref)])
+
+
+def big_pdf(size: int) -> bytes:
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    return b"%PDF-1.7\n" + random.Random(seed).randbytes(size) + b"\n%%EOF\n"
+
+
+@pytest.mark.parametrize("size", [1, CHUNK - 16, CHUNK - 15, CHUNK, 3 * CHUNK, 5_000_000])
+async def test_what_was_filed_comes_back_and_does_not_stand_on_the_disk(databases: Databases, tmp_path: Path, size: int) -> None:
+    content = big_pdf(size)
+    async with vault_of(databases, tmp_path, "intake") as vault:
+        blobs = Blobs(f"file://{tmp_path}/store", vault)
+        ref = await put(blobs, content)
+        assert (ref.size, ref.media_type) == (len(content), "application/pdf")
+        assert await got(blobs, ref) == content
+        stored = (tmp_path / "store" / "doc").read_bytes()
+        assert content[:20] not in stored
+
+
+async def test_altered_cut_exchanged_and_missing_bytes_are_never_handed_out(databases: Databases, tmp_path: Path) -> None:
+    async with vault_of(databases, tmp_path, "intake") as vault:
+        blobs = Blobs(f"file://{tmp_path}/store", vault)
+        ref, other = await put(blobs, big_pdf(3 * CHUNK)), await put(blobs, big_pdf(3 * CHUNK), name="other")
+        path = tmp_path / "store" / "doc"
+        whole = path.read_bytes()
+        sealed = CHUNK + 16
+        altered = [
+            whole[:100] + bytes([whole[100] ^ 1]) + whole[101:],
+            whole[:-sealed],
+            whole[: 11 + sealed],
+            whole[:11] + whole[11 + sealed : 11 + 2 * sealed] + whole[11 : 11 + sealed] + whole[11 + 2 * sealed :],
+            b"",
+            (tmp_path / "store" / "other").read_bytes(),
+        ]
+        for content in altered:
+            path.write_bytes(content)
+            with pytest.raises(DamagedBlob):
+                await got(blobs, ref)
+        path.unlink()
+        with pytest.raises(DamagedBlob):
+            await got(blobs, ref)
+        assert len(await got(blobs, other)) == other.size
+
+
+async def test_an_oversized_file_is_refused_while_it_streams_and_leaves_nothing(databases: Databases, tmp_path: Path) -> None:
+    async with vault_of(databases, tmp_path, "intake") as vault:
+        blobs = Blobs(f"file://{tmp_path}/store", vault)
+        with pytest.raises(TooLarge) as refused:
+            await put(blobs, big_pdf(500_000), limit=200_000)
+        assert refused.value.field == "title_deed"
+        assert list((tmp_path / "store").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"x", b"<html><script>alert(1)</script>", b"MZ\x90\x00" + bytes(500), b"%PDF-1.7 without an end", b"%PDF-1.7\n<html>",
+     b"GIF89a" + bytes(100), b"\xff\xd8\xff\xe0 cut", b"PK\x03\x04" + bytes(300) + b"%%EOF"],
+)  # fmt: skip
+async def test_a_forged_or_foreign_type_is_refused_by_content(databases: Databases, tmp_path: Path, content: bytes) -> None:
+    async with vault_of(databases, tmp_path, "intake") as vault:
+        blobs = Blobs(f"file://{tmp_path}/store", vault)
+        with pytest.raises(WrongType):
+            await put(blobs, content)
+        assert list((tmp_path / "store").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"), [(picture(), "image/jpeg"), (picture("PNG"), "image/png"), (pdf(), "application/pdf")]
+)
+async def test_the_allowed_types_are_known_by_content(databases: Databases, tmp_path: Path, content: bytes, kind: str) -> None:
+    async with vault_of(databases, tmp_path, "intake") as vault:
+        assert (await put(Blobs(f"file://{tmp_path}/store", vault), content)).media_type == kind
+
+
+def test_a_reviewers_copy_has_no_metadata_attachment_or_script() -> None:
+    assert CANARY.encode() in pdf()
+    assert CANARY.encode() in picture()
+    for content, kind in ((pdf(3), "application/pdf"), (picture(), "image/jpeg"), (picture("PNG"), "image/png")):
+        copy = clean_copy(content, kind)
+        assert CANARY.encode() not in copy
+        assert CANARY.encode("utf-16-be") not in copy
+        assert CANARY.encode("utf-16-le") not in copy
+    with pikepdf.open(io.BytesIO(clean_copy(pdf(3), "application/pdf"))) as copied:
+        assert len(copied.pages) == 3
+        assert len(copied.attachments) == 0
+        assert "/OpenAction" not in copied.Root
+        assert "/Metadata" not in copied.Root
+    with Image.open(io.BytesIO(clean_copy(picture(), "image/jpeg"))) as image:
+        assert image.size == (20, 40)  # turned upright, since the mark that said so is gone
+        assert len(image.getexif()) == 0
+
+
+def test_what_cannot_be_read_is_refused_rather_than_copied() -> None:
+    for kind in ("application/pdf", "image/jpeg", "image/png"):
+        with pytest.raises(WrongType):
+            clean_copy(b"%PDF-1.7 damaged %%EOF", kind)
