@@ -1,0 +1,120 @@
+"""The witness itself: it follows the log, checks the commitment, and signs once per (case, stage, round)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from caselog.chain import link_of
+from caselog.read import LogReader
+from deploy.witness.memory import Memory
+from schemas.draws import sign
+from schemas.envelope import Position, Recorded
+from schemas.facts import decode
+from schemas.facts.review import AssignmentRefused, DrawCommitted, WitnessSignature
+
+BITS: Final = 3072
+_PAGE: Final = 1000
+
+
+class WontSign(Exception):
+    """The witness refuses; `code` says why, `status` is the HTTP status."""
+
+    def __init__(self, code: str, status: int = 409) -> None:
+        super().__init__(code)
+        self.code, self.status = code, status
+
+
+def private_key(path: Path) -> RSAPrivateKey:
+    """The witness' key, made at the first start; its file is readable by the witness alone."""
+    if path.exists():
+        key = load_pem_private_key(path.read_bytes(), None)
+        if not isinstance(key, RSAPrivateKey) or key.key_size < BITS:
+            raise ValueError(f"{path.name} is no RSA key of {BITS} bits")
+        return key
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=BITS)
+    part = path.with_suffix(".part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)
+    return key
+
+
+def public_pem(key: RSAPrivateKey) -> str:
+    """The public half for witnesses.json."""
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+class Witness:
+    """Signs draw commitments of one log."""
+
+    def __init__(self, *, name: str, key: RSAPrivateKey, log: LogReader, memory: Memory) -> None:
+        self._name, self._key, self._log, self._memory = name, key, log, memory
+        self._one_at_a_time = asyncio.Lock()
+
+    async def signature(self, stream: str, position: Position, link: bytes) -> WitnessSignature:
+        """The signature over the commitment at `position` of `stream`. Raises WontSign."""
+        async with self._one_at_a_time:
+            fact = await self._follow(position)
+            if fact.stream != stream or fact.link != link:
+                raise WontSign("wrong_link")
+            if fact.type != DrawCommitted.TYPE:
+                raise WontSign("not_a_commitment")
+            committed = decode(fact.type, fact.type_version, fact.body)
+            if not isinstance(committed, DrawCommitted):
+                raise WontSign("not_a_commitment")
+            await self._after_a_refusal(fact, committed)
+            if self._memory.promise(stream, committed.stage, committed.round, link) != link:
+                raise WontSign("signed_another")
+            return await asyncio.to_thread(sign, self._key, self._name, link)
+
+    async def _follow(self, position: Position) -> Recorded:
+        """Check every link of the shard up to `position`; what was followed once can never be replaced unseen."""
+        seq, last = self._memory.mark(position.shard)
+        found: Recorded | None = None
+        while seq < position.seq:
+            page = await self._log.shard(position.shard, seq, min(_PAGE, position.seq - seq))
+            if not page:
+                raise WontSign("unknown_position", 404)
+            for fact in page:
+                if fact.seq != seq + 1 or fact.prev != last or link_of(fact) != fact.link:
+                    raise WontSign("chain_broken")
+                seq, last, found = fact.seq, fact.link, fact
+            self._memory.move(position.shard, seq, last)
+        if found is None or found.seq != position.seq:
+            found = await self._log.at(position)
+        if found is None:
+            raise WontSign("unknown_position", 404)
+        if link_of(found) != found.link:
+            raise WontSign("chain_broken")
+        return found
+
+    async def _after_a_refusal(self, fact: Recorded, committed: DrawCommitted) -> None:
+        if committed.round < 1:
+            raise WontSign("round_without_refusal")
+        if committed.round == 1:
+            return
+        for before in await self._log.stream(fact.stream, until_version=fact.version - 1):
+            if before.type == AssignmentRefused.TYPE:
+                refused = decode(before.type, before.type_version, before.body)
+                if isinstance(refused, AssignmentRefused) and (refused.stage, refused.round + 1) == (
+                    committed.stage,
+                    committed.round,
+                ):
+                    return
+        raise WontSign("round_without_refusal")
