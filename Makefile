@@ -10,10 +10,11 @@ help: ## list the commands
 
 setup: $(VENV)/.done ## make the virtual environment from the hash lock
 
-$(VENV)/.done: requirements/dev.lock
+$(VENV)/.done: requirements/dev.lock package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Parvandeh needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@$(PY) -m deploy.local.assets
 	@touch $@
 
 run: setup ## start PostgreSQL, Kafka and all that stands on them; Ctrl-C stops

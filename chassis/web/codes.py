@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hmac
-import re
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -24,21 +23,6 @@ SendCode = Callable[[str, str, str], Awaitable[None]]
 LIFETIME: Final = timedelta(minutes=3)
 ATTEMPTS: Final = 5
 CITIZEN: Final = "citizen"
-_MOBILE: Final = re.compile(r"09[0-9]{9}")
-_CODE: Final = re.compile(r"[0-9]{10}")
-
-
-def valid_national_code(code: str) -> bool:
-    """Whether 10 ASCII digits carry the right check digit (domain.md, Identifiers); ten equal digits are never issued."""
-    if not _CODE.fullmatch(code) or len(set(code)) == 1:
-        return False
-    rest = sum(int(digit) * (10 - place) for place, digit in enumerate(code[:9])) % 11
-    return int(code[9]) == (rest if rest < 2 else 11 - rest)
-
-
-def valid_mobile(mobile: str) -> bool:
-    """Whether this is an Iranian mobile number in ASCII digits, 09 and nine more."""
-    return _MOBILE.fullmatch(mobile) is not None
 
 
 class Codes:

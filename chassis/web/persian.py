@@ -1,8 +1,7 @@
-"""Persian text in and out: normalised before it is stored, Jalali dates and Persian digits when it is shown."""
+"""Persian text as it is shown: Jalali dates and Persian digits."""
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -12,18 +11,11 @@ from persiantools.jdatetime import JalaliDate
 
 TEHRAN: Final = ZoneInfo("Asia/Tehran")
 _TO_PERSIAN: Final = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
-_TO_STORED: Final = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩يك", "01234567890123456789یک")
-_SPACES: Final = re.compile(r"[^\S\r\n]+")
 _MONTHS: Final = (
     "فروردین", "اردیبهشت", "خرداد", "تیر", "مرداد", "شهریور", "مهر", "آبان", "آذر", "دی", "بهمن", "اسفند",
 )  # fmt: skip
 _WEEKDAYS: Final = ("دوشنبه", "سه‌شنبه", "چهارشنبه", "پنجشنبه", "جمعه", "شنبه", "یکشنبه")
 FA: Final = "fa"
-
-
-def normalised(text: str) -> str:
-    """Text as it is stored: Arabic ي and ك become ی and ک, digits become ASCII, runs of blanks one, ZWNJ is kept."""
-    return _SPACES.sub(" ", text.translate(_TO_STORED)).strip()
 
 
 def digits(value: object, language: str) -> str:

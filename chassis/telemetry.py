@@ -1,0 +1,85 @@
+"""Logs as JSON lines and traces by OpenTelemetry, with no applicant data in either (design.md section 8)."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import Final
+
+import structlog
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from prometheus_client import Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis.settings import Ground
+
+_TRACER: Final = trace.get_tracer("parvandeh")
+REQUESTS: Final = Histogram("parvandeh_http_seconds", "Requests by route and status", ["route", "method", "status"])
+
+
+def configure(service: str, ground: Ground) -> None:
+    """Log one JSON line per record to stdout, and export spans where a collector is given."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _with_trace,
+            # Never format_exc_info: the text of an exception may repeat what a person entered.
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=False,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    logging.basicConfig(level=logging.WARNING, format='{"level":"%(levelname)s","logger":"%(name)s"}', stream=sys.stdout)
+    provider = TracerProvider(resource=Resource.create({"service.name": f"parvandeh-{service}"}))
+    if ground.otlp:
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{ground.otlp.rstrip('/')}/v1/traces")))
+    trace.set_tracer_provider(provider)
+
+
+def _with_trace(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event["trace"] = f"{context.trace_id:032x}"
+    return event
+
+
+class TraceMiddleware:
+    """A span and a duration for each request, named by the route's pattern: a path may hold the id of a case."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Wrap one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        context = TraceContextTextMapPropagator().extract({"traceparent": headers.get("traceparent", "")})
+        status = 500
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        began = time.perf_counter()
+        with _TRACER.start_as_current_span("http", context=context) as span:
+            try:
+                await self.app(scope, receive, answer)
+            finally:
+                route = getattr(scope.get("route"), "path", "none")
+                span.update_name(f"{scope['method']} {route}")
+                span.set_attribute("http.response.status_code", status)
+                REQUESTS.labels(route, scope["method"], str(status)).observe(time.perf_counter() - began)

@@ -1,0 +1,74 @@
+"""Who may enter: the session behind a request, roles, and forms that only our own pages can send."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from chassis.web.principal import Principal
+from chassis.web.problems import Forged, KeyMissing, NotForYou, SignInNeeded
+from chassis.web.tokens import form_cookie, form_token, session_cookie
+
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+async def enter(request: Request) -> None:
+    """Find the principal of the request, and refuse a forged form. Runs before every route."""
+    service = request.app.state.desk.service
+    token = request.cookies.get(session_cookie(service))
+    request.state.principal = await request.app.state.sessions.principal(token) if token else None
+    if request.method in _SAFE:
+        return
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if site not in (None, "same-origin", "none") or (origin and urlsplit(origin).netloc != request.headers.get("host")):
+        raise Forged
+    bound = token or request.cookies.get(form_cookie(service))
+    if not bound:
+        if request.url.path.startswith("/api/"):
+            raise SignInNeeded
+        raise Forged
+    given = request.headers.get("x-csrf-token") or str((await _form(request)).get("_csrf", ""))
+    if not hmac.compare_digest(given.encode(), form_token(bound).encode()):
+        raise Forged
+
+
+async def _form(request: Request) -> Any:
+    kind = request.headers.get("content-type", "")
+    if kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
+        return await request.form(max_files=40, max_fields=200)
+    return {}
+
+
+def signed_in(request: Request) -> Principal | None:
+    """Who is signed in, or None."""
+    found: Principal | None = getattr(request.state, "principal", None)
+    return found
+
+
+def require(*roles: str) -> Any:
+    """A dependency that gives the principal, or refuses: SignInNeeded without a session, NotForYou with another role."""
+
+    async def check(request: Request) -> Principal:
+        principal = signed_in(request)
+        if principal is None:
+            raise SignInNeeded
+        if principal.role not in roles:
+            raise NotForYou
+        return principal
+
+    checked: Callable[[Request], Awaitable[Principal]] = check
+    return Depends(checked)
+
+
+async def once(request: Request) -> str:
+    """The request's idempotency key: of the form that was shown, or of the API's header. Raises KeyMissing."""
+    key = request.headers.get("idempotency-key") or str((await _form(request)).get("_once", ""))
+    if not 8 <= len(key) <= 200:
+        raise KeyMissing("Idempotency-Key")
+    return key

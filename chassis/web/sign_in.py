@@ -1,0 +1,100 @@
+"""Sign-in pages: staff by name and password, citizens by national code, mobile and a one-time code; sign-out; language."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from chassis.web.doors import signed_in
+from chassis.web.language import COOKIE, LANGUAGES
+from chassis.web.pages import render
+from chassis.web.principal import Principal
+from chassis.web.tokens import form_cookie, session_cookie
+from schemas.identifiers import is_mobile, is_national_code, normalised
+
+router = APIRouter()
+citizens = APIRouter()
+Text = Annotated[str, Form(max_length=200)]
+
+
+def local(path: str) -> str:
+    """`path` when it leads to a page of this door, else `/`: an open redirect would lend our name to a forged page."""
+    parts = urlsplit(path)
+    harmless = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    return path if harmless and "\\" not in path else "/"
+
+
+async def begin(request: Request, principal: Principal, to: str) -> Response:
+    """A new session instead of whatever there was, and on to `to`."""
+    service = request.app.state.desk.service
+    name = session_cookie(service)
+    token = await request.app.state.sessions.begin(principal, instead_of=request.cookies.get(name))
+    answer = RedirectResponse(local(to), 303)
+    answer.set_cookie(name, token, httponly=True, samesite="lax", secure=request.url.scheme == "https", path="/")
+    answer.delete_cookie(form_cookie(service))
+    return answer
+
+
+@router.get("/sign-in")
+async def staff_form(request: Request, next: str = "/") -> Response:
+    if signed_in(request):
+        return RedirectResponse(local(next), 303)
+    return render(request, "sign_in.html", next=local(next), username="", wrong=False)
+
+
+@router.post("/sign-in")
+async def staff(request: Request, username: Text = "", password: Text = "", next: Text = "/") -> Response:
+    principal = await request.app.state.accounts.check(normalised(username), password)
+    if principal is None:
+        return render(request, "sign_in.html", 422, next=local(next), username=username, wrong=True)
+    return await begin(request, principal, next)
+
+
+@router.post("/sign-out")
+async def sign_out(request: Request) -> Response:
+    name = session_cookie(request.app.state.desk.service)
+    if token := request.cookies.get(name):
+        await request.app.state.sessions.end(token)
+    answer = RedirectResponse("/", 303)
+    answer.delete_cookie(name)
+    return answer
+
+
+@router.post("/language")
+async def language(to: Text = "fa", next: Text = "/") -> Response:
+    answer = RedirectResponse(local(next), 303)
+    if to in LANGUAGES:
+        answer.set_cookie(COOKIE, to, max_age=31_536_000, samesite="lax")
+    return answer
+
+
+@citizens.get("/citizen/sign-in")
+async def citizen_form(request: Request, next: str = "/") -> Response:
+    return render(request, "citizen_sign_in.html", next=local(next), national_code="", mobile="", errors={})
+
+
+@citizens.post("/citizen/sign-in")
+async def challenge(request: Request, national_code: Text = "", mobile: Text = "", next: Text = "/") -> Response:
+    code, number = normalised(national_code).replace(" ", ""), normalised(mobile).replace(" ", "")
+    errors = {}
+    if not is_national_code(code):
+        errors["national_code"] = "The national code has ten digits, and the last one must fit the others."
+    if not is_mobile(number):
+        errors["mobile"] = "A mobile number has eleven digits and begins with 09."
+    if errors:
+        page = {"next": local(next), "national_code": national_code, "mobile": mobile, "errors": errors}
+        return render(request, "citizen_sign_in.html", 422, **page)
+    token = await request.app.state.codes.challenge(code, number, request.state.language)
+    return render(request, "citizen_code.html", next=local(next), challenge=token, wrong=False)
+
+
+@citizens.post("/citizen/code")
+async def answer_code(request: Request, challenge: Text = "", code: Text = "", next: Text = "/") -> Response:
+    principal = await request.app.state.codes.answer(challenge, normalised(code).replace(" ", ""))
+    if principal is None:
+        return render(request, "citizen_code.html", 422, next=local(next), challenge=challenge, wrong=True)
+    return await begin(request, principal, next)

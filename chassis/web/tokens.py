@@ -1,0 +1,21 @@
+"""The cookies of a door, and the token that binds a form to one of them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+
+def session_cookie(service: str) -> str:
+    """The name of a service's session cookie: one per service, since all doors share a host on a single machine."""
+    return f"parvandeh_{service}"
+
+
+def form_cookie(service: str) -> str:
+    """The cookie to which forms are bound before there is a session."""
+    return f"parvandeh_{service}_form"
+
+
+def form_token(bound_to: str) -> str:
+    """The CSRF token of a cookie: worthless with another."""
+    return hmac.new(bound_to.encode(), b"parvandeh form", hashlib.sha256).hexdigest()
