@@ -75,7 +75,7 @@ class Handler:
         command_id: bytes,
         actor: str,
         initial: S,
-        evolve: Callable[[S, AnyFact], S],
+        evolve: Callable[[S, AnyFact, datetime], S],
         decide: Callable[[C, S, datetime], Sequence[Fact]],
         cause: str | None = None,
         seen: int | None = None,
@@ -94,7 +94,7 @@ class Handler:
                 _refuse_stale(loaded, seen)
                 state = initial
                 for each in loaded.facts:
-                    state = evolve(state, decode(each.type, each.type_version, each.body))
+                    state = evolve(state, decode(each.type, each.type_version, each.body), each.recorded_at)
                 facts = decide(command, state, loaded.at)
                 done = await self._append(facts, loaded, stream, command_id, request, actor, cause)
                 if done is not None:

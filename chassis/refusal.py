@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -50,3 +51,14 @@ class Busy(Refusal):
 
     code = "busy"
     status = 503
+
+
+class NotYet(Refusal):
+    """This is not due yet."""
+
+    code = "not_yet"
+
+    def __init__(self, until: datetime) -> None:
+        """`until` (UTC): when it may be due; the agenda asks again then."""
+        super().__init__()
+        self.until = until

@@ -31,6 +31,9 @@ UPDATE agenda SET state = 'parked', outcome = $2 WHERE id = $1 AND state = 'open
 -- name: again
 UPDATE agenda SET next_at = now() + $2::interval, leased_until = '-infinity' WHERE id = $1 AND state = 'open'
 
+-- name: postpone
+UPDATE agenda SET next_at = $2, leased_until = '-infinity', attempts = 0 WHERE id = $1 AND state = 'open'
+
 -- name: release
 UPDATE agenda SET state = 'open', outcome = NULL, attempts = 0, next_at = '-infinity', leased_until = '-infinity'
 WHERE id = $1 AND state = 'parked'

@@ -21,7 +21,7 @@ from chassis.agenda.items import Item
 from chassis.agenda.reader import SQL
 from chassis.bus.readers import Checkpoint
 from chassis.handling import AppendRefused
-from chassis.refusal import Busy, Refusal, Stale
+from chassis.refusal import Busy, NotYet, Refusal, Stale
 from schemas.envelope import Position
 
 _log = structlog.get_logger("agenda")
@@ -99,6 +99,8 @@ class Worker:
                 await self._end(item, self._sql.close, "done")
             except Stale:
                 await self._end(item, self._sql.close, "stale")
+            except NotYet as waits:
+                await self._own.execute(self._sql.postpone, item.id, waits.until)
             except Busy:
                 await self._again(item, "busy")
             except Refusal as refusal:

@@ -81,7 +81,7 @@ class Ground:
             cause=item.cause_name,
             actor="system:review",
             initial=None,
-            evolve=lambda state, _: state,
+            evolve=lambda state, _, __: state,
             decide=lambda command, _, __: [CaseResumed(reason=command.why)],
         )
 
@@ -93,7 +93,7 @@ class Ground:
             cause=item.cause_name,
             actor="system:review",
             initial=None,
-            evolve=lambda state, _: state,
+            evolve=lambda state, _, __: state,
             decide=lambda command, _, __: [CorrectionOverdue(round=int(command.why), due_at=NOW)],
         )
 

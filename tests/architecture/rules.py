@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 LAYERS: Final = {"schemas": 0, "caselog": 1, "chassis": 2, "services": 3, "deploy": 4, "tests": 5}
-PURE: Final = {"decide", "commands", "facts", "clocks", "chain", "timeline", "verification", "identifiers"}
+PURE: Final = {"decide", "commands", "refusals", "draws", "facts", "clocks", "chain", "timeline", "verification", "identifiers"}
 IMPURE: Final = {"asyncpg", "faststream", "aiokafka", "structlog", "random", "secrets", "time", "os", "httpx2"}
 ROOMS: Final = {
     "__init__", "__main__", "app", "settings", "commands", "decide", "handle", "consume", "project", "read", "api", "pages",
-    "draw",
+    "draw", "refusals",
 }  # fmt: skip
 NOTHING_SAID: Final = {"utils", "util", "common", "helpers", "helper", "manager", "misc", "base"}
 MODULE_LINES: Final = 330

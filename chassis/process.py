@@ -1,0 +1,104 @@
+"""A service as processes: `migrate`, `serve`, `agenda`, `demonstration`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI, Response
+
+from chassis.agenda.worker import CarryOut, Worker
+from chassis.settings import Ground
+from chassis.standing import Standing, migrate_service
+from chassis.telemetry import configure
+
+USAGE: Final = "usage: python -m services.%s migrate | serve | agenda | demonstration"
+
+
+@dataclass(frozen=True)
+class Process:
+    """What a service's app.py offers to be run."""
+
+    service: str
+    room: Path
+    stand: Callable[[Ground], AbstractAsyncContextManager[Standing]]
+    door: Callable[[Ground], FastAPI]
+    reactions: Callable[[Standing], Mapping[str, CarryOut]]
+    demonstrate: Callable[[Standing], Awaitable[None]]
+
+
+def main(process: Process, arguments: list[str]) -> int:
+    """Run one of the service's processes."""
+    ground = Ground()
+    match arguments:
+        case ["migrate"]:
+            asyncio.run(migrate_service(ground, process.service, process.room))
+        case ["demonstration"]:
+            ground.refuse_demonstration("demonstration data")
+            asyncio.run(_demonstrate(process, ground))
+        case ["serve"]:
+            configure(process.service, ground)
+            _serve(process.door(ground), ground)
+        case ["agenda"]:
+            configure(f"{process.service}-agenda", ground)
+            _serve(agenda_door(process, ground), ground)
+        case _:
+            print(USAGE % process.service, file=sys.stderr)
+            return 2
+    return 0
+
+
+def _serve(app: FastAPI, ground: Ground) -> None:
+    uvicorn.run(
+        app,
+        host=ground.host,
+        port=ground.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+async def _demonstrate(process: Process, ground: Ground) -> None:
+    async with process.stand(ground) as here:
+        await process.demonstrate(here)
+
+
+def agenda_door(process: Process, ground: Ground) -> FastAPI:
+    """The agenda worker of a service behind /health and /ready."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with process.stand(ground) as here:
+            worker = Worker(
+                own=here.own,
+                log=here.log,
+                checkpoints=here.inbox.shelves["agenda"].checkpoints,
+                carry_out=process.reactions(here),
+            )
+            app.state.worker = worker
+            task = asyncio.create_task(worker.run(), name="agenda")
+            yield
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get("/ready")
+    async def ready(response: Response) -> dict[str, bool]:
+        passed = app.state.worker.state.gate_passed
+        response.status_code = 200 if passed else 503
+        return {"gate": passed}
+
+    return app

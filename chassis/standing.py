@@ -1,0 +1,99 @@
+"""What a service stands on: its pools, the log, the vault, the handler. Built in one place, closed in order."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+
+from caselog.append import Appender
+from caselog.migrations import migrate
+from caselog.read import LogReader
+from chassis.agenda.reader import MIGRATIONS as AGENDA
+from chassis.blobs import Blobs
+from chassis.bus.inbox import Inbox
+from chassis.bus.readers import Reader
+from chassis.bus.relay import MIGRATIONS as RELAY
+from chassis.handling import Handler
+from chassis.settings import Ground
+from chassis.vault.keys import VaultKeys
+from chassis.vault.vault import Vault
+from chassis.web.accounts import Accounts
+from chassis.web.sessions import SQL as WEB_SQL
+from chassis.web.sessions import Sessions
+
+INBOX: Final = RELAY.parent / "inbox"
+WEB: Final = WEB_SQL.parent / "migrations"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The adapters of one process of one service."""
+
+    ground: Ground
+    service: str
+    own: asyncpg.Pool
+    log: LogReader
+    vault: Vault
+    handler: Handler
+    inbox: Inbox
+    blobs: Blobs
+    sessions: Sessions
+    accounts: Accounts
+
+    async def ready(self) -> dict[str, bool]:
+        """What this process needs, and whether it is there."""
+        return {"database": await _answers(self.own.fetchval("SELECT 1")), "log": await _answers(self.log.heads())}
+
+
+async def _answers(question: object) -> bool:
+    try:
+        await question  # type: ignore[misc]
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        return False
+    return True
+
+
+@asynccontextmanager
+async def standing(ground: Ground, service: str, readers: Callable[[Vault], Sequence[Reader]]) -> AsyncIterator[Standing]:
+    """Open what `service` needs; close it in reverse order."""
+    async with AsyncExitStack() as stack:
+        own = await stack.enter_async_context(asyncpg.create_pool(**ground.as_service(service, service), min_size=1, max_size=8))
+        log_pool = await stack.enter_async_context(asyncpg.create_pool(**ground.as_reader(service), min_size=1, max_size=4))
+        vault_pool = await stack.enter_async_context(
+            asyncpg.create_pool(**ground.as_service(service, "vault"), min_size=1, max_size=4)
+        )
+
+        async def connect() -> asyncpg.Connection:
+            return await asyncpg.connect(**ground.as_service(service, "caselog"))
+
+        appender = await stack.enter_async_context(Appender.running(connect))
+        keys = VaultKeys(ground.keys)
+        log, vault = LogReader(log_pool), Vault(vault_pool, keys)
+        sessions = Sessions(own)
+        yield Standing(
+            ground=ground,
+            service=service,
+            own=own,
+            log=log,
+            vault=vault,
+            handler=Handler(appender=appender, reader=log, vault=vault, service_key=keys.get("service")),
+            inbox=Inbox(readers(vault), own=own, log=log, bus=ground.bus, refill=ground.refill),
+            blobs=Blobs(ground.storage, vault),
+            sessions=sessions,
+            accounts=Accounts(own, sessions),
+        )
+
+
+async def migrate_service(ground: Ground, service: str, room: Path) -> None:
+    """Migrate the database of `service`: the chassis' tables, then its own."""
+    connection = await asyncpg.connect(**ground.as_owner(service))
+    try:
+        for name, directory in (("web", WEB), ("inbox", INBOX), ("agenda", AGENDA), (service, room / "migrations")):
+            await migrate(connection, name, directory)
+    finally:
+        await connection.close()

@@ -1,0 +1,58 @@
+"""What agencies and the agenda may ask of inquiry."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator
+
+from chassis.handling import Command
+from schemas.documents import DocumentRef
+from schemas.identifiers import normalised
+
+Text = Annotated[str, AfterValidator(normalised)]
+
+
+class OpenInquiry(Command):
+    """Reaction to a request of review: the agency is asked."""
+
+    inquiry_id: str
+
+
+class AnswerInquiry(Command):
+    """An officer of the agency answers."""
+
+    UNHASHED: ClassVar[frozenset[str]] = frozenset({"stored"})
+
+    agency: str
+    """The officer's agency."""
+    inquiry_id: str
+    answer: str
+    note: Text = ""
+    stored: tuple[DocumentRef, ...] = ()
+
+
+class EscalateInquiry(Command):
+    """Timer: the agency's time passed."""
+
+    inquiry_id: str
+
+
+class OpenQuestion(Command):
+    """An officer opens the sealed part of a question."""
+
+    agency: str
+    inquiry_id: str
+    what: tuple[str, ...]
+
+
+class RegisterAgency(Command):
+    """An agency takes part; sent to the stream of that agency."""
+
+    agency: str
+    name_fa: Text
+    name_en: Text
+
+
+InquiryCommand = OpenInquiry | AnswerInquiry | EscalateInquiry | OpenQuestion | RegisterAgency
+"""Every command of inquiry."""

@@ -1,0 +1,181 @@
+"""What people and the agenda may ask of intake. Text is normalised here, so that equal requests have equal hashes."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from chassis.handling import Command
+from schemas.documents import DocumentRef
+from schemas.facts.intake import Channel, OfficeHours
+from schemas.identifiers import normalised
+
+Text = Annotated[str, AfterValidator(normalised)]
+"""What a person wrote: Arabic letters and all digits in their stored form (domain.md, Identifiers and text)."""
+Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""A SHA-256 in hex."""
+
+
+class Part(BaseModel):
+    """A frozen, closed part of a command; its errors never repeat what was entered."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class FiledDocument(Part):
+    """A document as it was handed in; `content_digest` tells two requests with different papers apart."""
+
+    kind: str
+    content_digest: Hex
+    size: int = Field(ge=1)
+    """Bytes."""
+    media_type: str
+
+
+class Identity(Part):
+    """Who asks."""
+
+    national_code: Text
+    name: Text
+
+
+class Contact(Part):
+    """Where the applicant can be told; `email` is empty when there is none."""
+
+    mobile: Text
+    email: Text = ""
+
+
+class SubmitCase(Command):
+    """File a request; the case's stream begins."""
+
+    UNHASHED: ClassVar[frozenset[str]] = frozenset({"stored"})
+
+    request_type: str
+    channel: Channel
+    office: str | None = None
+    district: int
+    applicant: str
+    """The applicant's alias in this case."""
+    person: str
+    """The vault's id of the person; a key of this case and person seals."""
+    identity: Identity
+    contact: Contact
+    property: dict[str, Text]
+    """Catalogue key -> answer, of the fields that are sealed with the property."""
+    details: dict[str, Text] = Field(default_factory=dict)
+    """Catalogue key -> answer, of the coded and numeric fields."""
+    documents: tuple[FiledDocument, ...] = ()
+    stored: tuple[DocumentRef, ...] = ()
+    """The sealed blobs of `documents`, in the same order; random ids, so they do not tell requests apart."""
+
+
+class ConfirmIdentity(Command):
+    """The identity clerk found that the papers belong to the applicant and the property."""
+
+    documents: tuple[str, ...]
+    """Ids of the papers compared."""
+
+
+class QuestionIdentity(Command):
+    """The identity clerk needs other papers."""
+
+    reasons: tuple[str, ...]
+    """Codes of the catalogue's group `identity_questions`."""
+    note: Text | None = None
+    person: str
+
+
+class AnswerIdentity(Command):
+    """The citizen brings the papers that the clerk asked for."""
+
+    UNHASHED: ClassVar[frozenset[str]] = frozenset({"stored"})
+
+    note: Text | None = None
+    person: str
+    documents: tuple[FiledDocument, ...] = ()
+    stored: tuple[DocumentRef, ...] = ()
+
+
+class EscalateIdentity(Command):
+    """Timer: the deadline for other papers passed."""
+
+    round: int
+
+
+class ReleaseDocument(Command):
+    """The identity clerk gives the reviewer a copy without metadata."""
+
+    UNHASHED: ClassVar[frozenset[str]] = frozenset({"copy_of"})
+
+    document_id: str
+    copy_of: DocumentRef
+    """The copy; named as in the fact, since pydantic models have a method `copy`."""
+
+
+class AnswerCorrection(Command):
+    """The citizen answers the open correction."""
+
+    UNHASHED: ClassVar[frozenset[str]] = frozenset({"stored"})
+
+    answer: Text
+    person: str
+    documents: tuple[FiledDocument, ...] = ()
+    stored: tuple[DocumentRef, ...] = ()
+
+
+class WithdrawCase(Command):
+    """The applicant takes the request back."""
+
+    reason: str
+    """A code of the catalogue's group `withdrawals`."""
+
+
+class OpenPapers(Command):
+    """A member of intake's staff opens sealed data or papers."""
+
+    what: tuple[str, ...]
+    """Document ids, or names of sealed fields (`SEALED_FIELDS` in decide)."""
+    reason: str
+    """A code of the catalogue's group `openings`."""
+
+
+class IssueCertificate(Command):
+    """Reaction to an approval: the certificate was made."""
+
+    UNHASHED: ClassVar[frozenset[str]] = frozenset({"certificate_id", "document", "issued_on"})
+
+    certificate_id: str = Field(min_length=8)
+    """Short, unguessable."""
+    decided_at_position: str = Field(pattern=r"^[0-9]+:[0-9]+$")
+    """shard:seq of `case.approved`."""
+    decided_link: Hex
+    issued_on: AwareDatetime
+    """The moment that is printed on the document."""
+    document: DocumentRef
+
+
+class RegisterOffice(Command):
+    """A counter office may file from now on; sent to the stream of that office."""
+
+    name_fa: Text = Field(min_length=1)
+    name_en: Text = Field(min_length=1)
+    district: int
+    hours: tuple[OfficeHours, ...] = ()
+
+
+IntakeCommand = (
+    SubmitCase
+    | ConfirmIdentity
+    | QuestionIdentity
+    | AnswerIdentity
+    | EscalateIdentity
+    | ReleaseDocument
+    | AnswerCorrection
+    | WithdrawCase
+    | OpenPapers
+    | IssueCertificate
+    | RegisterOffice
+)
+"""Every command of intake."""

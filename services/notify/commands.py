@@ -1,0 +1,29 @@
+"""What the agenda may ask of notify: to record what was told."""
+
+from __future__ import annotations
+
+from chassis.handling import Command
+
+
+class RecordSent(Command):
+    """A channel took a message."""
+
+    template: str
+    channel: str
+    recipient: str
+    about: str
+    key: str
+
+
+class RecordFailed(Command):
+    """A channel refused a message for good."""
+
+    template: str
+    channel: str
+    recipient: str
+    about: str
+    reason: str
+
+
+NotifyCommand = RecordSent | RecordFailed
+"""Every command of notify."""

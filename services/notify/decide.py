@@ -1,0 +1,84 @@
+"""What notify decides: which facts are told, to whom, by which channel; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, assert_never
+
+from chassis.refusal import Refusal
+from schemas.fact import Fact
+from schemas.facts import AnyFact, inquiry, intake, notify, review
+from schemas.facts.intake import Channel
+from services.notify import commands as c
+
+
+class NoSuchCase(Refusal):
+    """There is no such case."""
+
+    code = "no_such_case"
+    status = 404
+
+
+class NoAddress(Refusal):
+    """The applicant gave no address for this channel."""
+
+    code = "no_address"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message that a fact makes owed."""
+
+    template: str
+    channel: str
+    """`inapp`, `sms` or `email`."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A case as notify sees it."""
+
+    channel: Channel | None = None
+
+
+_EVERYWHERE: Final = ("inapp", "sms", "email")
+_TOLD: Final[dict[type[Fact], tuple[str, tuple[str, ...]]]] = {
+    intake.CaseSubmitted: ("filed", _EVERYWHERE),
+    intake.IdentityQuestioned: ("papers_asked", _EVERYWHERE),
+    intake.IdentityConfirmed: ("papers_confirmed", ("inapp",)),
+    review.DrawMade: ("review_began", ("inapp",)),
+    review.CorrectionRequested: ("correction_asked", _EVERYWHERE),
+    inquiry.InquiryOpened: ("agency_asked", ("inapp",)),
+    inquiry.InquiryAnswered: ("agency_answered", ("inapp",)),
+    review.CaseSuspended: ("suspended", _EVERYWHERE),
+    review.CaseResumed: ("resumed", ("inapp",)),
+    review.CaseRejected: ("rejected", _EVERYWHERE),
+    intake.CaseWithdrawn: ("withdrawn", ("inapp",)),
+    intake.CertificateIssued: ("certificate_issued", _EVERYWHERE),
+}
+"""An approval is told with its certificate: told before, the citizen would look for a paper that is not there yet."""
+
+
+def messages_for(fact: AnyFact) -> tuple[Message, ...]:
+    """What the applicant is told of `fact`."""
+    template, channels = _TOLD.get(type(fact), ("", ()))
+    return tuple(Message(template, channel) for channel in channels)
+
+
+def evolve(state: State, fact: AnyFact, _at: datetime) -> State:
+    """The state after `fact`; notify decides on the fact alone and only needs to know that there is a case."""
+    return State(fact.channel) if isinstance(fact, intake.CaseSubmitted) else state
+
+
+def decide(command: c.NotifyCommand, state: State, _at: datetime) -> list[Fact]:
+    """The record that `command` makes. Raises NoSuchCase."""
+    if state.channel is None:
+        raise NoSuchCase
+    match command:
+        case c.RecordSent():
+            return [notify.MessageSent(**command.model_dump())]
+        case c.RecordFailed():
+            return [notify.MessageFailed(**command.model_dump())]
+        case _:
+            assert_never(command)

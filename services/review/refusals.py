@@ -1,0 +1,93 @@
+"""What review refuses, and why: each docstring is the default message; locale/ has the texts by code."""
+
+from __future__ import annotations
+
+from chassis.refusal import Refusal
+
+
+class InvalidField(Refusal):
+    """This field is missing or wrong."""
+
+    code = "invalid_field"
+    status = 422
+
+
+class NoSuchCase(Refusal):
+    """There is no such case."""
+
+    code = "no_such_case"
+    status = 404
+
+
+class CaseIsClosed(Refusal):
+    """The case is decided or withdrawn; nothing more can be decided in it."""
+
+    code = "case_is_closed"
+
+
+class NotYourCase(Refusal):
+    """This case is not drawn for you, or no longer."""
+
+    code = "not_your_case"
+    status = 403
+
+
+class NobodyToDraw(Refusal):
+    """No reviewer can be drawn for this case. A supervisor must enrol one."""
+
+    code = "nobody_to_draw"
+
+
+class CorrectionIsOpen(Refusal):
+    """A correction is awaited from the citizen. Decide when it is answered."""
+
+    code = "correction_is_open"
+
+
+class InquiryIsOpen(Refusal):
+    """An agency has not answered yet. Wait for it, or take the inquiry back."""
+
+    code = "inquiry_is_open"
+
+
+class CaseIsSuspended(Refusal):
+    """The case is with the Article 100 commission."""
+
+    code = "case_is_suspended"
+
+
+class CaseIsNotSuspended(Refusal):
+    """The case is not suspended."""
+
+    code = "case_is_not_suspended"
+
+
+class IdentityOpen(Refusal):
+    """The identity papers are not confirmed yet."""
+
+    code = "identity_open"
+
+
+class DocumentsNotReleased(Refusal):
+    """Not every document that you must see was released to you yet. The identity clerk does that."""
+
+    code = "documents_not_released"
+
+
+class NoSuchInquiry(Refusal):
+    """There is no such open inquiry."""
+
+    code = "no_such_inquiry"
+    status = 404
+
+
+class AlreadyEnrolled(Refusal):
+    """This member of staff is enrolled already."""
+
+    code = "already_enrolled"
+
+
+class NotEnrolled(Refusal):
+    """This member of staff is not enrolled."""
+
+    code = "not_enrolled"
