@@ -49,7 +49,7 @@ def main(process: Process, arguments: list[str]) -> int:
             configure(f"{process.service}-agenda", ground)
             _serve(agenda_door(process, ground), ground)
         case _:
-            print(USAGE % process.service, file=sys.stderr)
+            sys.stderr.write(USAGE % process.service + "\n")
             return 2
     return 0
 

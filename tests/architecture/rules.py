@@ -12,10 +12,10 @@ PURE: Final = {"decide", "commands", "refusals", "draws", "facts", "clocks", "ch
 IMPURE: Final = {"asyncpg", "faststream", "aiokafka", "structlog", "random", "secrets", "time", "os", "httpx2"}
 ROOMS: Final = {
     "__init__", "__main__", "app", "settings", "commands", "decide", "handle", "consume", "project", "read", "api", "pages",
-    "draw", "refusals",
+    "draw", "refusals", "certificate",
 }  # fmt: skip
 NOTHING_SAID: Final = {"utils", "util", "common", "helpers", "helper", "manager", "misc", "base"}
-MODULE_LINES: Final = 330
+MODULE_LINES: Final = 350
 FUNCTION_LINES: Final = 60
 
 

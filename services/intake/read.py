@@ -1,0 +1,91 @@
+"""The questions that intake's pages may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import asyncpg
+
+from caselog.queries import Queries
+from caselog.read import LogReader
+from schemas.envelope import Recorded
+from schemas.facts import AnyFact, decode
+from services.intake.decide import State, evolve
+
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case from its facts: what intake decides on, and the facts themselves."""
+
+    stream: str
+    state: State
+    facts: tuple[tuple[Recorded, AnyFact], ...]
+
+    @property
+    def case_id(self) -> str:
+        return self.stream.removeprefix("case:")
+
+    @property
+    def version(self) -> int:
+        return self.facts[-1][0].version
+
+
+class Cases:
+    """Intake's rows, and single cases straight from the log."""
+
+    def __init__(self, own: asyncpg.Pool, log: LogReader) -> None:
+        self._own, self._log = own, log
+        self._sql = Queries.load(Path(__file__).with_name("queries.sql"))
+
+    async def load(self, case_id: str) -> Case | None:
+        """A case as it stands in the log, or None."""
+        stream = f"case:{case_id}"
+        recorded = await self._log.stream(stream)
+        if not recorded:
+            return None
+        facts = tuple((each, decode(each.type, each.type_version, each.body)) for each in recorded)
+        state = State()
+        for each, fact in facts:
+            state = evolve(state, fact, each.recorded_at)
+        return Case(stream, state, facts)
+
+    async def row(self, case_id: str) -> asyncpg.Record | None:
+        """The row of a case."""
+        return await self._own.fetchrow(self._sql.case, f"case:{case_id}")
+
+    async def mine(self, subject: str) -> Sequence[asyncpg.Record]:
+        """A citizen's cases, newest first (at most 200)."""
+        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.mine, subject)
+        return rows
+
+    async def of_office(self, office: str, before: datetime | None) -> Sequence[asyncpg.Record]:
+        """A page of an office's own filings, newest first."""
+        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.of_office, office, before, PAGE)
+        return rows
+
+    async def for_clerks(self) -> tuple[Sequence[asyncpg.Record], int]:
+        """The oldest cases that wait for an identity clerk, and how many wait in all."""
+        waiting: int = await self._own.fetchval(self._sql.waiting_for_clerks)
+        return await self._own.fetch(self._sql.for_clerks, PAGE), waiting
+
+    async def by_tracking_code(self, code: str) -> asyncpg.Record | None:
+        """The case of a tracking code as it is shown."""
+        return await self._own.fetchrow(self._sql.by_tracking_code, code)
+
+    async def by_certificate(self, certificate_id: str) -> asyncpg.Record | None:
+        """The case of a certificate."""
+        return await self._own.fetchrow(self._sql.by_certificate, certificate_id)
+
+    async def notices(self, stream: str) -> Sequence[asyncpg.Record]:
+        """What the applicant was told in the portal, newest first."""
+        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.notices, stream)
+        return rows
+
+    async def figures(self) -> asyncpg.Record:
+        """How many cases were filed, ended, and filed out of hours."""
+        return await self._own.fetchrow(self._sql.figures)
