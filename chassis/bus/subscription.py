@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import asyncpg
@@ -13,13 +15,15 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from chassis.bus.inbox import FORGED, Inbox
-from chassis.bus.topic import TOPIC
+from chassis.bus.topic import TOPIC, TopicFault, ensure
 from chassis.bus.wire import Unreadable, read
+from chassis.settings import Ground
 from schemas.envelope import Recorded
 
 _log = structlog.get_logger("inbox")
 BACK_OFF_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 MAX_RECORDS: Final = 500
+RETRY_SECONDS: Final = 1.0
 
 
 def subscription(bootstrap: str, group: str, inbox: Inbox) -> KafkaBroker:
@@ -46,6 +50,37 @@ def subscription(bootstrap: str, group: str, inbox: Inbox) -> KafkaBroker:
         await _commit(message, records)
 
     return broker
+
+
+@asynccontextmanager
+async def running_bus(ground: Ground, group: str, inbox: Inbox) -> AsyncIterator[None]:
+    """The subscriber as long as the block lives; a broker that is away at the start is waited for in the background.
+
+    The service answers meanwhile and the log repairs: a door must not stay shut because the bus is away.
+    """
+    if not ground.bus:
+        yield
+        return
+    task = asyncio.create_task(_keep_subscribed(ground, group, inbox), name="bus")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _keep_subscribed(ground: Ground, group: str, inbox: Inbox) -> None:
+    while True:
+        broker = subscription(ground.kafka, group, inbox)
+        try:
+            await ensure(ground.kafka)  # a consumer of a missing topic blocks in start()
+            await broker.start()
+            await asyncio.Event().wait()
+        except (KafkaError, TopicFault, OSError, TimeoutError) as error:
+            _log.warning("bus_away", error=type(error).__name__)
+        finally:
+            await broker.stop()
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 async def _parse(message: tuple[ConsumerRecord, ...], original: Any) -> KafkaMessage:

@@ -96,3 +96,9 @@ class OfficeExists(Refusal):
     """This office is registered already."""
 
     code = "office_exists"
+
+
+class WrongPerson(InvalidField):
+    """This is not the national code with which you signed in. You can file for yourself; a counter office files for others."""
+
+    code = "wrong_person"

@@ -1,0 +1,178 @@
+"""Intake, built: adapters, routes, subscriber, projections, reactions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from fastapi import FastAPI
+
+from chassis.agenda.items import Item
+from chassis.agenda.worker import CarryOut
+from chassis.bus.subscription import running_bus
+from chassis.command_ids import http_command
+from chassis.process import Process
+from chassis.refusal import Refusal
+from chassis.senders import Outbox
+from chassis.settings import Ground
+from chassis.standing import Standing, standing
+from chassis.web.accounts import Account
+from chassis.web.application import application, refuse_demonstration_accounts
+from chassis.web.codes import Codes, subject_of
+from chassis.web.pages import Link
+from chassis.web.principal import Principal
+from schemas.catalogue import catalogue
+from schemas.documents import Audience
+from schemas.facts.intake import CaseSubmitted
+from schemas.facts.review import CaseApproved
+from schemas.sealing import DataClass
+from services.intake.certificate import Certificate, pdf
+from services.intake.commands import EscalateIdentity, IssueCertificate, RegisterOffice
+from services.intake.consume import readers
+from services.intake.handle import Handling
+from services.intake.pages import ROUTERS
+from services.intake.pages.room import DOCUMENT_BYTES, FORM_BYTES, Room
+from services.intake.read import Cases
+from services.intake.settings import ROOM, TITLE
+
+LINKS = (
+    Link("/", "Overview"),
+    Link("/new", "New request", ("citizen", "office_operator")),
+    Link("/office", "Our filings", ("office_operator",)),
+    Link("/identity", "Identity desk", ("identity_clerk",)),
+    Link("/track", "Follow a request"),
+    Link("/check", "Check a certificate"),
+)
+
+
+def stand(ground: Ground) -> AbstractAsyncContextManager[Standing]:
+    """Intake's adapters."""
+    return standing(ground, "intake", readers)
+
+
+def door(ground: Ground) -> FastAPI:
+    """Intake's web application with its inbox."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with stand(ground) as here, here.inbox.running(), running_bus(ground, "intake", here.inbox):
+            await refuse_demonstration_accounts(ground, here.accounts)
+            app.state.sessions, app.state.accounts = here.sessions, here.accounts
+            outbox = Outbox(ground.outbox, ground.smtp)
+            app.state.codes = Codes(here.own, here.vault.blind, outbox.one_time_code)
+            key = load_pem_private_key((ground.keys / "receipt.pem").read_bytes(), None)
+            if not isinstance(key, Ed25519PrivateKey):
+                raise TypeError("receipt.pem holds no Ed25519 key")
+            app.state.here = here
+            app.state.room = Room(here, Cases(here.own, here.log), Handling(here.handler, here.vault), key)
+            yield
+
+    async def ready(app: FastAPI) -> dict[str, bool]:
+        here: Standing = app.state.here
+        return await here.ready()
+
+    return application(
+        service="intake",
+        title=TITLE,
+        ground=ground,
+        lifespan=lifespan,
+        routers=ROUTERS,
+        room=ROOM,
+        ready=ready,
+        links=LINKS,
+        citizens=True,
+        body_limits={"/new/": FORM_BYTES, "/cases/": FORM_BYTES},
+    )
+
+
+def reactions(here: Standing) -> Mapping[str, CarryOut]:
+    """What intake owes, by reaction."""
+    handling, cases = Handling(here.handler, here.vault), Cases(here.own, here.log)
+
+    async def escalate_identity(item: Item) -> None:
+        await handling.by_agenda(EscalateIdentity(round=int(item.key)), item)
+
+    async def issue_certificate(item: Item) -> None:
+        case = await cases.load(item.target.removeprefix("case:"))
+        if case is None:
+            raise LookupError(item.target)
+        recorded, submitted = case.facts[0]
+        approval, approved = next((r, f) for r, f in case.facts if isinstance(f, CaseApproved))
+        if not isinstance(submitted, CaseSubmitted) or not isinstance(approved, CaseApproved):
+            raise LookupError(item.target)
+        identity = await here.vault.open(recorded, "identity", submitted.identity)
+        made = Certificate(
+            certificate_id=here.vault.tracking_code(f"certificate {item.id.hex()}"),
+            request_type=submitted.request_type,
+            name=identity["name"],
+            property=await here.vault.open(recorded, "property", submitted.property),
+            district=submitted.district,
+            conditions=approved.conditions,
+            issued_on=approval.recorded_at,
+            valid_until=valid_until(submitted.request_type, approval.recorded_at),
+            position=str(approval.position),
+            link=approval.link.hex(),
+            url=f"{here.ground.door('intake')}/check/{here.vault.tracking_code(f'certificate {item.id.hex()}')}",
+        )
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield pdf(made)
+
+        document = await here.blobs.put(
+            pieces(),
+            case=case.case_id,
+            person=subject_of(here.vault.blind("national_code", identity["national_code"])),
+            data_class=DataClass.IDENTITY,
+            kind="certificate",
+            audience=Audience.IDENTITY_CLERK,
+            limit=DOCUMENT_BYTES,
+            document_id=f"certificate-{item.id.hex()[:32]}",
+        )
+        await handling.by_agenda(
+            IssueCertificate(
+                certificate_id=made.certificate_id,
+                decided_at_position=made.position,
+                decided_link=made.link,
+                issued_on=made.issued_on,
+                document=document,
+            ),
+            item,
+        )
+
+    return {"escalate_identity": escalate_identity, "issue_certificate": issue_certificate}
+
+
+async def demonstrate(here: Standing) -> None:
+    """Demonstration accounts and offices; asked again, it changes nothing."""
+    offices = {
+        "office-1": ("دفتر پیشخوان آزادی", "Azadi counter office", 1),
+        "office-2": ("دفتر پیشخوان شریعتی", "Shariati counter office", 3),
+    }
+    await here.accounts.put(
+        [
+            Account("op-1", "office1", "office1-demo", "office_operator", "اپراتور دفتر آزادی", office="office-1"),
+            Account("op-2", "office2", "office2-demo", "office_operator", "اپراتور دفتر شریعتی", office="office-2"),
+            Account("clerk-1", "clerk1", "clerk1-demo", "identity_clerk", "کارشناس هویت"),
+        ],
+        demonstration=True,
+    )
+    handling, system = Handling(here.handler, here.vault), Principal("system", "intake")
+    for office, (name_fa, name_en, district) in offices.items():
+        command = RegisterOffice(name_fa=name_fa, name_en=name_en, district=district)
+        this = http_command("intake", "system", "/demonstration", f"office:{office}", "demonstration")
+        try:
+            await handling.by_person(command, system, stream=f"office:{office}", command_id=this)
+        except Refusal:  # registered by another demonstration
+            continue
+
+
+def valid_until(request_type: str, issued_on: datetime) -> datetime | None:
+    """Until when a certificate of this type is valid; None: without end."""
+    days = catalogue().types[request_type].outcome.valid_days
+    return issued_on.astimezone(UTC) + timedelta(days=days) if days else None
+
+
+PROCESS = Process("intake", ROOM, stand, door, reactions, demonstrate)

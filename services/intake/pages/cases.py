@@ -1,0 +1,144 @@
+"""The applicant's own case, and the counter office's filings: timeline, answers, withdrawal, receipt, certificate."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from chassis.web.doors import once, require
+from chassis.web.pages import render
+from chassis.web.principal import Principal
+from chassis.web.problems import NotFound
+from schemas.catalogue import catalogue
+from schemas.clocks import fold
+from schemas.facts import AnyFact, intake, review
+from schemas.labels import label
+from services.intake.commands import AnswerCorrection, AnswerIdentity, WithdrawCase
+from services.intake.pages.room import command_id, document, own_case, person_of, receipt, room, store, uploads, words_of
+from services.intake.read import PAGE, Case
+
+router = APIRouter()
+OWNERS = ("citizen", "office_operator")
+_UNSHOWN = (review.DrawCommitted, intake.PapersOpened, review.MaterialOpened)
+"""Steps inside the house that tell an applicant nothing; openings by staff stand in the audit desk's timeline."""
+
+
+@router.get("/office")
+async def filings(request: Request, before: str = "", principal: Principal = require("office_operator")) -> Response:
+    try:
+        until = datetime.fromisoformat(before) if before else None
+    except ValueError:
+        until = None
+    rows = await room(request).cases.of_office(principal.office or "", until)
+    older = rows[-1]["submitted_at"].isoformat() if len(rows) == PAGE else ""
+    return render(request, "office.html", rows=rows, older=older, types=catalogue().types)
+
+
+@router.get("/cases/{case_id}")
+async def show(request: Request, case_id: str, filed: str = "", principal: Principal = require(*OWNERS)) -> Response:
+    case = await own_case(request, case_id, principal)
+    loaded_at = await _now(request)
+    lang = request.state.language
+    steps = [
+        {"words": label(recorded.type, lang), "at": recorded.recorded_at, "position": str(recorded.position), "fact": fact}
+        for recorded, fact in reversed(case.facts)
+        if not isinstance(fact, _UNSHOWN) and not recorded.type.startswith("message.")
+    ]
+    clocks = fold((fact, recorded.recorded_at) for recorded, fact in case.facts)
+    return render(
+        request,
+        "case.html",
+        case=case,
+        steps=steps,
+        filed=filed,
+        receipt=receipt(request, case).text(),
+        tracking_code=room(request).here.vault.tracking_code(case_id),
+        notices=await room(request).cases.notices(case.stream),
+        clocks=clocks,
+        spent=clocks.at(loaded_at),
+        asked=await _asked(request, case),
+        **words_of(case),
+    )
+
+
+async def _now(request: Request) -> datetime:
+    loaded = await room(request).here.log.load("case:none")
+    return loaded.at
+
+
+async def _asked(request: Request, case: Case) -> dict[str, object] | None:
+    """The open question to the applicant with the reviewer's or clerk's note, or None."""
+    wanted: type[AnyFact] | None = None
+    if case.state.identity_open:
+        wanted = intake.IdentityQuestioned
+    elif case.state.correction_open:
+        wanted = review.CorrectionRequested
+    if wanted is None:
+        return None
+    recorded, fact = next((r, f) for r, f in reversed(case.facts) if isinstance(f, wanted))
+    if not isinstance(fact, intake.IdentityQuestioned | review.CorrectionRequested):
+        return None
+    note = (await room(request).here.vault.open(recorded, "note", fact.note))["text"] if fact.note else ""
+    group = "identity_questions" if isinstance(fact, intake.IdentityQuestioned) else "corrections"
+    return {"reasons": fact.reasons, "group": group, "note": note, "due_at": fact.deadline.due_at}
+
+
+@router.post("/cases/{case_id}/answer")
+async def answer(
+    request: Request,
+    case_id: str,
+    principal: Principal = require(*OWNERS),
+    key: str = Depends(once),
+    text: Annotated[str, Form(max_length=2000)] = "",
+) -> Response:
+    case = await own_case(request, case_id, principal)
+    files = await uploads(await request.form(), catalogue().types[case.state.request_type].documents)
+    person = await person_of(request, case)
+    this = command_id(principal, "/answer", case.stream, key)
+    documents = tuple(each.filed for each in files)
+    command: AnswerIdentity | AnswerCorrection
+    if case.state.identity_open:
+        command = AnswerIdentity(note=text or None, person=person, documents=documents)
+    else:
+        command = AnswerCorrection(answer=text, person=person, documents=documents)
+    if await room(request).handling.repeated(command, stream=case.stream, command_id=this) is None:
+        stored = await store(request, files, case_id=f"{case_id}", person=person)
+        command = command.model_copy(update={"stored": stored})
+        await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    return RedirectResponse(f"/cases/{case_id}", 303)
+
+
+@router.post("/cases/{case_id}/withdraw")
+async def withdraw(
+    request: Request,
+    case_id: str,
+    reason: Annotated[str, Form(max_length=60)],
+    seen: Annotated[int, Form(ge=1)],
+    principal: Principal = require(*OWNERS),
+    key: str = Depends(once),
+) -> Response:
+    case = await own_case(request, case_id, principal)
+    this = command_id(principal, "/withdraw", case.stream, key)
+    await room(request).handling.by_person(WithdrawCase(reason=reason), principal, stream=case.stream, command_id=this, seen=seen)
+    return RedirectResponse(f"/cases/{case_id}", 303)
+
+
+@router.get("/cases/{case_id}/documents/{document_id}")
+async def own_document(request: Request, case_id: str, document_id: str, principal: Principal = require(*OWNERS)) -> Response:
+    case = await own_case(request, case_id, principal)
+    if document_id not in case.state.documents:
+        raise NotFound
+    return await document(request, case.state.documents[document_id])
+
+
+@router.get("/cases/{case_id}/certificate")
+async def certificate(request: Request, case_id: str, principal: Principal = require(*OWNERS)) -> Response:
+    case = await own_case(request, case_id, principal)
+    issued = next((fact for _, fact in case.facts if isinstance(fact, intake.CertificateIssued)), None)
+    if issued is None:
+        raise NotFound
+    return await document(request, issued.document)

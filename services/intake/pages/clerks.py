@@ -1,0 +1,147 @@
+"""The identity desk: compares papers, asks for others, releases the reviewer's copies. Every opening is a fact."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from chassis.copies import clean_copy
+from chassis.web.doors import once, require
+from chassis.web.pages import render
+from chassis.web.principal import Principal
+from chassis.web.problems import NotFound
+from schemas.catalogue import catalogue
+from schemas.documents import Audience, DocumentRef
+from schemas.facts.intake import CaseSubmitted
+from schemas.sealing import DataClass
+from services.intake.commands import ConfirmIdentity, OpenPapers, QuestionIdentity, ReleaseDocument
+from services.intake.pages.room import DOCUMENT_BYTES, command_id, document, person_of, room, words_of
+from services.intake.read import Case
+
+router = APIRouter()
+CLERK = "identity_clerk"
+
+
+@router.get("/identity")
+async def queue(request: Request, principal: Principal = require(CLERK)) -> Response:
+    rows, waiting = await room(request).cases.for_clerks()
+    return render(request, "identity_queue.html", rows=rows, waiting=waiting, types=catalogue().types)
+
+
+@router.get("/identity/{case_id}")
+async def closed(request: Request, case_id: str, principal: Principal = require(CLERK)) -> Response:
+    case = await _case(request, case_id)
+    return render(request, "identity_closed.html", case=case, **words_of(case))
+
+
+@router.post("/identity/{case_id}/open")
+async def opened(request: Request, case_id: str, principal: Principal = require(CLERK), key: str = Depends(once)) -> Response:
+    """Show the sealed papers: the opening is in the log before anything is shown."""
+    case = await _case(request, case_id)
+    this = command_id(principal, "/identity/open", case.stream, key)
+    command = OpenPapers(what=("identity", "contact", "property"), reason="identity_check")
+    await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    recorded, fact = case.facts[0]
+    if not isinstance(fact, CaseSubmitted):
+        raise NotFound
+    vault = room(request).here.vault
+    return render(
+        request,
+        "identity_open.html",
+        case=case,
+        identity=await vault.open(recorded, "identity", fact.identity),
+        contact=await vault.open(recorded, "contact", fact.contact),
+        property=await vault.open(recorded, "property", fact.property),
+        key=key,
+        **words_of(case),
+    )
+
+
+@router.get("/identity/{case_id}/documents/{document_id}")
+async def paper(request: Request, case_id: str, document_id: str, key: str, principal: Principal = require(CLERK)) -> Response:
+    case = await _case(request, case_id)
+    if document_id not in case.state.documents:
+        raise NotFound
+    this = command_id(principal, "/identity/document", f"{case.stream} {document_id}", key[:200])
+    command = OpenPapers(what=(document_id,), reason="identity_check")
+    await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    return await document(request, case.state.documents[document_id])
+
+
+@router.post("/identity/{case_id}/confirm")
+async def confirm(
+    request: Request,
+    case_id: str,
+    seen: Annotated[int, Form(ge=1)],
+    principal: Principal = require(CLERK),
+    key: str = Depends(once),
+) -> Response:
+    """Release the reviewer's copies that are still missing, then confirm (when that was not done before)."""
+    case = await _case(request, case_id)
+    for document_id, ref in case.state.documents.items():
+        if ref.audience is Audience.REVIEWER and document_id not in case.state.released:
+            await _release(request, case, ref, principal, key)
+    if not case.state.confirmed:
+        compared = tuple(each for each, ref in case.state.documents.items() if ref.audience is Audience.IDENTITY_CLERK)
+        this = command_id(principal, "/identity/confirm", case.stream, key)
+        after = (await _case(request, case_id)).version
+        await room(request).handling.by_person(
+            ConfirmIdentity(documents=compared),
+            principal,
+            stream=case.stream,
+            command_id=this,
+            seen=after if case.version <= seen else seen,
+        )
+    return RedirectResponse("/identity", 303)
+
+
+async def _release(request: Request, case: Case, ref: DocumentRef, principal: Principal, key: str) -> None:
+    blobs = room(request).here.blobs
+    content = b"".join([piece async for piece in blobs.get(ref)])
+    copied = clean_copy(content, ref.media_type)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield copied
+
+    copy = await blobs.put(
+        pieces(),
+        case=case.case_id,
+        person=case.state.applicant,
+        data_class=DataClass.PROPERTY,
+        kind=ref.kind,
+        audience=ref.audience,
+        limit=4 * DOCUMENT_BYTES,
+        document_id=hashlib.sha256(f"copy {ref.document_id}".encode()).hexdigest()[:32],
+    )
+    this = command_id(principal, "/identity/release", f"{case.stream} {ref.document_id}", key)
+    command = ReleaseDocument(document_id=ref.document_id, copy_of=copy)
+    await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+
+
+@router.post("/identity/{case_id}/question")
+async def question(
+    request: Request,
+    case_id: str,
+    seen: Annotated[int, Form(ge=1)],
+    reasons: Annotated[list[str], Form(max_length=10)] = [],  # noqa: B006 - FastAPI copies it
+    note: Annotated[str, Form(max_length=2000)] = "",
+    principal: Principal = require(CLERK),
+    key: str = Depends(once),
+) -> Response:
+    case = await _case(request, case_id)
+    this = command_id(principal, "/identity/question", case.stream, key)
+    command = QuestionIdentity(reasons=tuple(reasons), note=note or None, person=await person_of(request, case))
+    await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this, seen=seen)
+    return RedirectResponse("/identity", 303)
+
+
+async def _case(request: Request, case_id: str) -> Case:
+    case = await room(request).cases.load(case_id)
+    if case is None:
+        raise NotFound
+    return case

@@ -1,0 +1,111 @@
+"""Filing: one form for all seven types, built from the catalogue, for citizens and counter offices."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Depends
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from chassis.blobs import TooLarge, WrongType
+from chassis.bus.readers import Reach
+from chassis.command_ids import NEW, case_id_of
+from chassis.refusal import Refusal
+from chassis.web.codes import subject_of
+from chassis.web.doors import once, require
+from chassis.web.pages import render
+from chassis.web.principal import Principal
+from chassis.web.problems import text_of
+from schemas.catalogue import RequestType, Stored, catalogue
+from schemas.facts.intake import Channel
+from schemas.identifiers import normalised
+from services.intake.commands import Contact, Identity, SubmitCase
+from services.intake.decide import State, decide
+from services.intake.pages.room import Upload, command_id, room, store, uploads
+from services.intake.refusals import InvalidField, UnknownDocument, UnknownRequestType, WrongPerson
+
+router = APIRouter()
+FILERS = ("citizen", "office_operator")
+WAIT_SECONDS = 3.0
+
+
+@router.get("/new")
+async def kinds(request: Request, principal: Principal = require(*FILERS)) -> Response:
+    return render(request, "kinds.html", types=catalogue().types)
+
+
+@router.get("/new/{kind}")
+async def form(request: Request, kind: str, principal: Principal = require(*FILERS)) -> Response:
+    if kind not in catalogue().types:
+        raise UnknownRequestType
+    return _form(request, catalogue().types[kind], {}, {})
+
+
+@router.post("/new/{kind}")
+async def file(request: Request, kind: str, principal: Principal = require(*FILERS), key: str = Depends(once)) -> Response:
+    if kind not in catalogue().types:
+        raise UnknownRequestType
+    sent = await request.form()
+    try:
+        return await _file(request, catalogue().types[kind], sent, principal, key)
+    except (InvalidField, UnknownDocument, TooLarge, WrongType) as refusal:
+        values = {name: value for name, value in sent.items() if isinstance(value, str)}
+        return _form(request, catalogue().types[kind], values, {refusal.field or "": text_of(request, refusal)}, refusal)
+
+
+async def _file(request: Request, kind: RequestType, sent: FormData, principal: Principal, key: str) -> Response:
+    here = room(request)
+    new_id = command_id(principal, "/new", NEW, key)
+    case_id = case_id_of(new_id)
+    stream = f"case:{case_id}"
+    files = await uploads(sent, kind.documents)
+    command = _command(request, kind, sent, principal, stream, files)
+    if await here.handling.repeated(command, stream=stream, command_id=new_id) is None:
+        decide(command, State(), datetime.now(UTC))  # refused before anything is stored
+        stored = await store(request, files, case_id=case_id, person=command.person)
+        command = command.model_copy(update={"stored": stored})
+        done = await here.handling.by_person(command, principal, stream=stream, command_id=new_id)
+        reach = await here.here.inbox.wait("cases", done.placed[-1].position, stream, WAIT_SECONDS)
+        if reach is not Reach.REACHED:
+            return RedirectResponse(f"/cases/{case_id}?filed=late", 303)
+    return RedirectResponse(f"/cases/{case_id}?filed=yes", 303)
+
+
+def _command(
+    request: Request, kind: RequestType, sent: FormData, principal: Principal, stream: str, files: list[Upload]
+) -> SubmitCase:
+    def text(name: str) -> str:
+        value = sent.get(name, "")
+        return value if isinstance(value, str) else ""
+
+    vault = room(request).here.vault
+    code = normalised(text("national_code")).replace(" ", "")
+    person = subject_of(vault.blind("national_code", code))
+    if principal.role == "citizen" and person != principal.subject:
+        raise WrongPerson("national_code")
+    district = normalised(text("district"))
+    by_office = principal.role == "office_operator"
+    return SubmitCase(
+        request_type=kind.key,
+        channel=Channel.OFFICE if by_office else Channel.PORTAL,
+        office=principal.office if by_office else None,
+        district=int(district) if district.isascii() and district.isdigit() and len(district) < 4 else 0,
+        applicant=vault.alias(person, stream),
+        person=person,
+        identity=Identity(national_code=code, name=text("name")),
+        contact=Contact(mobile=normalised(text("mobile")).replace(" ", ""), email=text("email")),
+        property={each.key: text(each.key) for each in kind.fields if each.stored is Stored.PROPERTY},
+        details={each.key: text(each.key) for each in kind.fields if each.stored is Stored.CODED and text(each.key)},
+        documents=tuple(each.filed for each in files),
+    )
+
+
+def _form(
+    request: Request, kind: RequestType, values: dict[str, Any], errors: dict[str, str], refusal: Refusal | None = None
+) -> Response:
+    page = {"kind": kind, "values": defaultdict(str, values), "errors": errors}
+    return render(request, "filing.html", refusal.status if refusal else 200, **page)

@@ -1,0 +1,84 @@
+"""What anyone may see: the landing page, the state of a tracking code, and whether a certificate is genuine."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from caselog.chain import link_of
+from chassis.vault.codes import read_tracking_code
+from chassis.web.doors import signed_in
+from chassis.web.pages import render
+from chassis.web.problems import NotFound
+from schemas.catalogue import catalogue
+from schemas.envelope import Position
+from schemas.facts.intake import CertificateIssued
+from services.intake.pages.room import room
+
+router = APIRouter()
+
+
+@router.get("/")
+async def landing(request: Request) -> Response:
+    principal = signed_in(request)
+    mine = await room(request).cases.mine(principal.subject) if principal and principal.role == "citizen" else []
+    return render(request, "landing.html", mine=mine, types=catalogue().types, figures_of=await room(request).cases.figures())
+
+
+@router.get("/track")
+async def track(request: Request, code: str = "") -> Response:
+    shown = read_tracking_code(code) if code else None
+    row = await room(request).cases.by_tracking_code(shown) if shown else None
+    page = {"code": code[:40], "row": row, "asked": bool(code), "types": catalogue().types}
+    return render(request, "track.html", 404 if code and row is None else 200, **page)
+
+
+class Asked(BaseModel):
+    """A tracking code."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    code: Annotated[str, Field(min_length=5, max_length=40)]
+
+
+@router.post("/api/track")
+async def track_api(request: Request, asked: Asked) -> dict[str, Any]:
+    shown = read_tracking_code(asked.code)
+    row = await room(request).cases.by_tracking_code(shown) if shown else None
+    if row is None:
+        raise NotFound("code")
+    return {
+        "tracking_code": row["tracking_code"],
+        "request_type": row["request_type"],
+        "submitted_at": row["submitted_at"].isoformat(),
+        "changed_at": row["changed_at"].isoformat(),
+        "ended": row["ended"],
+    }
+
+
+@router.get("/check")
+async def check_form(request: Request, code: str = "") -> Response:
+    if code:
+        return await check(request, code)
+    return render(request, "check.html", found=None, code="", asked=False, whole=False, kind=None)
+
+
+@router.get("/check/{code}")
+async def check(request: Request, code: str) -> Response:
+    """A certificate is genuine when its fact stands in the log and the approval to which it is bound is unchanged."""
+    shown = read_tracking_code(code)
+    row = await room(request).cases.by_certificate(shown) if shown else None
+    case = await room(request).cases.load(row["stream"].removeprefix("case:")) if row else None
+    if case is None:
+        return render(request, "check.html", 404, found=None, code=code[:40], asked=True, whole=False, kind=None)
+    found = next(fact for _, fact in case.facts if isinstance(fact, CertificateIssued))
+    approval = await room(request).here.log.at(Position.parse(found.decided_at_position))
+    whole = approval is not None and link_of(approval).hex() == found.decided_link == approval.link.hex()
+    kind = catalogue().types[case.state.request_type]
+    return render(
+        request, "check.html", found=found, code=shown, asked=True, whole=whole, kind=kind, district=case.state.district
+    )
