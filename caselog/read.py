@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
@@ -149,3 +150,10 @@ def recorded(row: asyncpg.Record, log_id: str) -> Recorded:
         prev=row["prev"],
         link=row["link"],
     )
+
+
+@asynccontextmanager
+async def reading(where: dict[str, Any]) -> AsyncIterator[LogReader]:
+    """A reader over a small pool of its own, for a command that reads and ends; `where`: asyncpg's connection arguments."""
+    async with asyncpg.create_pool(**where, min_size=1, max_size=2) as pool:
+        yield LogReader(pool)

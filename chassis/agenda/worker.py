@@ -127,14 +127,16 @@ class Worker:
         OUTCOMES.labels(item.reaction, "again").inc()
         _log.warning("item_again", reaction=item.reaction, stream=item.stream, reason=reason, attempts=item.attempts)
 
-    async def parked(self, limit: int = 200) -> Sequence[asyncpg.Record]:
-        """The parked items: id, reaction, stream, coded outcome, attempts."""
-        found: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.parked, limit)
-        return found
 
-    async def release(self, item_id: bytes) -> bool:
-        """Let a parked item be tried again; False when it is not parked."""
-        return bool((await self._own.execute(self._sql.release, item_id)) == "UPDATE 1")
+async def parked_items(own: asyncpg.Pool, limit: int = 200) -> Sequence[asyncpg.Record]:
+    """The parked items of a service: id, reaction, stream, coded outcome, attempts."""
+    found: Sequence[asyncpg.Record] = await own.fetch(Queries.load(SQL).parked, limit)
+    return found
+
+
+async def release_item(own: asyncpg.Pool, item_id: bytes) -> bool:
+    """Let a parked item be tried again; False when it is not parked."""
+    return bool((await own.execute(Queries.load(SQL).release, item_id)) == "UPDATE 1")
 
 
 def _passed(heads: Mapping[int, Head], checkpoints: Mapping[int, Checkpoint]) -> bool:

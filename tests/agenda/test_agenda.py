@@ -17,7 +17,7 @@ from caselog.outcomes import Append, Appended, NewFact
 from caselog.read import LogReader
 from chassis.agenda.items import Cancel, Item, Owed
 from chassis.agenda.reader import MIGRATIONS, agenda_reader
-from chassis.agenda.worker import ATTEMPTS, Later, Worker
+from chassis.agenda.worker import ATTEMPTS, Later, Worker, parked_items, release_item
 from chassis.bus.inbox import Inbox
 from chassis.handling import Command, Handler
 from chassis.refusal import Refusal, Stale
@@ -251,9 +251,9 @@ async def test_a_stale_item_closes_a_refused_one_parks_and_can_be_released(datab
         worker = here.worker(resume=refuse)
         await worker.work_once()
         assert await here.items() == [("closed", "stale"), ("parked", "not_now"), ("parked", "not_now")]
-        (first, _) = await worker.parked()
-        assert await worker.release(first["id"]) is True
-        assert await worker.release(first["id"]) is False
+        (first, _) = await parked_items(here.own)
+        assert await release_item(here.own, first["id"]) is True
+        assert await release_item(here.own, first["id"]) is False
         assert await here.worker().work_once() == 1
         assert sorted(state for state, _ in await here.items()) == ["closed", "closed", "parked"]
 

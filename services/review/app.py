@@ -1,0 +1,114 @@
+"""Review, built: adapters, routes, subscriber, projections, reactions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+
+from chassis.agenda.items import Item
+from chassis.agenda.worker import CarryOut
+from chassis.bus.subscription import running_bus
+from chassis.command_ids import http_command
+from chassis.process import Process
+from chassis.refusal import Refusal, Stale
+from chassis.settings import Ground
+from chassis.standing import Standing, standing
+from chassis.web.accounts import Account
+from chassis.web.application import application, refuse_demonstration_accounts
+from chassis.web.pages import Link
+from chassis.web.principal import Principal
+from chassis.witnesses import load, signature
+from services.review import commands as c
+from services.review.consume import readers
+from services.review.handle import Handling
+from services.review.pages import ROUTERS
+from services.review.pages.room import Room
+from services.review.read import Cases
+from services.review.settings import ROOM, TITLE
+
+LINKS = (Link("/queue", "My queue", ("reviewer",)), Link("/supervision", "Supervision", ("supervisor",)))
+DEMONSTRATION = {"rev-1": (1, 2, 3), "rev-2": (1, 3, 5), "rev-3": (2, 4), "rev-4": (2, 4, 5), "rev-5": (1, 2, 3, 4, 5)}
+
+
+def stand(ground: Ground) -> AbstractAsyncContextManager[Standing]:
+    """Review's adapters."""
+    return standing(ground, "review", readers)
+
+
+def door(ground: Ground) -> FastAPI:
+    """Review's web application with its inbox."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with stand(ground) as here, here.inbox.running(), running_bus(ground, "review", here.inbox):
+            await refuse_demonstration_accounts(ground, here.accounts)
+            app.state.sessions, app.state.accounts, app.state.here = here.sessions, here.accounts, here
+            app.state.room = Room(here, Cases(here.own, here.log, here.vault), Handling(here.handler, here.vault))
+            yield
+
+    async def ready(app: FastAPI) -> dict[str, bool]:
+        here: Standing = app.state.here
+        return await here.ready()
+
+    return application(
+        service="review", title=TITLE, ground=ground, lifespan=lifespan, routers=ROUTERS, room=ROOM, ready=ready, links=LINKS
+    )
+
+
+def reactions(here: Standing) -> Mapping[str, CarryOut]:
+    """What review owes, by reaction."""
+    handling, cases = Handling(here.handler, here.vault), Cases(here.own, here.log, here.vault)
+    witnesses = load(here.ground.keys / "witnesses.json")
+
+    async def set_target(item: Item) -> None:
+        await handling.by_agenda(c.SetTarget(), item)
+
+    async def pass_target(item: Item) -> None:
+        await handling.by_agenda(c.PassTarget(), item)
+
+    async def escalate_correction(item: Item) -> None:
+        await handling.by_agenda(c.EscalateCorrection(round=int(item.key)), item)
+
+    async def commit_draw(item: Item) -> None:
+        case = await cases.load(item.target.removeprefix("case:"))
+        if case is None or case.state.ended:
+            raise Stale
+        pool, exclusions = await cases.pool(case)
+        command = c.CommitDraw(pool=pool, exclusions=exclusions, witnesses=tuple(each.key for each in witnesses))
+        await handling.by_agenda(command, item)
+
+    async def make_draw(item: Item) -> None:
+        signatures = [await signature(each, stream=item.stream, position=item.cause, link=item.cause_link) for each in witnesses]
+        command = c.MakeDraw(round=int(item.key), commitment=item.cause_link.hex(), signatures=tuple(signatures))
+        await handling.by_agenda(command, item)
+
+    return {
+        "set_target": set_target,
+        "pass_target": pass_target,
+        "escalate_correction": escalate_correction,
+        "commit_draw": commit_draw,
+        "make_draw": make_draw,
+    }
+
+
+async def demonstrate(here: Standing) -> None:
+    """Demonstration accounts and enrolled reviewers; asked again, it changes nothing."""
+    staff = [
+        Account(key, f"reviewer{key[-1]}", f"reviewer{key[-1]}-demo", "reviewer", f"بررسی‌کنندهٔ {key[-1]}")
+        for key in DEMONSTRATION
+    ]
+    supervisor = Account("sup-1", "supervisor1", "supervisor1-demo", "supervisor", "ناظر")
+    await here.accounts.put([*staff, supervisor], demonstration=True)
+    handling, system = Handling(here.handler, here.vault), Principal("system", "review")
+    for key, districts in DEMONSTRATION.items():
+        this = http_command("review", "system", "/demonstration", f"staff:{key}", "demonstration")
+        try:
+            command = c.EnrolReviewer(districts=districts, stages=())
+            await handling.by_person(command, system, stream=f"staff:{key}", command_id=this)
+        except Refusal:  # enrolled by another demonstration
+            continue
+
+
+PROCESS = Process("review", ROOM, stand, door, reactions, demonstrate)

@@ -1,0 +1,257 @@
+"""My queue and the drawn case. No route here knows a name, a code, a number or an address of a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+
+from chassis.web.doors import once, require, signed_in
+from chassis.web.pages import render
+from chassis.web.principal import Principal
+from chassis.web.problems import NotFound
+from schemas.catalogue import catalogue
+from schemas.clocks import Holder
+from schemas.facts import inquiry, intake
+from schemas.labels import label
+from services.review import commands as c
+from services.review.pages.room import command_id, room
+from services.review.read import Case
+from services.review.refusals import NotYourCase
+
+router = APIRouter()
+REVIEWER = "reviewer"
+_BY_GRADE = {1: (), 2: ("registry_plate", "renewal_code"), 3: ("registry_plate", "renewal_code", "address")}
+"""What of the property a reviewer sees, by the type's published blindness grade."""
+
+
+@router.get("/")
+async def first(request: Request) -> Response:
+    principal = signed_in(request)
+    if principal is None:
+        return RedirectResponse("/sign-in", 303)
+    return RedirectResponse("/supervision" if principal.role == "supervisor" else "/queue", 303)
+
+
+@router.get("/queue")
+async def queue(request: Request, principal: Principal = require(REVIEWER)) -> Response:
+    rows = await room(request).cases.queue(principal.subject)
+    return render(request, "queue.html", rows=rows, types=catalogue().types)
+
+
+@router.get("/api/queue")
+async def queue_api(request: Request, principal: Principal = require(REVIEWER)) -> list[dict[str, Any]]:
+    rows = await room(request).cases.queue(principal.subject)
+    return [
+        {
+            "case": row["stream"].removeprefix("case:"),
+            "request_type": row["request_type"],
+            "stage": row["stage"],
+            "district": row["district"],
+            "due_at": row["due_at"].isoformat() if row["due_at"] else None,
+            "correction_open": row["correction"],
+            "open_inquiries": len(row["inquiries"]),
+            "suspended": row["suspended"],
+        }
+        for row in rows
+    ]
+
+
+async def _drawn(request: Request, case_id: str, principal: Principal) -> tuple[Case, str]:
+    case = await room(request).cases.load(case_id)
+    if case is None or not case.state.request_type or not case.state.round:
+        raise NotFound
+    alias = room(request).cases.alias_in(principal.subject, case.stream, case.state)
+    if case.state.drawn != alias:
+        raise NotYourCase
+    return case, alias
+
+
+@router.get("/cases/{case_id}")
+async def closed(request: Request, case_id: str, principal: Principal = require(REVIEWER)) -> Response:
+    case, _ = await _drawn(request, case_id, principal)
+    return render(request, "case_closed.html", case=case, kind=catalogue().types[case.state.request_type])
+
+
+@router.post("/cases/{case_id}/open")
+async def opened(request: Request, case_id: str, principal: Principal = require(REVIEWER), key: str = Depends(once)) -> Response:
+    """Show the material: the opening is in the log before anything is shown."""
+    case, _ = await _drawn(request, case_id, principal)
+    kind = catalogue().types[case.state.request_type]
+    shown = _BY_GRADE[kind.blindness_grade]
+    this = command_id(principal, "/open", case.stream, key)
+    command = c.OpenMaterial(what=("documents", *shown), reason="review")
+    await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    return render(request, "case_open.html", case=case, kind=kind, key=key, **await _material(request, case, shown))
+
+
+async def _material(request: Request, case: Case, shown: tuple[str, ...]) -> dict[str, Any]:
+    here, lang = room(request).here, request.state.language
+    recorded, submitted = case.facts[0]
+    if not isinstance(submitted, intake.CaseSubmitted):
+        raise NotFound
+    sealed = await here.vault.open(recorded, "property", submitted.property) if shown else {}
+    answers = []
+    for each, fact in case.facts:
+        if isinstance(fact, intake.CorrectionAnswered):
+            answers.append(
+                {"words": label(each.type, lang), "text": (await here.vault.open(each, "answer", fact.answer))["text"]}
+            )
+        if isinstance(fact, inquiry.InquiryAnswered):
+            note = (await here.vault.open(each, "note", fact.note))["text"] if fact.note else ""
+            answers.append({"words": catalogue().codes["answers"][fact.answer].label(lang), "text": note})
+    released = [fact for _, fact in case.facts if isinstance(fact, intake.DocumentReleased)]
+    return {
+        "property": {key: value for key, value in sealed.items() if key in shown},
+        "details": submitted.details,
+        "answers": answers,
+        "released": [{"id": each.document_id, "kind": each.copy_of.kind} for each in released],
+        "asked": [(fact.inquiry_id, fact.agency) for _, fact in case.facts if getattr(fact, "TYPE", "") == "inquiry.requested"],
+        "codes": catalogue().codes,
+        "holder": case.state.clocks.holder or Holder.CITY,
+        "steps": [(label(each.type, lang), each.recorded_at) for each, _ in case.facts if not each.type.startswith("message.")],
+    }
+
+
+@router.get("/cases/{case_id}/documents/{document_id}")
+async def released_copy(
+    request: Request, case_id: str, document_id: str, key: str, principal: Principal = require(REVIEWER)
+) -> Response:
+    case, _ = await _drawn(request, case_id, principal)
+    found = [f for _, f in case.facts if isinstance(f, intake.DocumentReleased) and f.document_id == document_id]
+    if not found:
+        raise NotFound
+    this = command_id(principal, "/document", f"{case.stream} {document_id}", key[:200])
+    command = c.OpenMaterial(what=(document_id,), reason="review")
+    await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    copy = found[-1].copy_of
+    headers = {
+        "Content-Disposition": f'attachment; filename="{copy.kind}"',
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Cache-Control": "no-store",
+    }
+    return StreamingResponse(room(request).here.blobs.get(copy), media_type=copy.media_type, headers=headers)
+
+
+async def _do(
+    request: Request,
+    case_id: str,
+    principal: Principal,
+    key: str,
+    seen: int | None,
+    command: Callable[[str], c.ReviewCommand],
+) -> Response:
+    case = await room(request).cases.load(case_id)
+    if case is None or not case.state.request_type:
+        raise NotFound
+    alias = room(request).cases.alias_in(principal.subject, case.stream, case.state)
+    made = command(alias)
+    this = command_id(principal, f"/{type(made).__name__}", case.stream, key)
+    await room(request).handling.by_person(made, principal, stream=case.stream, command_id=this, seen=seen)
+    return RedirectResponse("/queue", 303)
+
+
+Seen = Annotated[int, Form(ge=1)]
+Note = Annotated[str, Form(max_length=2000)]
+Codes = Annotated[list[str], Form(max_length=10)]
+Code = Annotated[str, Form(max_length=60)]
+
+
+@router.post("/cases/{case_id}/approve")
+async def approve(
+    request: Request,
+    case_id: str,
+    seen: Seen,
+    conditions: Codes = [],  # noqa: B006 - FastAPI copies it
+    note: Note = "",
+    principal: Principal = require(REVIEWER),
+    key: str = Depends(once),
+) -> Response:
+    def command(reviewer: str) -> c.ReviewCommand:
+        return c.ApproveCase(reviewer=reviewer, conditions=tuple(conditions), note=note)
+
+    return await _do(request, case_id, principal, key, seen, command)
+
+
+@router.post("/cases/{case_id}/reject")
+async def reject(
+    request: Request,
+    case_id: str,
+    seen: Seen,
+    reasons: Codes = [],  # noqa: B006 - FastAPI copies it
+    note: Note = "",
+    principal: Principal = require(REVIEWER),
+    key: str = Depends(once),
+) -> Response:
+    def command(reviewer: str) -> c.ReviewCommand:
+        return c.RejectCase(reviewer=reviewer, reasons=tuple(reasons), note=note)
+
+    return await _do(request, case_id, principal, key, seen, command)
+
+
+@router.post("/cases/{case_id}/correct")
+async def correct(
+    request: Request,
+    case_id: str,
+    seen: Seen,
+    reasons: Codes = [],  # noqa: B006 - FastAPI copies it
+    note: Note = "",
+    principal: Principal = require(REVIEWER),
+    key: str = Depends(once),
+) -> Response:
+    def command(reviewer: str) -> c.ReviewCommand:
+        return c.RequestCorrection(reviewer=reviewer, reasons=tuple(reasons), note=note)
+
+    return await _do(request, case_id, principal, key, seen, command)
+
+
+@router.post("/cases/{case_id}/inquire")
+async def inquire(
+    request: Request,
+    case_id: str,
+    seen: Seen,
+    agency: Code,
+    question: Code,
+    note: Note = "",
+    principal: Principal = require(REVIEWER),
+    key: str = Depends(once),
+) -> Response:
+    # The inquiry's id comes from the key of the request, so that a repetition asks once.
+    inquiry_id = command_id(principal, "/inquiry-id", case_id, key).hex()[:16]
+
+    def command(reviewer: str) -> c.ReviewCommand:
+        return c.RequestInquiry(reviewer=reviewer, inquiry_id=inquiry_id, agency=agency, question=question, note=note)
+
+    return await _do(request, case_id, principal, key, seen, command)
+
+
+@router.post("/cases/{case_id}/take-back")
+async def take_back(
+    request: Request,
+    case_id: str,
+    inquiry_id: Code,
+    reason: Code,
+    principal: Principal = require(REVIEWER),
+    key: str = Depends(once),
+) -> Response:
+    def command(reviewer: str) -> c.ReviewCommand:
+        return c.WithdrawInquiry(reviewer=reviewer, inquiry_id=inquiry_id, reason=reason)
+
+    return await _do(request, case_id, principal, key, None, command)
+
+
+@router.post("/cases/{case_id}/suspend")
+async def suspend(
+    request: Request, case_id: str, seen: Seen, reason: Code, principal: Principal = require(REVIEWER), key: str = Depends(once)
+) -> Response:
+    return await _do(request, case_id, principal, key, seen, lambda me: c.SuspendCase(reviewer=me, reason=reason))
+
+
+@router.post("/cases/{case_id}/refuse")
+async def refuse(
+    request: Request, case_id: str, reason: Code, principal: Principal = require(REVIEWER), key: str = Depends(once)
+) -> Response:
+    return await _do(request, case_id, principal, key, None, lambda me: c.RefuseAssignment(reviewer=me, reason=reason))

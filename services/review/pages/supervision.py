@@ -1,0 +1,60 @@
+"""The supervisor's list: passed deadlines, cases without a reviewer, suspended cases, parked work."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from chassis.agenda.worker import parked_items, release_item
+from chassis.web.doors import once, require
+from chassis.web.pages import render
+from chassis.web.principal import Principal
+from schemas.catalogue import catalogue
+from schemas.labels import labels
+from services.review.commands import ResumeCase
+from services.review.pages.room import command_id, room
+
+router = APIRouter()
+SUPERVISOR = "supervisor"
+
+
+@router.get("/supervision")
+async def overview(request: Request, principal: Principal = require(SUPERVISOR)) -> Response:
+    cases = room(request).cases
+    return render(
+        request,
+        "supervision.html",
+        escalations=await cases.escalations(),
+        undrawn=await cases.undrawn(),
+        suspended=await cases.suspended(),
+        desks=await cases.desks(),
+        parked=await parked_items(room(request).here.own),
+        types=catalogue().types,
+        codes=catalogue().codes,
+        labels=labels(),
+    )
+
+
+@router.post("/supervision/resume/{case_id}")
+async def resume(
+    request: Request,
+    case_id: str,
+    reason: Annotated[str, Form(max_length=60)],
+    principal: Principal = require(SUPERVISOR),
+    key: str = Depends(once),
+) -> Response:
+    stream = f"case:{case_id}"
+    this = command_id(principal, "/resume", stream, key)
+    await room(request).handling.by_person(ResumeCase(reason=reason), principal, stream=stream, command_id=this)
+    return RedirectResponse("/supervision", 303)
+
+
+@router.post("/supervision/release")
+async def release(
+    request: Request, item: Annotated[str, Form(pattern=r"^[0-9a-f]{64}$")], principal: Principal = require(SUPERVISOR)
+) -> Response:
+    await release_item(room(request).here.own, bytes.fromhex(item))
+    return RedirectResponse("/supervision", 303)

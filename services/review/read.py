@@ -1,0 +1,112 @@
+"""The questions that review's pages and reactions may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from caselog.queries import Queries
+from caselog.read import LogReader
+from chassis.vault.vault import Vault
+from schemas.envelope import Recorded
+from schemas.facts import AnyFact, decode, review
+from schemas.facts.review import Candidate, Exclusion
+from services.review.decide import State, evolve
+
+LEAST = 2
+"""A pool below this size is widened to the whole city (design.md section 6: the draw may be from another district)."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case from its facts."""
+
+    stream: str
+    state: State
+    facts: tuple[tuple[Recorded, AnyFact], ...]
+
+    @property
+    def case_id(self) -> str:
+        return self.stream.removeprefix("case:")
+
+    @property
+    def version(self) -> int:
+        return self.facts[-1][0].version
+
+
+def draw_name(stream: str, stage: str, round_: int) -> str:
+    """What a reviewer's alias in one draw is made from: another alias in each draw."""
+    return f"{stream} {stage} {round_}"
+
+
+class Cases:
+    """Review's rows, and single cases straight from the log."""
+
+    def __init__(self, own: asyncpg.Pool, log: LogReader, vault: Vault) -> None:
+        self._own, self._log, self._vault = own, log, vault
+        self._sql = Queries.load(Path(__file__).with_name("queries.sql"))
+
+    async def load(self, case_id: str) -> Case | None:
+        """A case as it stands in the log, or None."""
+        recorded = await self._log.stream(f"case:{case_id}")
+        if not recorded:
+            return None
+        facts = tuple((each, decode(each.type, each.type_version, each.body)) for each in recorded)
+        state = State()
+        for each, fact in facts:
+            state = evolve(state, fact, each.recorded_at)
+        return Case(f"case:{case_id}", state, facts)
+
+    def alias_in(self, staff: str, stream: str, state: State) -> str:
+        """The alias of a member of staff in the current draw of a case."""
+        return self._vault.alias(staff, draw_name(stream, state.stage, state.round))
+
+    async def queue(self, staff: str) -> list[asyncpg.Record]:
+        """The cases that are drawn for this reviewer, the most urgent first. Aliases are compared, none is stored."""
+        rows = await self._own.fetch(self._sql.assigned)
+        return [r for r in rows if r["drawn"] == self._vault.alias(staff, draw_name(r["stream"], r["stage"], r["round"]))]
+
+    async def pool(self, case: Case) -> tuple[tuple[Candidate, ...], tuple[Exclusion, ...]]:
+        """Who may be drawn in the next round of a case, and who is left out and why."""
+        state = case.state
+        able = [row for row in await self._own.fetch(self._sql.reviewers) if not row["stages"] or state.stage in row["stages"]]
+        near = [row for row in able if state.district in row["districts"]]
+        refused = self._refused(case)
+        pool, excluded = [], []
+        for row in near if len(near) >= LEAST else able:
+            alias = self._vault.alias(row["staff"], draw_name(case.stream, state.stage, state.round + 1))
+            if row["office"] is not None and row["office"] == state.office:
+                excluded.append(Exclusion(alias=alias, reason="interest"))
+            elif any(self._vault.alias(row["staff"], name) == drawn for name, drawn in refused):
+                excluded.append(Exclusion(alias=alias, reason="refused_before"))
+            else:
+                pool.append(Candidate(alias=alias, weight=row["weight"]))
+        # By alias, so that the order tells nothing of the list of staff.
+        return tuple(sorted(pool, key=lambda each: each.alias)), tuple(sorted(excluded, key=lambda each: each.alias))
+
+    def _refused(self, case: Case) -> list[tuple[str, str]]:
+        made = [fact for _, fact in case.facts if isinstance(fact, review.DrawMade)]
+        return [(draw_name(case.stream, fact.stage, fact.round), fact.drawn) for fact in made]
+
+    async def escalations(self) -> Sequence[asyncpg.Record]:
+        """Passed deadlines of running cases, newest first."""
+        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.escalations)
+        return rows
+
+    async def undrawn(self) -> Sequence[asyncpg.Record]:
+        """Confirmed cases for which nobody is drawn yet."""
+        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.undrawn)
+        return rows
+
+    async def suspended(self) -> Sequence[asyncpg.Record]:
+        """Cases that are with the commission."""
+        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.suspended)
+        return rows
+
+    async def desks(self) -> Sequence[asyncpg.Record]:
+        """How many drawn cases each district and stage has."""
+        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.desks)
+        return rows
