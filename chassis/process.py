@@ -44,17 +44,18 @@ def main(process: Process, arguments: list[str]) -> int:
             asyncio.run(_demonstrate(process, ground))
         case ["serve"]:
             configure(process.service, ground)
-            _serve(process.door(ground), ground)
+            serve(process.door(ground), ground)
         case ["agenda"]:
             configure(f"{process.service}-agenda", ground)
-            _serve(agenda_door(process, ground), ground)
+            serve(agenda_door(process, ground), ground)
         case _:
             sys.stderr.write(USAGE % process.service + "\n")
             return 2
     return 0
 
 
-def _serve(app: FastAPI, ground: Ground) -> None:
+def serve(app: FastAPI, ground: Ground) -> None:
+    """Answer HTTP until SIGTERM."""
     uvicorn.run(
         app,
         host=ground.host,

@@ -16,6 +16,7 @@ from chassis.web.problems import NotFound
 from schemas.catalogue import catalogue
 from schemas.clocks import Holder
 from schemas.facts import inquiry, intake
+from schemas.facts import review as facts
 from schemas.labels import label
 from services.review import commands as c
 from services.review.pages.room import command_id, room
@@ -109,7 +110,7 @@ async def _material(request: Request, case: Case, shown: tuple[str, ...]) -> dic
         "details": submitted.details,
         "answers": answers,
         "released": [{"id": each.document_id, "kind": each.copy_of.kind} for each in released],
-        "asked": [(fact.inquiry_id, fact.agency) for _, fact in case.facts if getattr(fact, "TYPE", "") == "inquiry.requested"],
+        "asked": [(fact.inquiry_id, fact.agency) for _, fact in case.facts if isinstance(fact, facts.InquiryRequested)],
         "codes": catalogue().codes,
         "holder": case.state.clocks.holder or Holder.CITY,
         "steps": [(label(each.type, lang), each.recorded_at) for each, _ in case.facts if not each.type.startswith("message.")],

@@ -1,0 +1,64 @@
+"""The audit desk, built: it reads the log itself, and nothing of it can write there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from fastapi import FastAPI
+
+from caselog.read import LogReader
+from chassis.bus.inbox import Inbox
+from chassis.settings import Ground
+from chassis.vault.keys import VaultKeys
+from chassis.web.accounts import Account, Accounts
+from chassis.web.application import application, refuse_demonstration_accounts
+from chassis.web.pages import Link
+from chassis.web.sessions import Sessions
+from chassis.witnesses import keys_by_fingerprint, load
+from services.audit.pages import router
+from services.audit.project import projection
+from services.audit.read import Audit
+from services.audit.settings import ROOM, TITLE
+
+LINKS = (Link("/", "Find a case"),)
+
+
+def door(ground: Ground) -> FastAPI:
+    """The audit desk's web application. Its one small table is fed by the log alone: an auditor does not trust the bus."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with (
+            asyncpg.create_pool(**ground.as_service("audit", "audit"), min_size=1, max_size=4) as own,
+            asyncpg.create_pool(**ground.as_reader("audit"), min_size=1, max_size=4) as log_pool,
+        ):
+            log = LogReader(log_pool)
+            app.state.sessions = Sessions(own)
+            app.state.accounts = Accounts(own, app.state.sessions)
+            await refuse_demonstration_accounts(ground, app.state.accounts)
+            app.state.witnesses = load(ground.keys / "witnesses.json")
+            app.state.audit = Audit(own, log, keys_by_fingerprint(app.state.witnesses))
+            app.state.log = log
+            inbox = Inbox([projection(VaultKeys(ground.keys))], own=own, log=log, bus=False)
+            async with inbox.running():
+                yield
+
+    async def ready(app: FastAPI) -> dict[str, bool]:
+        try:
+            await app.state.log.heads()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            return {"log": False}
+        return {"log": True}
+
+    return application(
+        service="audit", title=TITLE, ground=ground, lifespan=lifespan, routers=(router,), room=ROOM, ready=ready, links=LINKS
+    )
+
+
+async def demonstrate(ground: Ground) -> None:
+    """The demonstration account of the desk; asked again, it changes nothing."""
+    async with asyncpg.create_pool(**ground.as_service("audit", "audit"), min_size=1, max_size=1) as own:
+        account = Account("auditor-1", "auditor1", "auditor1-demo", "auditor", "حسابرس")
+        await Accounts(own, Sessions(own)).put([account], demonstration=True)

@@ -1,0 +1,60 @@
+"""The audit desk: find a case, read its timeline as page, JSON or text, with clocks, draws and chain recomputed."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+
+from caselog.timeline import as_text
+from chassis.web.doors import require, signed_in
+from chassis.web.pages import render
+from chassis.web.principal import Principal
+from chassis.web.problems import NotFound
+from schemas.catalogue import catalogue
+from schemas.draws import odds
+from services.audit.read import Audit, Report
+
+router = APIRouter()
+AUDITOR = "auditor"
+
+
+def _audit(request: Request) -> Audit:
+    found: Audit = request.app.state.audit
+    return found
+
+
+@router.get("/")
+async def desk(request: Request, q: str = "") -> Response:
+    principal = signed_in(request)
+    if principal is None or principal.role != AUDITOR:
+        return RedirectResponse("/sign-in", 303)
+    found = await _audit(request).find(q) if q else None
+    if found:
+        return RedirectResponse(f"/cases/{found}", 303)
+    page = {"q": q[:80], "rows": await _audit(request).latest(), "types": catalogue().types}
+    return render(request, "find.html", 404 if q else 200, **page)
+
+
+async def _report(request: Request, case_id: str) -> Report:
+    report = await _audit(request).report(case_id) if case_id.isalnum() else None
+    if report is None:
+        raise NotFound
+    return report
+
+
+@router.get("/cases/{case_id}")
+async def show(request: Request, case_id: str, principal: Principal = require(AUDITOR)) -> Response:
+    report = await _report(request, case_id)
+    spent = report.clocks.at(report.at)
+    return render(request, "timeline.html", report=report, spent=spent, odds=odds, witnesses=request.app.state.witnesses)
+
+
+@router.get("/cases/{case_id}/timeline.json")
+async def as_json(request: Request, case_id: str, principal: Principal = require(AUDITOR)) -> Response:
+    return JSONResponse((await _report(request, case_id)).as_json())
+
+
+@router.get("/cases/{case_id}/timeline.txt")
+async def as_plain_text(request: Request, case_id: str, principal: Principal = require(AUDITOR)) -> Response:
+    return PlainTextResponse(as_text((await _report(request, case_id)).entries) + "\n")

@@ -1,0 +1,9 @@
+"""`python -m services.inquiry migrate | serve | agenda | demonstration`."""
+
+import sys
+
+from chassis.process import main
+from services.inquiry.app import PROCESS
+
+if __name__ == "__main__":
+    sys.exit(main(PROCESS, sys.argv[1:]))

@@ -1,0 +1,88 @@
+"""Inquiry, built: adapters, routes, subscriber, projections, reactions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+
+from chassis.agenda.items import Item
+from chassis.agenda.worker import CarryOut
+from chassis.bus.subscription import running_bus
+from chassis.command_ids import http_command
+from chassis.process import Process
+from chassis.refusal import Refusal
+from chassis.settings import Ground
+from chassis.standing import Standing, standing
+from chassis.web.accounts import Account
+from chassis.web.application import application, refuse_demonstration_accounts
+from chassis.web.pages import Link
+from chassis.web.principal import Principal
+from schemas.catalogue import catalogue
+from services.inquiry.commands import EscalateInquiry, OpenInquiry, RegisterAgency
+from services.inquiry.consume import readers
+from services.inquiry.handle import Handling
+from services.inquiry.pages import Room, router
+from services.inquiry.read import Inquiries
+from services.inquiry.settings import ROOM, TITLE
+
+LINKS = (Link("/", "Questions"),)
+
+
+def stand(ground: Ground) -> AbstractAsyncContextManager[Standing]:
+    """Inquiry's adapters."""
+    return standing(ground, "inquiry", readers)
+
+
+def door(ground: Ground) -> FastAPI:
+    """Inquiry's web application with its inbox."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with stand(ground) as here, here.inbox.running(), running_bus(ground, "inquiry", here.inbox):
+            await refuse_demonstration_accounts(ground, here.accounts)
+            app.state.sessions, app.state.accounts, app.state.here = here.sessions, here.accounts, here
+            app.state.room = Room(here, Inquiries(here.own, here.log), Handling(here.handler, here.vault))
+            yield
+
+    async def ready(app: FastAPI) -> dict[str, bool]:
+        here: Standing = app.state.here
+        return await here.ready()
+
+    return application(
+        service="inquiry", title=TITLE, ground=ground, lifespan=lifespan, routers=(router,), room=ROOM, ready=ready, links=LINKS
+    )
+
+
+def reactions(here: Standing) -> Mapping[str, CarryOut]:
+    """What inquiry owes, by reaction."""
+    handling = Handling(here.handler, here.vault)
+
+    async def open_inquiry(item: Item) -> None:
+        await handling.by_agenda(OpenInquiry(inquiry_id=item.key), item)
+
+    async def escalate_inquiry(item: Item) -> None:
+        await handling.by_agenda(EscalateInquiry(inquiry_id=item.key), item)
+
+    return {"open_inquiry": open_inquiry, "escalate_inquiry": escalate_inquiry}
+
+
+async def demonstrate(here: Standing) -> None:
+    """Demonstration accounts and registered agencies; asked again, it changes nothing."""
+    agencies = catalogue().codes["agencies"]
+    await here.accounts.put(
+        [Account(f"officer-{key}", key, f"{key}-demo", "agency_officer", each.fa, agency=key) for key, each in agencies.items()],
+        demonstration=True,
+    )
+    handling, system = Handling(here.handler, here.vault), Principal("system", "inquiry")
+    for key, each in agencies.items():
+        this = http_command("inquiry", "system", "/demonstration", f"agency:{key}", "demonstration")
+        try:
+            command = RegisterAgency(agency=key, name_fa=each.fa, name_en=each.en)
+            await handling.by_person(command, system, stream=f"agency:{key}", command_id=this)
+        except Refusal:  # registered by another demonstration
+            continue
+
+
+PROCESS = Process("inquiry", ROOM, stand, door, reactions, demonstrate)

@@ -1,0 +1,118 @@
+"""Inquiry's web doors: the questions to an agency, and its answers. An officer sees no more than the question needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from chassis.command_ids import http_command
+from chassis.standing import Standing
+from chassis.web.doors import once, require, signed_in
+from chassis.web.pages import render
+from chassis.web.principal import Principal
+from chassis.web.problems import NotFound
+from schemas.catalogue import catalogue
+from schemas.facts import intake, review
+from services.inquiry.commands import AnswerInquiry, OpenQuestion
+from services.inquiry.decide import Asked
+from services.inquiry.handle import Handling
+from services.inquiry.read import Case, Inquiries
+
+router = APIRouter()
+OFFICER = "agency_officer"
+
+
+@dataclass(frozen=True)
+class Room:
+    """The service behind a request."""
+
+    here: Standing
+    inquiries: Inquiries
+    handling: Handling
+
+
+def room(request: Request) -> Room:
+    """The room that the application was built with."""
+    found: Room = request.app.state.room
+    return found
+
+
+@router.get("/")
+async def desk(request: Request) -> Response:
+    principal = signed_in(request)
+    if principal is None or principal.role != OFFICER:
+        return RedirectResponse("/sign-in", 303)
+    inquiries = room(request).inquiries
+    agency = principal.agency or ""
+    return render(
+        request,
+        "desk.html",
+        waiting=await inquiries.waiting(agency),
+        answered=await inquiries.answered(agency),
+        types=catalogue().types,
+        codes=catalogue().codes,
+        agency=catalogue().codes["agencies"].get(agency),
+    )
+
+
+async def _asked(request: Request, case_id: str, inquiry_id: str, principal: Principal) -> tuple[Case, Asked]:
+    case = await room(request).inquiries.load(case_id)
+    asked = case.state.inquiries.get(inquiry_id) if case else None
+    if case is None or asked is None or asked.agency != principal.agency or asked.due_at is None:
+        raise NotFound
+    return case, asked
+
+
+def _command(principal: Principal, route: str, case: Case, inquiry_id: str, key: str) -> bytes:
+    return http_command("inquiry", principal.subject, route, f"{case.stream} {inquiry_id}", key)
+
+
+@router.get("/inquiries/{case_id}/{inquiry_id}")
+async def closed(request: Request, case_id: str, inquiry_id: str, principal: Principal = require(OFFICER)) -> Response:
+    case, asked = await _asked(request, case_id, inquiry_id, principal)
+    page = {"case_id": case_id, "inquiry_id": inquiry_id, "asked": asked, "case": case, "codes": catalogue().codes}
+    return render(request, "question.html", opened=None, **page)
+
+
+@router.post("/inquiries/{case_id}/{inquiry_id}/open")
+async def opened(
+    request: Request, case_id: str, inquiry_id: str, principal: Principal = require(OFFICER), key: str = Depends(once)
+) -> Response:
+    """Show what the agency needs of the property: the opening is in the log before anything is shown."""
+    case, asked = await _asked(request, case_id, inquiry_id, principal)
+    this = _command(principal, "/open", case, inquiry_id, key)
+    command = OpenQuestion(agency=principal.agency or "", inquiry_id=inquiry_id, what=("registry_plate", "note"))
+    await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    vault = room(request).here.vault
+    recorded, submitted = case.facts[0]
+    request_, question = next(
+        (r, f) for r, f in case.facts if isinstance(f, review.InquiryRequested) and f.inquiry_id == inquiry_id
+    )
+    if not isinstance(submitted, intake.CaseSubmitted) or not isinstance(question, review.InquiryRequested):
+        raise NotFound
+    property_ = await vault.open(recorded, "property", submitted.property)
+    note = (await vault.open(request_, "note", question.note))["text"] if question.note else ""
+    shown = {"registry_plate": property_.get("registry_plate", ""), "note": note, "district": submitted.district}
+    page = {"case_id": case_id, "inquiry_id": inquiry_id, "asked": asked, "case": case, "codes": catalogue().codes}
+    return render(request, "question.html", opened=shown, **page)
+
+
+@router.post("/inquiries/{case_id}/{inquiry_id}/answer")
+async def answer(
+    request: Request,
+    case_id: str,
+    inquiry_id: str,
+    answer: Annotated[str, Form(max_length=60)],
+    note: Annotated[str, Form(max_length=2000)] = "",
+    principal: Principal = require(OFFICER),
+    key: str = Depends(once),
+) -> Response:
+    case, _ = await _asked(request, case_id, inquiry_id, principal)
+    this = _command(principal, "/answer", case, inquiry_id, key)
+    command = AnswerInquiry(agency=principal.agency or "", inquiry_id=inquiry_id, answer=answer, note=note)
+    await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    return RedirectResponse("/", 303)

@@ -1,0 +1,112 @@
+"""Notify, built: adapters, routes, subscriber, projections, reactions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+
+from chassis.agenda.items import Item
+from chassis.agenda.worker import CarryOut
+from chassis.bus.subscription import running_bus
+from chassis.process import Process
+from chassis.senders import ChannelRefused, Outbox
+from chassis.settings import Ground
+from chassis.standing import Standing, standing
+from chassis.web.accounts import Account
+from chassis.web.application import application, refuse_demonstration_accounts
+from chassis.web.language import OWN_LOCALE, Words
+from chassis.web.pages import Link
+from schemas.facts import decode
+from schemas.facts.intake import CaseSubmitted
+from services.notify.commands import NotifyCommand, RecordFailed, RecordSent
+from services.notify.consume import readers
+from services.notify.decide import NoAddress
+from services.notify.handle import Handling
+from services.notify.pages import Room, router
+from services.notify.read import Messages
+from services.notify.settings import ROOM, TITLE
+
+LINKS = (Link("/", "Messages"),)
+
+
+def stand(ground: Ground) -> AbstractAsyncContextManager[Standing]:
+    """Notify's adapters."""
+    return standing(ground, "notify", readers)
+
+
+def door(ground: Ground) -> FastAPI:
+    """Notify's web application with its inbox."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with stand(ground) as here, here.inbox.running(), running_bus(ground, "notify", here.inbox):
+            await refuse_demonstration_accounts(ground, here.accounts)
+            app.state.sessions, app.state.accounts, app.state.here = here.sessions, here.accounts, here
+            app.state.room = Room(here, Messages(here.own))
+            yield
+
+    async def ready(app: FastAPI) -> dict[str, bool]:
+        here: Standing = app.state.here
+        return await here.ready()
+
+    return application(
+        service="notify", title=TITLE, ground=ground, lifespan=lifespan, routers=(router,), room=ROOM, ready=ready, links=LINKS
+    )
+
+
+def reactions(here: Standing) -> Mapping[str, CarryOut]:
+    """What notify owes, by reaction: a message by one channel."""
+    handling, outbox = Handling(here.handler), Outbox(here.ground.outbox, here.ground.smtp)
+    words = Words([OWN_LOCALE, ROOM / "locale"])
+
+    async def contact(item: Item) -> dict[str, str]:
+        first = (await here.log.stream(item.stream, until_version=1))[0]
+        submitted = decode(first.type, first.type_version, first.body)
+        if not isinstance(submitted, CaseSubmitted):
+            raise NoAddress
+        return await here.vault.open(first, "contact", submitted.contact)
+
+    async def send(item: Item, channel: str) -> None:
+        template, key = item.details["template"], item.id.hex()
+        told = {"template": template, "channel": channel, "recipient": "applicant", "about": str(item.cause)}
+        record: NotifyCommand = RecordSent(**told, key=key)
+        try:
+            await _hand_over(item, channel, template, key)
+        except (NoAddress, ChannelRefused) as refusal:
+            record = RecordFailed(**told, reason=refusal.code)
+        await handling.by_agenda(record, item)
+
+    async def _hand_over(item: Item, channel: str, template: str, key: str) -> None:
+        if channel == "inapp":
+            return  # the record itself is what the portal shows
+        where = f"{here.ground.door('intake')}/cases/{item.stream.removeprefix('case:')}"
+        text = words.text("fa", f"message.{template}") + "\n" + where
+        address = (await contact(item)).get("mobile" if channel == "sms" else "email", "")
+        if not address:
+            raise NoAddress
+        if channel == "sms":
+            await outbox.sms(address, text, key)
+        else:
+            await outbox.email(address, words.text("fa", "message.subject"), text, key)
+
+    async def send_inapp(item: Item) -> None:
+        await send(item, "inapp")
+
+    async def send_sms(item: Item) -> None:
+        await send(item, "sms")
+
+    async def send_email(item: Item) -> None:
+        await send(item, "email")
+
+    return {"send_inapp": send_inapp, "send_sms": send_sms, "send_email": send_email}
+
+
+async def demonstrate(here: Standing) -> None:
+    """The demonstration account of the desk; asked again, it changes nothing."""
+    account = Account("operator-1", "operator1", "operator1-demo", "operator", "کاربر اطلاع‌رسانی")
+    await here.accounts.put([account], demonstration=True)
+
+
+PROCESS = Process("notify", ROOM, stand, door, reactions, demonstrate)

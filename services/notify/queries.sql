@@ -1,0 +1,9 @@
+-- name: put
+INSERT INTO messages (stream, version, template, channel, failed, at) VALUES ($1, $2, $3, $4, $5, $6)
+
+-- name: latest
+SELECT template, channel, failed, at FROM messages ORDER BY at DESC, stream, version LIMIT $1
+
+-- name: totals
+SELECT channel, count(*) FILTER (WHERE failed IS NULL) AS sent, count(*) FILTER (WHERE failed IS NOT NULL) AS failed
+FROM messages GROUP BY channel ORDER BY channel
