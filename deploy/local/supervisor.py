@@ -19,7 +19,8 @@ from deploy.kafka.broker import Broker
 from deploy.local import roles
 from deploy.local.children import POLL_SECONDS, StackError, listening
 from deploy.local.postgres import OWNER, Postgres
-from deploy.local.processes import MIGRATIONS
+from deploy.local.processes import MIGRATIONS, PROCESSES, SIGN_INS
+from deploy.local.services import Services
 
 POSTGRES_PORT: Final = 8432
 KAFKA_PORT: Final = 8092
@@ -33,6 +34,7 @@ class Supervisor:
         self._var = var
         self._postgres = Postgres(var / "postgres")
         self._kafka = Broker(var / "kafka", var / "kafka-jars")
+        self._services: Services | None = None
         self._stopping = False
         self._lock: IO[str] | None = None
 
@@ -58,11 +60,17 @@ class Supervisor:
         _say("PostgreSQL 18 starts")
         self._postgres.start(POSTGRES_PORT)
         asyncio.run(self._roles_and_databases())
-        for module, arguments in MIGRATIONS:
-            self._migrate(module, arguments)
+        for module in MIGRATIONS:
+            self._migrate(module)
         if not self._stopping:
             _say("Apache Kafka starts (the first time its jars are fetched and checked)")
             self._kafka.start(KAFKA_PORT)
+        if not self._stopping:
+            _say("our own processes start; the first time with demonstration data")
+            services = Services(self._var, self._environment(), roles.passwords(self._var / "roles.json"), _say)
+            services.prepare()
+            self._services = services
+            services.start(lambda: self._stopping)
 
     def _claim(self) -> None:
         self._var.mkdir(parents=True, exist_ok=True)
@@ -82,9 +90,9 @@ class Supervisor:
         finally:
             await connection.close()
 
-    def _migrate(self, module: str, arguments: tuple[str, ...]) -> None:
+    def _migrate(self, module: str) -> None:
         environment = self._environment() | {"PARVANDEH_OWNER_PASSWORD": self._postgres.owner_password}
-        done = subprocess.run([sys.executable, "-m", module, *arguments], env=environment, check=False)
+        done = subprocess.run([sys.executable, "-m", module, "migrate"], env=environment, check=False)
         if done.returncode != 0:
             raise StackError(f"{module} could not be migrated; the lines above say why")
 
@@ -97,7 +105,12 @@ class Supervisor:
         }
 
     def _announce(self) -> None:
-        _say(f"PostgreSQL is on 127.0.0.1:{POSTGRES_PORT}, Kafka on 127.0.0.1:{KAFKA_PORT}; the log is migrated")
+        _say(f"PostgreSQL is on 127.0.0.1:{POSTGRES_PORT}, Kafka on 127.0.0.1:{KAFKA_PORT}")
+        for process in PROCESSES:
+            if process.arguments == ("serve",):
+                _say(f"{process.name:<15} http://127.0.0.1:{process.port}/")
+        for who, how in SIGN_INS:
+            _say(f"{who:<15} {how}")
         _say("ready; Ctrl-C stops everything. `make verify` in another terminal checks the log")
 
     def _watch(self) -> None:
@@ -106,6 +119,8 @@ class Supervisor:
             for name, server, port in (("PostgreSQL", self._postgres, POSTGRES_PORT), ("Kafka", self._kafka, KAFKA_PORT)):
                 if not server.running:
                     self._restart(name, server, port, failures)
+            if self._services is not None:
+                self._services.watch()
             time.sleep(POLL_SECONDS * 10)  # the children's state is asked again each time
 
     def _restart(self, name: str, server: Postgres | Broker, port: int, failures: dict[str, int]) -> None:
@@ -126,6 +141,8 @@ class Supervisor:
 
     def _stop(self) -> None:
         _say("stopping")
+        if self._services is not None:
+            self._services.stop()
         self._kafka.stop()
         self._postgres.stop()
         _say("stopped; nothing is left running")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
@@ -74,7 +74,13 @@ def _command(principal: Principal, route: str, case: Case, inquiry_id: str, key:
 @router.get("/inquiries/{case_id}/{inquiry_id}")
 async def closed(request: Request, case_id: str, inquiry_id: str, principal: Principal = require(OFFICER)) -> Response:
     case, asked = await _asked(request, case_id, inquiry_id, principal)
-    page = {"case_id": case_id, "inquiry_id": inquiry_id, "asked": asked, "case": case, "codes": catalogue().codes}
+    page: dict[str, Any] = {
+        "case_id": case_id,
+        "inquiry_id": inquiry_id,
+        "asked": asked,
+        "case": case,
+        "codes": catalogue().codes,
+    }
     return render(request, "question.html", opened=None, **page)
 
 
@@ -97,7 +103,13 @@ async def opened(
     property_ = await vault.open(recorded, "property", submitted.property)
     note = (await vault.open(request_, "note", question.note))["text"] if question.note else ""
     shown = {"registry_plate": property_.get("registry_plate", ""), "note": note, "district": submitted.district}
-    page = {"case_id": case_id, "inquiry_id": inquiry_id, "asked": asked, "case": case, "codes": catalogue().codes}
+    page: dict[str, Any] = {
+        "case_id": case_id,
+        "inquiry_id": inquiry_id,
+        "asked": asked,
+        "case": case,
+        "codes": catalogue().codes,
+    }
     return render(request, "question.html", opened=shown, **page)
 
 

@@ -1,0 +1,154 @@
+"""Our own processes on the embedded stack: started behind their gates, watched, stopped in reverse order."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Final
+
+from deploy.local import keys
+from deploy.local.children import StackError, die_with_parent, listening, stop, wait_until
+from deploy.local.processes import DEMONSTRATIONS, KEYS, PROCESSES, Process
+
+READY_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 4.0
+BACK_OFF_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 15.0)
+ROOT: Final = Path(__file__).parents[2]
+
+
+class Services:
+    """Every process of ours in one directory `var`."""
+
+    def __init__(self, var: Path, ground: Mapping[str, str], passwords: Mapping[str, str], say: Callable[[str], None]) -> None:
+        """`ground`: the environment that all share; each process gets its own passwords on top, and no other."""
+        self._var, self._ground, self._passwords, self._say = var, dict(ground), passwords, say
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._failures: dict[str, int] = {}
+        self._again_at: dict[str, float] = {}
+
+    def environment(self, process: Process) -> dict[str, str]:
+        """The environment of one process."""
+        own = {
+            "PARVANDEH_PORT": str(process.port),
+            "PARVANDEH_READER_PASSWORD": self._passwords[process.reader],
+            "PARVANDEH_KEYS": str(self._var / "keys" / process.name.removesuffix("-agenda")),
+            "PARVANDEH_STORAGE": f"file://{self._var / 'documents'}",
+            "PARVANDEH_OUTBOX": str(self._var / "outbox"),
+            "PARVANDEH_DOORS": ",".join(f"{p.name}=http://127.0.0.1:{p.port}" for p in PROCESSES if p.arguments == ("serve",)),
+        }
+        if process.role is not None:
+            own["PARVANDEH_PASSWORD"] = self._passwords[process.role]
+        return {**self._ground, **own}
+
+    def prepare(self) -> None:
+        """Keys, the witness' public line, and once the demonstration data."""
+        keys.provide(self._var / "keys", KEYS)
+        witness = next(process for process in PROCESSES if process.name == "witness")
+        line = self._run(witness, ("key",))
+        for service in ("review", "audit"):
+            (self._var / "keys" / service / "witnesses.json").write_bytes(line)
+        done = self._var / "demonstration.done"
+        if not done.exists():
+            for service in DEMONSTRATIONS:
+                self._run(next(process for process in PROCESSES if process.name == service), ("demonstration",))
+            done.touch()
+
+    def _run(self, process: Process, arguments: tuple[str, ...]) -> bytes:
+        done = subprocess.run(
+            [sys.executable, "-m", process.module, *arguments],
+            env=self.environment(process), cwd=ROOT, check=False, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise StackError(f"{process.module} {' '.join(arguments)} failed; the lines above say why")
+        return done.stdout
+
+    def start(self, cancelled: Callable[[], bool]) -> None:
+        """Start all, then wait until each says that it is ready. Raises StackError."""
+        for process in PROCESSES:
+            if listening(process.port):
+                raise StackError(
+                    f"port {process.port}, which {process.name} needs, is taken by another program: stop it and start again"
+                )
+        for process in PROCESSES:
+            if not cancelled():
+                self._spawn(process)
+        for process in PROCESSES:
+            wait_until(lambda p=process: cancelled() or self._ready(p), READY_SECONDS, f"{process.name}'s readiness")  # type: ignore[misc]
+
+    def _ready(self, process: Process) -> bool:
+        child = self._children[process.name]
+        if child.poll() is not None:
+            raise StackError(f"{process.name} ended at once; its lines above say why")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{process.port}/ready", timeout=2) as answer:
+                return int(answer.status) == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _spawn(self, process: Process) -> None:
+        child = subprocess.Popen(
+            [sys.executable, "-m", process.module, *process.arguments],
+            env=self.environment(process), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            start_new_session=True, preexec_fn=die_with_parent if sys.platform == "linux" else None,
+        )  # fmt: skip
+        self._children[process.name] = child
+        assert child.stdout is not None
+        threading.Thread(target=self._stream, args=(process.name, child.stdout), daemon=True).start()
+
+    def _stream(self, name: str, output: IO[bytes]) -> None:
+        logs = self._var / "logs"
+        logs.mkdir(exist_ok=True)
+        with (logs / f"{name}.log").open("ab") as kept:
+            for line in output:
+                kept.write(line)
+                kept.flush()
+                self._say(f"{name:<15} {readable(line)}")
+
+    def kill(self, name: str) -> None:
+        """kill -9 of one process, for the fault tests; `watch` starts it again."""
+        self._children[name].kill()
+        self._children[name].wait()
+
+    def watch(self) -> None:
+        """Start again, with back-off, what ended by itself."""
+        for process in PROCESSES:
+            child = self._children.get(process.name)
+            if child is None or child.poll() is None:
+                continue
+            now = time.monotonic()
+            if process.name not in self._again_at:
+                failures = self._failures[process.name] = self._failures.get(process.name, 0) + 1
+                wait = BACK_OFF_SECONDS[min(failures - 1, len(BACK_OFF_SECONDS) - 1)]
+                self._again_at[process.name] = now + wait
+                self._say(f"{process.name} ended by itself; it is started again in {wait} s")
+            elif now >= self._again_at[process.name]:
+                del self._again_at[process.name]
+                self._spawn(process)
+
+    def stop(self) -> None:
+        """Ask all to stop at once, wait, then kill what is still there."""
+        for child in self._children.values():
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
+        for child in self._children.values():
+            stop(child, signal.SIGTERM, STOP_SECONDS)
+        self._children.clear()
+
+
+def readable(line: bytes) -> str:
+    """A JSON log line as a person reads it; any other line as it is."""
+    try:
+        record = json.loads(line)
+        event, level = record.pop("event"), record.pop("level")
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return line.decode(errors="replace").rstrip()
+    hidden = {"timestamp", "service", "trace"}
+    return f"{level:<8} {event}  " + " ".join(f"{key}={value}" for key, value in record.items() if key not in hidden)
