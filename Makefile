@@ -1,6 +1,6 @@
 # The only vocabulary, for people, hooks and CI. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench verify reset
+.PHONY: help setup run demo test check bench verify reset
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -19,6 +19,9 @@ $(VENV)/.done: requirements/dev.lock package-lock.json
 
 run: setup ## start PostgreSQL, Kafka and all that stands on them; Ctrl-C stops
 	@exec $(PY) -m deploy.local run
+
+demo: setup ## 50 requests through the real HTTP doors of `make run`, then verify (REQUESTS=, SEED=)
+	@$(PY) -m deploy.demo --requests $(or $(REQUESTS),50) $(if $(SEED),--seed $(SEED))
 
 reset: setup ## ask, then forget all local data
 	@$(PY) -m deploy.local reset

@@ -82,7 +82,7 @@ class Handler:
     ) -> Done:
         """Carry out `command` on `stream` and answer where its facts stand.
 
-        `seen` is the version of the stream that the person read; a state change since then refuses as PageIsStale. Raises
+        `seen` is the version of the stream that the person read; another person's change since then refuses as PageIsStale. Raises
         what `decide` refuses, RequestDiffers, Busy after many conflicts, LogUnavailable (sending again is safe then).
         """
         with _TRACER.start_as_current_span(f"handle {type(command).__name__}"):
@@ -91,7 +91,7 @@ class Handler:
                 loaded = await self._reader.load(stream)
                 if before := self._before(loaded, command_id, request):
                     return before
-                _refuse_stale(loaded, seen)
+                _refuse_stale(loaded, seen, actor)
                 state = initial
                 for each in loaded.facts:
                     state = evolve(state, decode(each.type, each.type_version, each.body), each.recorded_at)
@@ -151,13 +151,18 @@ class Handler:
                 raise AppendRefused(reason)
 
 
-def _refuse_stale(loaded: Loaded, seen: int | None) -> None:
-    """Records of others (a message was sent, papers were opened) are no reason to send a person back."""
+def _refuse_stale(loaded: Loaded, seen: int | None, actor: str) -> None:
+    """Refuse when another person changed the case since it was read.
+
+    Records (a message was sent), what the agenda did (a target was set) and what the same person did are no reason to send
+    somebody back; a change that matters to the decision is refused by `decide` in any case.
+    """
     if seen is None:
         return
     for each in loaded.facts:
         known = FACTS.get(each.type)
-        if each.version > seen and (known is None or not known.RECORD):
+        by_another = each.cause is None and each.actor != actor
+        if each.version > seen and by_another and (known is None or not known.RECORD):
             raise PageIsStale
 
 

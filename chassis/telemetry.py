@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Final
 
+import orjson
 import structlog
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -39,11 +40,23 @@ def configure(service: str, ground: Ground) -> None:
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    logging.basicConfig(level=logging.WARNING, format='{"level":"%(levelname)s","logger":"%(name)s"}', stream=sys.stdout)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_TypeOnly())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     provider = TracerProvider(resource=Resource.create({"service.name": f"parvandeh-{service}"}))
     if ground.otlp:
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{ground.otlp.rstrip('/')}/v1/traces")))
     trace.set_tracer_provider(provider)
+
+
+class _TypeOnly(logging.Formatter):
+    """A library's log line as logger and exception type: its text and its traceback may repeat what a person entered."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        line = {"event": "library", "level": record.levelname.lower(), "logger": record.name, "error": error}
+        return orjson.dumps(line).decode()
 
 
 def _with_trace(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -30,7 +30,12 @@ def subscription(bootstrap: str, group: str, inbox: Inbox) -> KafkaBroker:
     """A broker, not started, whose subscriber feeds `inbox` as consumer group `group`."""
     # FastStream would make missing topics with settings of its own, and start() then hangs.
     broker = KafkaBroker(
-        bootstrap, allow_auto_create_topics=False, metadata_max_age_ms=2000, request_timeout_ms=10_000, apply_types=False
+        bootstrap,
+        allow_auto_create_topics=False,
+        metadata_max_age_ms=2000,
+        request_timeout_ms=10_000,
+        apply_types=False,
+        logger=None,  # its lines are not JSON, and say received and processed for every batch
     )
 
     @broker.subscriber(

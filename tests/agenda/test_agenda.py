@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+import pytest
 
 from caselog.append import Appender
 from caselog.migrations import migrate
@@ -20,7 +21,7 @@ from chassis.agenda.reader import MIGRATIONS, agenda_reader
 from chassis.agenda.worker import ATTEMPTS, Later, Worker, parked_items, release_item
 from chassis.bus.inbox import Inbox
 from chassis.handling import Command, Handler
-from chassis.refusal import Refusal, Stale
+from chassis.refusal import PageIsStale, Refusal, Stale
 from schemas.deadline import Deadline
 from schemas.envelope import Recorded
 from schemas.fact import Fact
@@ -319,3 +320,28 @@ async def test_a_worker_claims_nothing_before_its_reader_has_passed_the_head(dat
 
 async def _closed(here: Ground) -> bool:
     return await here.items() == [("closed", "done")]
+
+
+async def test_a_page_is_stale_when_another_person_changed_the_case_and_only_then(databases: Databases) -> None:
+    async with ground(databases) as here:
+        await here.tell("case:a", IdentityConfirmed())
+
+        async def decide(number: int, seen: int, actor: str) -> None:
+            await here.handler.handle(
+                Resume(why=str(number)),
+                stream="case:a",
+                command_id=bytes([number]) * 32,
+                actor=actor,
+                initial=None,
+                evolve=lambda state, _, __: state,
+                decide=lambda command, _, __: [CaseResumed(reason=command.why)],
+                seen=seen,
+            )
+
+        await decide(1, 1, "reviewer:one")
+        await decide(2, 1, "reviewer:one")
+        with pytest.raises(PageIsStale):
+            await decide(3, 2, "reviewer:two")
+        assert await here.facts(CaseResumed) == 2
+        await decide(3, 3, "reviewer:two")
+        assert await here.facts(CaseResumed) == 3

@@ -89,14 +89,8 @@ async def confirm(
     if not case.state.confirmed:
         compared = tuple(each for each, ref in case.state.documents.items() if ref.audience is Audience.IDENTITY_CLERK)
         this = command_id(principal, "/identity/confirm", case.stream, key)
-        after = (await _case(request, case_id)).version
-        await room(request).handling.by_person(
-            ConfirmIdentity(documents=compared),
-            principal,
-            stream=case.stream,
-            command_id=this,
-            seen=after if case.version <= seen else seen,
-        )
+        command = ConfirmIdentity(documents=compared)
+        await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this, seen=seen)
     return RedirectResponse("/identity", 303)
 
 

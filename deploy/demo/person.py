@@ -1,0 +1,103 @@
+"""A person at a door: pages are fetched, forms are filled in as they stand on the page, links are followed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+
+
+class Unexpected(Exception):
+    """A door answered otherwise than this person expected; the text names path and status."""
+
+
+@dataclass
+class PageForm:
+    """A form as it stands on a page."""
+
+    action: str
+    hidden: dict[str, str] = field(default_factory=dict)
+
+
+class _Forms(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[PageForm] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag == "form":
+            self.forms.append(PageForm(found.get("action") or ""))
+        elif tag == "input" and found.get("type") == "hidden" and self.forms:
+            self.forms[-1].hidden[found.get("name") or ""] = found.get("value") or ""
+
+
+def forms(page: str) -> list[PageForm]:
+    """The forms of a page, in order."""
+    parser = _Forms()
+    parser.feed(page)
+    return parser.forms
+
+
+class Person:
+    """One person's browser at one door."""
+
+    def __init__(self, door: str, language: str = "fa") -> None:
+        headers = {"Accept": "text/html", "Accept-Language": language}
+        self._client = httpx2.AsyncClient(base_url=door, headers=headers, follow_redirects=True, timeout=30)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._client.aclose()
+
+    async def get(self, path: str, *, expect: int = 200, accept: str = "text/html") -> httpx2.Response:
+        """Open a page. Raises Unexpected."""
+        answer = await self._client.get(path, headers={"Accept": accept})
+        if answer.status_code != expect:
+            raise Unexpected(f"GET {path}: {answer.status_code}")
+        return answer
+
+    async def send(
+        self,
+        page: httpx2.Response,
+        action: str,
+        values: Mapping[str, Any] | None = None,
+        files: Sequence[tuple[str, tuple[str, bytes, str]]] = (),
+        *,
+        expect: int = 200,
+    ) -> httpx2.Response:
+        """Fill in and send the form of `page` whose action ends with `action`. Raises Unexpected."""
+        form = next((each for each in forms(page.text) if each.action.endswith(action)), None)
+        if form is None:
+            raise Unexpected(f"no form {action} on {page.url.path}")
+        data = {**form.hidden, **(values or {})}
+        answer = await self._client.post(form.action, data=data, files=list(files) or None)
+        if answer.status_code != expect:
+            raise Unexpected(f"POST {form.action}: {answer.status_code}")
+        return answer
+
+    async def sign_in(self, username: str, password: str) -> Self:
+        """Sign in as staff."""
+        page = await self.get("/sign-in")
+        await self.send(page, "/sign-in", {"username": username, "password": password})
+        return self
+
+
+def tracking_code(page: str) -> str:
+    """The tracking code on a page."""
+    found = re.search(r"PK-[A-Z0-9]{4}-[A-Z0-9]{4}-[A-Z0-9]{3}", page)
+    if found is None:
+        raise Unexpected("no tracking code on the page")
+    return found.group()
+
+
+def case_id(answer: httpx2.Response) -> str:
+    """The case id in the address of a page."""
+    return answer.url.path.rpartition("/")[2]
