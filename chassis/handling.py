@@ -82,8 +82,8 @@ class Handler:
     ) -> Done:
         """Carry out `command` on `stream` and answer where its facts stand.
 
-        `seen` is the version of the stream that the person read; another person's change since then refuses as PageIsStale. Raises
-        what `decide` refuses, RequestDiffers, Busy after many conflicts, LogUnavailable (sending again is safe then).
+        `seen` is the version of the stream that the person read; another person's change since then refuses as PageIsStale.
+        Raises what `decide` refuses, RequestDiffers, Busy after many conflicts, LogUnavailable (sending again is safe then).
         """
         with _TRACER.start_as_current_span(f"handle {type(command).__name__}"):
             request = self._request(command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import asyncpg
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -71,7 +72,7 @@ class KeyMissing(Refusal):
 
 
 class Unavailable(Refusal):
-    """The case log does not answer. Your request may have been accepted or not: sending it again is safe."""
+    """The database does not answer. Your request may have been accepted or not: sending it again is safe."""
 
     code = "log_unavailable"
     status = 503
@@ -163,6 +164,13 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(LogUnavailable)
     async def away(request: Request, _: LogUnavailable) -> Response:
         return answer(request, Unavailable())
+
+    async def database_away(request: Request, error: Exception) -> Response:
+        _log.warning("database_away", error=type(error).__name__)
+        return answer(request, Unavailable())
+
+    for away_for_now in (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError):
+        app.exception_handler(away_for_now)(database_away)
 
     @app.exception_handler(KeyGone)
     async def erased(request: Request, _: KeyGone) -> Response:

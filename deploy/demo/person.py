@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import httpx2
+
+PATIENCE_SECONDS: Final = 45.0
 
 
 class Unexpected(Exception):
@@ -49,6 +53,7 @@ class Person:
 
     def __init__(self, door: str, language: str = "fa") -> None:
         headers = {"Accept": "text/html", "Accept-Language": language}
+        self.tried_again = 0
         self._client = httpx2.AsyncClient(base_url=door, headers=headers, follow_redirects=True, timeout=30)
 
     async def __aenter__(self) -> Self:
@@ -59,7 +64,7 @@ class Person:
 
     async def get(self, path: str, *, expect: int = 200, accept: str = "text/html") -> httpx2.Response:
         """Open a page. Raises Unexpected."""
-        answer = await self._client.get(path, headers={"Accept": accept})
+        answer = await self._patiently("GET", path, headers={"Accept": accept})
         if answer.status_code != expect:
             raise Unexpected(f"GET {path}: {answer.status_code}")
         return answer
@@ -78,10 +83,24 @@ class Person:
         if form is None:
             raise Unexpected(f"no form {action} on {page.url.path}")
         data = {**form.hidden, **(values or {})}
-        answer = await self._client.post(form.action, data=data, files=list(files) or None)
+        answer = await self._patiently("POST", form.action, data=data, files=list(files) or None)
         if answer.status_code != expect:
             raise Unexpected(f"POST {form.action}: {answer.status_code}")
         return answer
+
+    async def _patiently(self, method: str, path: str, **what: Any) -> httpx2.Response:
+        """Try again what a door could not answer, as people do; the key in the form makes that safe."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                answer = await self._client.request(method, path, **what)
+                if answer.status_code < 500 or time.monotonic() > end:
+                    return answer
+            except httpx2.TransportError:
+                if time.monotonic() > end:
+                    raise
+            self.tried_again += 1
+            await asyncio.sleep(0.3)  # the door is asked again until the deadline
 
     async def sign_in(self, username: str, password: str) -> Self:
         """Sign in as staff."""

@@ -24,6 +24,8 @@ from deploy.local.services import Services
 
 POSTGRES_PORT: Final = 8432
 KAFKA_PORT: Final = 8092
+PASSED_ON: Final = ("PARVANDEH_BUS", "PARVANDEH_REFILL", "PARVANDEH_SMTP", "PARVANDEH_OTLP")
+"""Settings of ours that our processes are given as they are."""
 BACK_OFF_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 15.0)
 
 
@@ -102,6 +104,7 @@ class Supervisor:
             "LANG": "C.UTF-8",
             "PARVANDEH_DATABASE_URL": f"postgresql://127.0.0.1:{POSTGRES_PORT}",
             "PARVANDEH_KAFKA": f"127.0.0.1:{KAFKA_PORT}",
+            **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         }
 
     def _announce(self) -> None:

@@ -1,0 +1,214 @@
+"""The whole house as `make run` starts it, in a directory of the test's own; and what must hold of it afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+
+from caselog.read import LogReader
+from chassis.bus.inbox import Inbox
+from chassis.settings import Ground
+from chassis.standing import migrate_service
+from chassis.vault.keys import VaultKeys
+from chassis.vault.vault import Vault
+from deploy.demo.__main__ import audit
+from deploy.demo.walk import Plan, Walk, Walked
+from deploy.local import roles
+from deploy.local.children import wait_until
+from deploy.local.processes import PROCESSES
+from deploy.local.supervisor import KAFKA_PORT, POSTGRES_PORT
+from services.inquiry.consume import readers as inquiry_readers
+from services.intake.consume import readers as intake_readers
+from services.notify.consume import readers as notify_readers
+from services.review.consume import readers as review_readers
+from tests.bus.ground import eventually
+from tests.conftest import ROOT
+
+DOORS: Final = {process.name: f"http://127.0.0.1:{process.port}" for process in PROCESSES}
+READERS: Final = {"intake": intake_readers, "review": review_readers, "inquiry": inquiry_readers, "notify": notify_readers}
+TABLES: Final = {
+    "intake": ("cases", "notices"),
+    "review": ("cases", "reviewers", "escalations"),
+    "inquiry": ("inquiries", "cases", "agencies"),
+    "notify": ("messages",),
+}
+AGENDA: Final = "id, reaction, key, stream, target, cause_shard, cause_seq, cause_link, ordinal, due_at, recipient, details"
+_REBUILD: Final = "rebuild_"
+
+
+@dataclass
+class Stack:
+    """A running house. `settings` are given to its processes."""
+
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.var = Path(tempfile.mkdtemp(prefix="parvandeh-house-"))
+        self.var.chmod(0o755)
+        (self.var / "kafka-jars").symlink_to(ROOT / "var" / "kafka-jars")
+        self.log = self.var / "run.log"
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start as a person would, and wait for the line that says ready."""
+        environment = {**os.environ, **self.settings, "PARVANDEH_VAR": str(self.var)}
+        with self.log.open("ab") as out:
+            child = self._child = subprocess.Popen(
+                [sys.executable, "-m", "deploy.local", "run"], cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT
+            )
+        wait_until(lambda: b"ready; Ctrl-C" in self.log.read_bytes() or child.poll() is not None, 150, "the house's start")
+        assert child.poll() is None, self.log.read_text()[-3000:]
+
+    def stop(self) -> None:
+        """Ctrl-C, and nothing is left."""
+        assert self._child is not None
+        self._child.send_signal(signal.SIGINT)
+        self._child.wait(20)
+        shutil.rmtree(self.var, ignore_errors=True)
+
+    def kill(self, name: str) -> None:
+        """kill -9 of one process of this house, by the name of the supervisor's table, or `kafka`, or `postgres`."""
+        os.kill(self._pid(name), signal.SIGKILL)
+
+    def wipe_kafka(self) -> None:
+        """kill -9 of the broker, and its data gone before it is started again."""
+        self.kill("kafka")
+        shutil.rmtree(self.var / "kafka" / "data", ignore_errors=True)
+
+    def _pid(self, name: str) -> int:
+        def find() -> int:
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    line = path.read_bytes().replace(b"\0", b" ").decode()
+                    environment = (path.parent / "environ").read_bytes()
+                except OSError:
+                    continue
+                if self._is(name, line, environment):
+                    return int(path.parent.name)
+            return 0
+
+        wait_until(lambda: find() > 0, 30, f"a process {name}")
+        return find()
+
+    def _is(self, name: str, line: str, environment: bytes) -> bool:
+        if name == "postgres":
+            return f"-D {self.var}/postgres/data" in line and "postgres -D" in line
+        if name == "kafka":
+            return "kafka.Kafka" in line and str(self.var) in line
+        process = next(each for each in PROCESSES if each.name == name)
+        own = f"PARVANDEH_KEYS={self.var}/keys/{name.removesuffix('-agenda')}".encode()
+        return " ".join(("-m", process.module, *process.arguments)) in line and own in environment
+
+    @property
+    def passwords(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads((self.var / "roles.json").read_text())
+        return found
+
+    def ground(self, service: str, prefix: str = "") -> Ground:
+        """The settings of one service in this house."""
+        return Ground(
+            database_url=f"postgresql://127.0.0.1:{POSTGRES_PORT}",
+            database_prefix=prefix,
+            password=self.passwords.get(service, ""),
+            reader_password=self.passwords.get(f"{service}_reader", ""),
+            owner_password=(self.var / "postgres" / "owner.password").read_text().strip(),
+            kafka=f"127.0.0.1:{KAFKA_PORT}",
+            keys=self.var / "keys" / service,
+        )
+
+    async def walk(self, plans: Iterable[Plan], at_once: int = 3) -> list[Walked]:
+        """Walk the plans through the doors and let the auditor read every case; raises on the first that went wrong."""
+        walk, gate = Walk(DOORS, self.var / "outbox"), asyncio.Semaphore(at_once)
+
+        async def one(plan: Plan) -> Walked:
+            async with gate:
+                return await walk.request(plan)
+
+        try:
+            walked = list(await asyncio.gather(*(one(plan) for plan in plans)))
+            wrong: list[str] = []
+            await audit(walk, walked, wrong)
+            assert wrong == []
+        finally:
+            await walk.close()
+        return walked
+
+    async def settled(self) -> None:
+        """Wait until every reader has applied the log's heads and nothing that is due is owed."""
+
+        async def quiet() -> bool:
+            heads = await self._heads()
+            for service in TABLES:
+                connection = await asyncpg.connect(**self.ground(service).as_owner(service))
+                try:
+                    rows = await connection.fetch("SELECT reader, shard, seq, halted FROM checkpoints")
+                    due = await connection.fetchval(
+                        "SELECT count(*) FROM agenda WHERE state = 'open' AND (due_at IS NULL OR due_at <= now())"
+                    )
+                finally:
+                    await connection.close()
+                assert all(row["halted"] is None for row in rows)
+                if due or any(row["seq"] < heads[row["shard"]] for row in rows):
+                    return False
+            return heads == await self._heads()
+
+        await eventually(quiet, 60)
+
+    async def _heads(self) -> dict[int, int]:
+        async with asyncpg.create_pool(**self.ground("audit").as_reader("audit"), min_size=1, max_size=1) as pool:
+            return {shard: head.seq for shard, head in (await LogReader(pool).heads()).items()}
+
+    async def equals_a_rebuild(self) -> None:
+        """Every projection and agenda, byte for byte, against one that is built anew from the log alone."""
+        await self.settled()
+        owner = await asyncpg.connect(**self.ground("intake").as_owner("postgres"))
+        await roles.drop_databases(owner, prefix=_REBUILD)
+        await roles.ensure(owner, self.passwords, prefix=_REBUILD)
+        try:
+            for service in TABLES:
+                assert await self._dump(service) == await self._rebuilt(service), service
+        finally:
+            await roles.drop_databases(owner, prefix=_REBUILD)
+            await owner.close()
+
+    async def _rebuilt(self, service: str) -> dict[str, list[Any]]:
+        ground, fresh = self.ground(service), self.ground(service, _REBUILD)
+        await migrate_service(fresh, service, ROOT / "services" / service)
+        async with AsyncExitStack() as stack:
+            own = await stack.enter_async_context(
+                asyncpg.create_pool(**fresh.as_service(service, service), min_size=1, max_size=4)
+            )
+            log = await stack.enter_async_context(asyncpg.create_pool(**ground.as_reader(service), min_size=1, max_size=2))
+            vault = await stack.enter_async_context(
+                asyncpg.create_pool(**ground.as_service(service, "vault"), min_size=1, max_size=2)
+            )
+            inbox = Inbox(READERS[service](Vault(vault, VaultKeys(ground.keys))), own=own, log=LogReader(log), bus=False)
+            async with inbox.running():
+                for reader in inbox.shelves:
+                    await eventually(lambda r=reader: inbox.caught_up(r))  # type: ignore[misc]
+        return await self._dump(service, _REBUILD)
+
+    async def _dump(self, service: str, prefix: str = "") -> dict[str, list[Any]]:
+        connection = await asyncpg.connect(**self.ground(service, prefix).as_owner(service))
+        try:
+            found = {}
+            for table in TABLES[service]:
+                found[table] = [tuple(row) for row in await connection.fetch(f"SELECT * FROM {table} ORDER BY 1, 2")]
+            found["agenda"] = [tuple(row) for row in await connection.fetch(f"SELECT {AGENDA} FROM agenda ORDER BY id")]
+            found["parked"] = [tuple(row) for row in await connection.fetch("SELECT * FROM parked_streams")]
+        finally:
+            await connection.close()
+        return found
