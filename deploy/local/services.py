@@ -21,6 +21,8 @@ from deploy.local.processes import DEMONSTRATIONS, KEYS, PROCESSES, Process
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 4.0
 BACK_OFF_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 15.0)
+STEADY_SECONDS: Final = 10.0
+"""Who ran this long did not fail at its start: its back-off begins anew."""
 ROOT: Final = Path(__file__).parents[2]
 
 
@@ -33,6 +35,7 @@ class Services:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._failures: dict[str, int] = {}
         self._again_at: dict[str, float] = {}
+        self._began: dict[str, float] = {}
 
     def environment(self, process: Process) -> dict[str, str]:
         """The environment of one process."""
@@ -100,6 +103,7 @@ class Services:
             start_new_session=True, preexec_fn=die_with_parent if sys.platform == "linux" else None,
         )  # fmt: skip
         self._children[process.name] = child
+        self._began[process.name] = time.monotonic()
         assert child.stdout is not None
         threading.Thread(target=self._stream, args=(process.name, child.stdout), daemon=True).start()
 
@@ -125,7 +129,8 @@ class Services:
                 continue
             now = time.monotonic()
             if process.name not in self._again_at:
-                failures = self._failures[process.name] = self._failures.get(process.name, 0) + 1
+                steady = now - self._began.get(process.name, now) > STEADY_SECONDS
+                failures = self._failures[process.name] = 1 if steady else self._failures.get(process.name, 0) + 1
                 wait = BACK_OFF_SECONDS[min(failures - 1, len(BACK_OFF_SECONDS) - 1)]
                 self._again_at[process.name] = now + wait
                 self._say(f"{process.name} ended by itself; it is started again in {wait} s")

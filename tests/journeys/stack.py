@@ -100,7 +100,7 @@ class Stack:
                     return int(path.parent.name)
             return 0
 
-        wait_until(lambda: find() > 0, 30, f"a process {name}")
+        wait_until(lambda: find() > 0, 90, f"a process {name}")
         return find()
 
     def _is(self, name: str, line: str, environment: bytes) -> bool:

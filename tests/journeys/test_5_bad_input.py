@@ -1,0 +1,233 @@
+"""Bad input at the real doors: a clear answer with field and reason, in the reader's language, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import asyncpg
+import httpx2
+import pytest
+
+from deploy.demo.person import Person, forms
+from deploy.demo.walk import Applicant, Plan, Walk, answers, documents, paper
+from deploy.demo.week import national_code
+from schemas.catalogue import catalogue
+from tests.journeys.stack import DOORS, Stack
+
+KIND = catalogue().types["site_visit"]
+APPLICANT = Applicant(national_code(345_123_678), "آزمون‌گر نمونه", "09131112233")
+PLAN = Plan("site_visit", 1, "office1", APPLICANT)
+
+
+async def submissions(house: Stack) -> int:
+    connection = await asyncpg.connect(**house.ground("intake").as_owner("caselog"))
+    try:
+        return int(await connection.fetchval("SELECT count(*) FROM log.facts WHERE type = 'case.submitted'"))
+    finally:
+        await connection.close()
+
+
+async def raw(person: Person, page: httpx2.Response, values: dict[str, str], files: Any) -> httpx2.Response:
+    """Send the filing form and take whatever comes."""
+    form = next(each for each in forms(page.text) if each.action.endswith("/new/site_visit"))
+    return await person._client.post(form.action, data={**form.hidden, **values}, files=files)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"district": "6"}, "منطقه‌های ۱ تا ۵"),
+        ({"district": "abc"}, "منطقه‌های ۱ تا ۵"),
+        ({"national_code": "1234567890"}, "کد ملی ده رقم"),
+        ({"mobile": "12"}, "۰۹"),
+        ({"email": "nobody"}, "رایانامه"),
+        ({"registry_plate": ""}, "نیست یا نادرست"),
+        ({"name": ""}, "نیست یا نادرست"),
+    ],
+)
+async def test_a_wrong_field_is_named_in_the_readers_language_and_nothing_is_filed(
+    house: Stack, change: dict[str, str], words: str
+) -> None:
+    walk = Walk(DOORS, house.var / "outbox")
+    office = await walk.staff("intake", "office1")
+    before = await submissions(house)
+    answer = await raw(office, await office.get("/new/site_visit"), {**answers(KIND, PLAN), **change}, documents(KIND))
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert "aria-invalid" in answer.text or 'id="e-' in answer.text
+    assert answers(KIND, PLAN)["address"] in answer.text  # what was entered is still there
+    assert await submissions(house) == before
+    await walk.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "words"),
+    [(b"<html>not a paper</html>", 415, "PDF"), (b"", 422, "مدرک"), (paper()[:40], 415, "PDF")],
+    ids=["forged", "empty", "cut"],
+)
+async def test_a_wrong_a_missing_and_a_damaged_document_are_refused(
+    house: Stack, content: bytes, status: int, words: str
+) -> None:
+    walk = Walk(DOORS, house.var / "outbox")
+    office = await walk.staff("intake", "office1")
+    before = await submissions(house)
+    files = [
+        (name, (file, content if name == "document_title_deed" else body, kind)) for name, (file, body, kind) in documents(KIND)
+    ]
+    answer = await raw(office, await office.get("/new/site_visit"), answers(KIND, PLAN), files)
+    assert (answer.status_code, words in answer.text) == (status, True)
+    assert await submissions(house) == before
+    await walk.close()
+
+
+async def test_an_oversized_upload_is_refused_before_it_is_read(house: Stack) -> None:
+    walk = Walk(DOORS, house.var / "outbox")
+    office = await walk.staff("intake", "office1")
+    before = await submissions(house)
+    page = await office.get("/new/site_visit")
+    huge = [(name, (file, b"%PDF-1.7" + bytes(61_000_000), kind)) for name, (file, _, kind) in documents(KIND)[:1]]
+    assert (await raw(office, page, answers(KIND, PLAN), huge)).status_code == 413
+    big = [(name, (file, paper() + bytes(26_000_000) + b"%%EOF", kind)) for name, (file, _, kind) in documents(KIND)[:1]]
+    rest = documents(KIND)[1:]
+    assert (await raw(office, page, answers(KIND, PLAN), [*big, *rest])).status_code == 413
+    assert await submissions(house) == before
+    await walk.close()
+
+
+async def test_a_double_click_files_once_and_the_same_key_with_another_body_is_refused(house: Stack) -> None:
+    walk = Walk(DOORS, house.var / "outbox")
+    office = await walk.staff("intake", "office1")
+    before = await submissions(house)
+    page = await office.get("/new/site_visit")
+    clicks = await asyncio.gather(*(raw(office, page, answers(KIND, PLAN), documents(KIND)) for _ in range(5)))
+    assert {answer.status_code for answer in clicks} == {200}
+    assert len({answer.url.path for answer in clicks}) == 1
+    assert await submissions(house) == before + 1
+    other = await raw(office, page, {**answers(KIND, PLAN), "district": "2"}, documents(KIND))
+    assert other.status_code == 422
+    assert "کلید" in other.text
+    assert await submissions(house) == before + 1
+    await walk.close()
+
+
+async def test_another_persons_case_is_not_even_confirmed_to_exist(house: Stack) -> None:
+    walk = Walk(DOORS, house.var / "outbox")
+    office = await walk.staff("intake", "office1")
+    case, _ = await walk.file(office, PLAN)
+    other_office = await walk.staff("intake", "office2")
+    citizen = await walk.citizen(Applicant(national_code(111_222_333), "دیگری", "09139998877"))
+    for person in (other_office, citizen):
+        for path in (f"/cases/{case}", f"/cases/{case}/certificate", f"/cases/{case}/documents/x"):
+            there = await person._client.get(path)
+            nowhere = await person._client.get(path.replace(case, "a" * 26))
+            assert there.status_code == nowhere.status_code == 404
+    await citizen.__aexit__(None, None, None)
+    await walk.close()
+
+
+async def test_a_citizen_files_for_themselves_only(house: Stack) -> None:
+    walk = Walk(DOORS, house.var / "outbox")
+    citizen = await walk.citizen(Applicant(national_code(111_222_333), "دیگری", "09139998877"))
+    before = await submissions(house)
+    answer = await raw(citizen, await citizen.get("/new/site_visit"), answers(KIND, PLAN), documents(KIND))
+    assert answer.status_code == 422
+    assert await submissions(house) == before
+    await citizen.__aexit__(None, None, None)
+    await walk.close()
+
+
+async def test_an_expired_session_leads_to_sign_in_and_an_api_call_gets_a_problem_document(house: Stack) -> None:
+    async with Person(DOORS["review"]) as nobody:
+        page = await nobody.get("/queue")
+        assert page.url.path == "/sign-in"
+        problem = await nobody._client.get("/api/queue", headers={"Accept": "application/json", "Accept-Language": "en"})
+    assert problem.status_code == 401
+    assert problem.headers["content-type"] == "application/problem+json"
+    assert problem.json()["type"] == "urn:parvandeh:problem:sign_in_needed"
+
+
+async def test_a_decision_on_a_withdrawn_case_and_a_stale_page_are_refused(house: Stack) -> None:
+    walk = Walk(DOORS, house.var / "outbox")
+    office = await walk.staff("intake", "office1")
+    case, _ = await walk.file(office, PLAN)
+    await walk.check_identity(case)
+    reviewer = await walk.drawn(case)
+    opened = await reviewer.send(await reviewer.get(f"/cases/{case}"), "/open")
+    await office.send(await office.get(f"/cases/{case}"), "/withdraw", {"reason": "sold"})
+    refused = await reviewer.send(opened, "/approve", expect=409)
+    assert "تغییر کرد" in refused.text or "پس گرفته" in refused.text
+    await walk.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"{", "application/json", 422),
+        (b'{"code": 5}', "application/json", 422),
+        (b"<x/>", "text/xml", 422),
+        (b"[]", "application/json", 422),
+        (b'{"code":"PK-AAAA-AAAA-AAA","more":1}', "application/json", 422),
+    ],
+)
+async def test_malformed_json_and_a_wrong_content_type_get_problem_documents(
+    content: bytes, kind: str, status: int, house: Stack
+) -> None:
+    async with Person(DOORS["intake"]) as somebody:
+        page = await somebody.get("/track")
+        token = forms(page.text)[0].hidden["_csrf"]
+        headers = {"Content-Type": kind, "Accept": "application/json", "X-CSRF-Token": token, "Accept-Language": "en"}
+        answer = await somebody._client.post("/api/track", content=content, headers=headers)
+    assert answer.status_code == status
+    problem = json.loads(answer.content)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert problem["errors"]
+    assert content.decode() not in answer.text
+
+
+async def test_a_form_from_elsewhere_is_refused(house: Stack) -> None:
+    async with Person(DOORS["intake"]) as somebody:
+        page = await somebody.get("/sign-in")
+        values = {"username": "office1", "password": "office1-demo"}
+        without = await somebody._client.post("/sign-in", data=values)
+        forged = await somebody._client.post("/sign-in", data={**values, "_csrf": "0" * 64})
+        hidden = next(form for form in forms(page.text) if form.action == "/sign-in").hidden
+        foreign = await somebody._client.post(
+            "/sign-in", data={**values, **hidden}, headers={"Origin": "http://elsewhere.example"}
+        )
+        cross = await somebody._client.post("/sign-in", data={**values, **hidden}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert {answer.status_code for answer in (without, forged, foreign, cross)} == {403}
+
+
+async def test_sign_in_leads_to_no_foreign_page_and_tells_nothing(house: Stack) -> None:
+    async with Person(DOORS["intake"]) as somebody:
+        page = await somebody.get("/sign-in?next=//elsewhere.example/x")
+        answer = await somebody.send(page, "/sign-in", {"username": "office1", "password": "wrong"}, expect=422)
+        nobody = await somebody.send(page, "/sign-in", {"username": "nobody", "password": "wrong"}, expect=422)
+        assert "گذرواژه" in answer.text
+        assert answer.text.replace("office1", "").count("notice bad") == nobody.text.count("notice bad") == 1
+        done = await somebody.send(
+            page, "/sign-in", {"username": "office1", "password": "office1-demo", "next": "//elsewhere.example"}
+        )
+        assert str(done.url).startswith(DOORS["intake"])
+
+
+async def test_every_answer_carries_the_strict_headers(house: Stack) -> None:
+    for service in ("intake", "review", "inquiry", "notify", "audit"):
+        async with Person(DOORS[service]) as somebody:
+            for path in ("/", "/sign-in", "/nothing", "/health"):
+                answer = await somebody._client.get(path)
+                assert "default-src 'none'" in answer.headers["content-security-policy"]
+                assert answer.headers["x-content-type-options"] == "nosniff"
+                assert "server" not in answer.headers
+
+
+async def test_metrics_name_routes_by_pattern_and_never_a_case(house: Stack) -> None:
+    walk = Walk(DOORS, house.var / "outbox")
+    office = await walk.staff("intake", "office1")
+    case, _ = await walk.file(office, PLAN)
+    text = (await office.get("/metrics", accept="text/plain")).text
+    assert case not in text
+    assert 'route="/cases/{case_id}"' in text
+    await walk.close()

@@ -1,0 +1,178 @@
+"""What intake decides, told as stories."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chassis.refusal import Stale
+from deploy.demo.week import national_code
+from schemas.catalogue import catalogue
+from schemas.facts import intake
+from schemas.facts.intake import Channel
+from schemas.sealing import Clear
+from services.intake import commands as c
+from services.intake import refusals as r
+from services.intake.decide import State, decide, evolve
+from tests.services import facts as f
+from tests.services.scenario import MONDAY, Scenario
+
+GOOD = national_code(123_456_789)
+
+
+def case() -> Scenario:
+    return Scenario(State, evolve, decide)
+
+
+def submit(kind: str = "building_permit", **changes: Any) -> c.SubmitCase:
+    fields = catalogue().types[kind].fields if kind in catalogue().types else ()
+    papers = catalogue().types[kind].documents if kind in catalogue().types else ()
+    values: dict[str, Any] = {
+        "request_type": kind,
+        "channel": Channel.PORTAL,
+        "district": 3,
+        "applicant": "app",
+        "person": "p",
+        "identity": {"national_code": GOOD, "name": "سهراب کنارسری"},
+        "contact": {"mobile": "09131234567"},
+        "property": {each.key: "نوشته" for each in fields if each.stored == "property"},
+        "details": {each.key: "3" for each in fields if each.stored == "coded"},
+        "documents": [
+            {"kind": each.key, "content_digest": "0" * 64, "size": 1, "media_type": "application/pdf"}
+            for each in papers
+            if each.required
+        ],
+    }
+    return c.SubmitCase.model_validate({**values, **changes})
+
+
+@pytest.mark.parametrize("kind", list(catalogue().types))
+def test_each_of_the_seven_types_can_be_filed_and_personal_data_is_to_be_sealed(kind: str) -> None:
+    fact = case().when(submit(kind)).then(intake.CaseSubmitted)
+    assert all(isinstance(value, Clear) for value in (fact.identity, fact.contact, fact.property))
+    assert "سهراب" not in str(fact.model_dump(exclude={"identity", "contact", "property"}))
+
+
+def test_a_filing_on_friday_is_marked_out_of_hours() -> None:
+    assert not case().when(submit()).then(intake.CaseSubmitted).out_of_hours
+    assert case().when(submit(), later=timedelta(days=4)).then(intake.CaseSubmitted).out_of_hours
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal", "on"),
+    [
+        ({"request_type": "palace"}, r.UnknownRequestType, "request_type"),
+        ({"district": 0}, r.WrongDistrict, "district"),
+        ({"district": 6}, r.WrongDistrict, "district"),
+        ({"identity": {"national_code": "1234567890", "name": "سهراب"}}, r.WrongNationalCode, "national_code"),
+        ({"identity": {"national_code": "1111111111", "name": "سهراب"}}, r.WrongNationalCode, "national_code"),
+        ({"identity": {"national_code": GOOD, "name": "س"}}, r.InvalidField, "name"),
+        ({"contact": {"mobile": "0913"}}, r.WrongMobile, "mobile"),
+        ({"contact": {"mobile": "09131234567", "email": "nobody"}}, r.WrongEmail, "email"),
+        ({"channel": Channel.OFFICE}, r.InvalidField, "office"),
+        ({"office": "office-1"}, r.InvalidField, "office"),
+        ({"property": {}}, r.InvalidField, "registry_plate"),
+        ({"details": {"floors": "three", "units": "1"}}, r.InvalidField, "floors"),
+        ({"details": {"floors": "0", "units": "1"}}, r.InvalidField, "floors"),
+        ({"details": {"floors": "1", "units": "1", "moons": "1"}}, r.InvalidField, "moons"),
+        ({"documents": []}, r.MissingDocument, "title_deed"),
+    ],
+)
+def test_bad_input_is_refused_with_its_field(changes: dict[str, Any], refusal: type[r.InvalidField], on: str) -> None:
+    case().when(submit(**changes)).refused(refusal, on)
+
+
+def test_arabic_letters_and_persian_digits_are_stored_in_one_form() -> None:
+    command = submit(identity={"national_code": GOOD.translate(str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")), "name": "علي كريمي"})
+    value = case().when(command).then(intake.CaseSubmitted).identity.value
+    assert value == {"national_code": GOOD, "name": "علی کریمی"}
+
+
+def test_a_case_is_filed_once() -> None:
+    case().given(f.submitted()).when(submit()).refused(r.CaseExists)
+
+
+def test_identity_is_confirmed_once_and_not_while_other_papers_are_awaited() -> None:
+    confirm = c.ConfirmIdentity(documents=("d-title_deed",))
+    case().given(f.submitted()).when(confirm).then(intake.IdentityConfirmed)
+    case().given(f.submitted(), f.CONFIRMED).when(confirm).refused(r.IdentityIsSettled)
+    case().given(f.submitted(), f.QUESTIONED).when(confirm).refused(r.IdentityIsSettled)
+    case().given(f.submitted()).when(c.ConfirmIdentity(documents=("nothing",))).refused(r.UnknownDocument)
+    case().when(confirm).refused(r.NoSuchCase)
+
+
+def test_other_papers_are_asked_for_with_a_deadline_and_brought() -> None:
+    question = c.QuestionIdentity(reasons=("expired",), note="پشت کارت", person="p")
+    fact = case().given(f.submitted()).when(question).then(intake.IdentityQuestioned)
+    assert (fact.round, fact.deadline.working_days) == (1, 5)
+    assert isinstance(fact.note, Clear)
+    case().given(f.submitted()).when(c.QuestionIdentity(reasons=(), person="p")).refused(r.InvalidField, "reasons")
+    case().given(f.submitted()).when(c.QuestionIdentity(reasons=("x",), person="p")).refused(r.InvalidField, "reasons")
+    answer = c.AnswerIdentity(person="p")
+    case().given(f.submitted(), f.QUESTIONED).when(answer).then(intake.IdentityAnswered)
+    case().given(f.submitted()).when(answer).refused(r.NothingAsked)
+
+
+def test_a_passed_deadline_escalates_once_it_is_still_open_and_decides_nothing() -> None:
+    escalate = c.EscalateIdentity(round=1)
+    case().given(f.submitted(), f.QUESTIONED).when(escalate).then(intake.IdentityOverdue)
+    answered = intake.IdentityAnswered(round=1)
+    case().given(f.submitted(), f.QUESTIONED, answered).when(escalate).refused(Stale)
+    case().given(f.submitted(), f.QUESTIONED, f.WITHDRAWN).when(escalate).refused(Stale)
+
+
+def test_a_copy_is_released_once() -> None:
+    release = c.ReleaseDocument(document_id="d-plans", copy_of=f.ref("c", "plans"))
+    case().given(f.submitted()).when(release).then(intake.DocumentReleased)
+    case().given(f.submitted(), *f.released()).when(release).refused(r.AlreadyReleased)
+    missing = c.ReleaseDocument(document_id="nothing", copy_of=f.ref("c", "plans"))
+    case().given(f.submitted()).when(missing).refused(r.UnknownDocument)
+
+
+def test_a_correction_is_answered_only_while_it_is_asked() -> None:
+    answer = c.AnswerCorrection(answer="درست شد", person="p")
+    case().given(f.submitted(), f.CORRECTION).when(answer).then(intake.CorrectionAnswered)
+    case().given(f.submitted(), f.CORRECTION, f.CORRECTED).when(answer).refused(r.NothingAsked)
+    empty = c.AnswerCorrection(answer="", person="p")
+    case().given(f.submitted(), f.CORRECTION).when(empty).refused(r.InvalidField, "answer")
+
+
+@pytest.mark.parametrize("end", [f.WITHDRAWN, f.APPROVED, f.REJECTED], ids=lambda fact: fact.TYPE)
+def test_nothing_is_done_in_a_closed_case(end: Any) -> None:
+    for command in (
+        c.WithdrawCase(reason="sold"),
+        c.ConfirmIdentity(documents=()),
+        c.AnswerCorrection(answer="x", person="p"),
+        c.ReleaseDocument(document_id="d-plans", copy_of=f.ref("c", "plans")),
+    ):
+        case().given(f.submitted(), end).when(command).refused(r.CaseIsClosed)
+
+
+def test_a_certificate_is_issued_once_after_an_approval_only() -> None:
+    issue = c.IssueCertificate(
+        certificate_id="PK-AAAA-BBBB",
+        decided_at_position="1:2",
+        decided_link="0" * 64,
+        issued_on=MONDAY,
+        document=f.ref("x", "certificate"),
+    )
+    fact = case().given(f.submitted(), f.APPROVED).when(issue).then(intake.CertificateIssued)
+    assert fact.valid_until == MONDAY + timedelta(days=730)
+    assert fact.outcome == "permit"
+    case().given(f.submitted(), f.APPROVED, fact).when(issue).refused(Stale)
+    case().given(f.submitted(), f.REJECTED).when(issue).refused(Stale)
+
+
+def test_openings_are_recorded_with_a_known_reason_even_in_a_closed_case() -> None:
+    opening = c.OpenPapers(what=("identity",), reason="identity_check")
+    case().given(f.submitted(), f.APPROVED).when(opening).then(intake.PapersOpened)
+    case().given(f.submitted()).when(c.OpenPapers(what=("identity",), reason="curious")).refused(r.InvalidField, "reason")
+
+
+def test_an_office_is_registered_once() -> None:
+    register = c.RegisterOffice(name_fa="دفتر", name_en="Office", district=1)
+    fact = case().when(register).then(intake.OfficeRegistered)
+    case().given(fact).when(register).refused(r.OfficeExists)
+    case().when(c.RegisterOffice(name_fa="دفتر", name_en="Office", district=9)).refused(r.WrongDistrict)

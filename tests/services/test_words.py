@@ -1,0 +1,103 @@
+"""Every text of every page and every refusal is there in Persian, and in English where the message id is a code."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chassis import blobs, refusal, senders
+from chassis.refusal import Refusal
+from chassis.web import problems
+from chassis.web.language import OWN_LOCALE, Words
+from services.notify import decide as notify_decide
+from tests.conftest import ROOT
+
+SERVICES = ("intake", "review", "inquiry", "notify", "audit")
+_CALL = re.compile(r"""\b_\(\s*(["'])(.+?)\1""")
+_COMPOSED = re.compile(r"""\b_\(\s*["']([a-z]+\.)["']\s*~""")
+
+
+def words(service: str) -> Words:
+    return Words([OWN_LOCALE, ROOT / "services" / service / "locale"])
+
+
+def messages(service: str) -> Iterator[tuple[str, str]]:
+    for directory in (ROOT / "services" / service / "templates", ROOT / "chassis" / "web" / "templates"):
+        for path in directory.glob("*.html"):
+            text = path.read_text(encoding="utf-8")
+            for _, message in _CALL.findall(text):
+                yield path.name, message
+    app = (ROOT / "services" / service / "app.py").read_text(encoding="utf-8")
+    for link in re.findall(r'Link\("[^"]+", "([^"]+)"', app):
+        yield "app.py", link
+    settings = (ROOT / "services" / service / "settings.py").read_text(encoding="utf-8")
+    yield from (("settings.py", title) for title in re.findall(r'TITLE: Final = "([^"]+)"', settings))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_message_of_the_pages_has_a_persian_text(service: str) -> None:
+    texts = words(service)
+    found = list(messages(service))
+    assert len(found) > 30
+    composed = set()
+    for name, message in found:
+        if re.fullmatch(r"[a-z]+\.", message):
+            composed.add(message)
+            continue
+        assert texts.has("fa", message), f"{name}: {message}"
+    assert composed <= {"door.", "clock.", "notice.", "channel.", "message."}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_composed_messages_exist_in_both_languages(service: str) -> None:
+    texts = words(service)
+    keys = {
+        "door.": SERVICES,
+        "clock.": ("city", "citizen", "agency", "suspended"),
+        "notice.": tuple(template for template, _ in notify_decide._TOLD.values()),
+        "message.": (*(template for template, _ in notify_decide._TOLD.values()), "subject"),
+        "channel.": ("inapp", "sms", "email"),
+    }
+    used = {
+        match
+        for path in (ROOT / "services" / service / "templates").glob("*.html")
+        for match in _COMPOSED.findall(path.read_text())
+    }
+    assert used <= set(keys)
+    for prefix in used:
+        for key in keys[prefix]:
+            for language in ("fa", "en"):
+                assert texts.has(language, prefix + key), (language, prefix + key)
+
+
+def refusals() -> Iterator[tuple[str, type[Refusal]]]:
+    for module in (refusal, problems, blobs, senders, notify_decide):
+        yield from (("notify", each) for each in vars(module).values() if isinstance(each, type) and issubclass(each, Refusal))
+    for service in ("intake", "review", "inquiry"):
+        module = importlib.import_module(f"services.{service}.refusals")
+        yield from ((service, each) for each in vars(module).values() if isinstance(each, type) and issubclass(each, Refusal))
+
+
+@pytest.mark.parametrize(("service", "kind"), sorted(refusals(), key=str), ids=lambda value: getattr(value, "__name__", value))
+def test_every_refusal_has_its_text_and_a_status(service: str, kind: type[Refusal]) -> None:
+    assert re.fullmatch(r"[a-z_]+", kind.code)
+    assert 400 <= kind.status <= 503
+    assert len(kind.default_text()) > 10
+    if kind not in (Refusal, refusal.NotYet):  # never shown to a person
+        assert words(service).has("fa", f"refusal.{kind.code}"), kind.code
+
+
+def test_the_texts_of_both_languages_name_the_same_values() -> None:
+    for path in ROOT.glob("services/*/locale/fa.po"):
+        texts = Words([path.parent])
+        for message, text in texts._texts["fa"].items():
+            wanted = set(re.findall(r"%\((\w+)\)s", message))
+            assert wanted == set(re.findall(r"%\((\w+)\)s", text)), (path, message)
+
+
+def test_the_words_are_files_of_the_rooms() -> None:
+    assert all((Path(ROOT) / "services" / service / "locale" / "fa.po").is_file() for service in SERVICES)
