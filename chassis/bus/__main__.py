@@ -15,6 +15,7 @@ from caselog.migrations import migrate
 from caselog.read import LogReader
 from chassis.bus.relay import MIGRATIONS, Relay
 from chassis.settings import Ground
+from chassis.telemetry import configure
 
 
 async def _migrate(ground: Ground) -> None:
@@ -65,6 +66,7 @@ def main(arguments: list[str]) -> int:
     if arguments:
         print("usage: python -m chassis.bus [migrate]", file=sys.stderr)
         return 2
+    configure("relay", ground)
     uvicorn.run(door(ground), host=ground.host, port=ground.port, log_config=None, access_log=False)
     return 0
 

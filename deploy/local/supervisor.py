@@ -135,8 +135,13 @@ class Supervisor:
         end = time.monotonic() + wait
         while time.monotonic() < end and not self._stopping:
             time.sleep(POLL_SECONDS)
-        if not self._stopping:
+        if self._stopping:
+            return
+        try:
             server.start(port)
+        except StackError as error:
+            _say(f"{name} could not be started again: {error}")  # tried again with a longer back-off
+        else:
             _say(f"{name} is back")
 
     def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:

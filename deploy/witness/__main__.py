@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from caselog.read import LogReader
 from chassis.settings import Ground
+from chassis.telemetry import configure
 from deploy.witness.memory import Memory
 from deploy.witness.witness import Witness, WontSign, private_key, public_pem
 from schemas.envelope import Position
@@ -99,6 +100,7 @@ def main(arguments: list[str]) -> int:
     if arguments:
         print("usage: python -m deploy.witness [key]", file=sys.stderr)
         return 2
+    configure("witness", ground)
     uvicorn.run(door(ground), host=ground.host, port=ground.port, log_config=None, access_log=False)
     return 0
 

@@ -100,8 +100,14 @@ class Stack:
                     return int(path.parent.name)
             return 0
 
-        wait_until(lambda: find() > 0, 90, f"a process {name}")
-        return find()
+        found: list[int] = []
+
+        def there() -> bool:
+            found[:] = [find()]
+            return found[0] > 0
+
+        wait_until(there, 90, f"a process {name}")
+        return found[0]  # asked once: a second look might find nobody, and kill(0) is everybody
 
     def _is(self, name: str, line: str, environment: bytes) -> bool:
         if name == "postgres":
