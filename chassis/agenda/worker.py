@@ -27,8 +27,8 @@ from schemas.envelope import Position
 _log = structlog.get_logger("agenda")
 _TRACER: Final = trace.get_tracer("parvandeh")
 OUTCOMES: Final = Counter("parvandeh_agenda_outcomes", "Agenda items by what became of them", ["reaction", "outcome"])
-LEASE: Final = timedelta(seconds=40)
-CARRY_OUT_SECONDS: Final = 30.0
+LEASE: Final = timedelta(seconds=15)
+CARRY_OUT_SECONDS: Final = 12.0
 """Shorter than the lease: whoever holds an item has given up before another may claim it."""
 AT_ONCE: Final = 16
 IDLE_SECONDS: Final = 0.1

@@ -19,7 +19,6 @@ from deploy.demo.person import Person, Unexpected, case_id, tracking_code
 from schemas.catalogue import RequestType, catalogue
 
 SECONDS: Final = 30.0
-"""How long a person waits for the next step of the house before giving up."""
 REVIEWERS: Final = tuple(f"reviewer{n}" for n in range(1, 6))
 
 
@@ -67,7 +66,7 @@ def paper() -> bytes:
     return out.getvalue()
 
 
-async def until(what: str, look: Callable[[], Awaitable[Any]], seconds: float = SECONDS) -> Any:
+async def until(what: str, look: Callable[[], Awaitable[Any]], seconds: float) -> Any:
     """The first true answer of `look`; raises Unexpected naming `what` after `seconds`."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -80,8 +79,9 @@ async def until(what: str, look: Callable[[], Awaitable[Any]], seconds: float = 
 class Walk:
     """Everybody who takes part; the staff sign in once."""
 
-    def __init__(self, doors: Mapping[str, str], outbox: Path) -> None:
-        self._doors, self._outbox = doors, outbox
+    def __init__(self, doors: Mapping[str, str], outbox: Path, *, seconds: float = SECONDS) -> None:
+        """`seconds`: how long a person waits for the next step of the house before giving up."""
+        self._doors, self._outbox, self._seconds = doors, outbox, seconds
         self._staff: dict[str, Person] = {}
         self._codes = asyncio.Lock()
 
@@ -115,7 +115,7 @@ class Walk:
                             return code.group(1)
                 return None
 
-            code = await until("the one-time code", arrived)
+            code = await until("the one-time code", arrived, self._seconds)
         await person.send(page, "/citizen/code", {"code": code})
         return person
 
@@ -162,7 +162,7 @@ class Walk:
                     return reviewer
             return None
 
-        reviewer: Person = await until("the draw", found)
+        reviewer: Person = await until("the draw", found, self._seconds)
         return reviewer
 
     async def review(self, filer: Person, reviewer: Person, case: str, plan: Plan) -> None:
@@ -175,7 +175,7 @@ class Walk:
                 found = await filer.get(f"/cases/{case}")
                 return found if "/answer" in found.text else None
 
-            page = await until("the correction", asked)
+            page = await until("the correction", asked, self._seconds)
             await filer.send(page, "/answer", {"text": "برگهٔ دوم پیوست شد"})
         if plan.agency:
             page = await reviewer.send(await reviewer.get(f"/cases/{case}"), "/open")
@@ -190,7 +190,7 @@ class Walk:
             found = re.search(rf"/inquiries/{case}/[0-9a-f]+", (await officer.get("/")).text)
             return found.group() if found else None
 
-        path = await until("the question", listed)
+        path = await until("the question", listed, self._seconds)
         page = await officer.send(await officer.get(path), "/open")
         await officer.send(page, "/answer", {"answer": "no_objection", "note": "بلامانع است"})
 
@@ -204,7 +204,7 @@ class Walk:
             async def issued() -> bool:
                 return f"/cases/{case}/certificate" in (await filer.get(f"/cases/{case}")).text
 
-            await until("the certificate", issued)
+            await until("the certificate", issued, self._seconds)
             found = await filer.get(f"/cases/{case}/certificate", accept="*/*")
             if not found.content.startswith(b"%PDF-"):
                 raise Unexpected("the certificate is no PDF")

@@ -137,7 +137,7 @@ class Stack:
 
     async def walk(self, plans: Iterable[Plan], at_once: int = 3) -> list[Walked]:
         """Walk the plans through the doors and let the auditor read every case; raises on the first that went wrong."""
-        walk, gate = Walk(DOORS, self.var / "outbox"), asyncio.Semaphore(at_once)
+        walk, gate = Walk(DOORS, self.var / "outbox", seconds=150), asyncio.Semaphore(at_once)
 
         async def one(plan: Plan) -> Walked:
             async with gate:

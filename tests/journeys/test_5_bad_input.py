@@ -89,7 +89,7 @@ async def test_an_oversized_upload_is_refused_before_it_is_read(house: Stack) ->
     page = await office.get("/new/site_visit")
     huge = [(name, (file, b"%PDF-1.7" + bytes(64_000_000), kind)) for name, (file, _, kind) in documents(KIND)[:1]]
     assert (await raw(office, page, answers(KIND, PLAN), huge)).status_code == 413
-    big = [(name, (file, paper() + bytes(26_000_000) + b"%%EOF", kind)) for name, (file, _, kind) in documents(KIND)[:1]]
+    big = [(name, (file, paper() + bytes(27_000_000) + b"%%EOF", kind)) for name, (file, _, kind) in documents(KIND)[:1]]
     rest = documents(KIND)[1:]
     assert (await raw(office, page, answers(KIND, PLAN), [*big, *rest])).status_code == 413
     assert await submissions(house) == before
