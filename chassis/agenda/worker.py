@@ -12,6 +12,8 @@ import asyncpg
 import orjson
 import structlog
 from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import Counter
 
 from caselog.append import AppendFailed, LogUnavailable
@@ -20,6 +22,7 @@ from caselog.read import Head, LogReader
 from chassis.agenda.items import Item
 from chassis.agenda.reader import SQL
 from chassis.bus.readers import Checkpoint
+from chassis.bus.wire import traceparent_of
 from chassis.handling import AppendRefused
 from chassis.refusal import Busy, NotYet, Refusal, Stale
 from schemas.envelope import Position
@@ -88,7 +91,7 @@ class Worker:
         return len(rows)
 
     async def _one(self, item: Item) -> None:
-        with _TRACER.start_as_current_span(f"agenda {item.reaction}"):
+        with _TRACER.start_as_current_span(f"agenda {item.reaction}", context=await self._trace_of(item)):
             try:
                 if await self._log.command(item.target, item.id):
                     await self._end(item, self._sql.close, "done")
@@ -114,6 +117,12 @@ class Worker:
                     await self._end(item, self._sql.park, type(error).__name__)
                 else:
                     await self._again(item, type(error).__name__)
+
+    async def _trace_of(self, item: Item) -> Context:
+        """The trace in which the cause was appended: the way from a request to its notification is one trace."""
+        cause = await self._log.at(item.cause)
+        carrier = {"traceparent": (traceparent_of(cause) if cause else None) or ""}
+        return TraceContextTextMapPropagator().extract(carrier)
 
     async def _end(self, item: Item, query: str, outcome: str) -> None:
         await self._own.execute(query, item.id, outcome)

@@ -89,6 +89,13 @@ class Inbox:
         checkpoints = await self.shelves[reader].checkpoints()
         return all(checkpoints[shard].seq >= head.seq for shard, head in heads.items())
 
+    async def parked(self) -> list[tuple[str, str, int, str]]:
+        """The parked streams of this service: reader, stream, first version that was not applied, reason."""
+        found = []
+        for shelf in self.shelves.values():
+            found += await shelf.parked()
+        return found
+
     async def release(self, reader: str, stream: str) -> bool:
         """Apply a parked stream again and let it go on; False when it was not parked."""
         return await self.shelves[reader].release(stream, self._log)

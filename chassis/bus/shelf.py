@@ -140,6 +140,11 @@ class Shelf:
             await connection.execute(self._sql.release, *self._key, stream)
         return True
 
+    async def parked(self) -> list[tuple[str, str, int, str]]:
+        """The parked streams of this reader: reader, stream, first version that was not applied, reason."""
+        rows = await self._own.fetch(self._sql.parked, *self._key)
+        return [(row["reader"], row["stream"], row["from_version"], row["reason"]) for row in rows]
+
     async def reached(self, shard: int, seq: int, stream: str) -> tuple[bool, bool]:
         """Whether the checkpoint has reached `seq`, and whether `stream` is parked."""
         reached = await self._own.fetchval(self._sql.reached, *self._key, shard, seq)

@@ -24,6 +24,7 @@ from services.inquiry.read import Case, Inquiries
 
 router = APIRouter()
 OFFICER = "agency_officer"
+WAIT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -126,5 +127,6 @@ async def answer(
     case, _ = await _asked(request, case_id, inquiry_id, principal)
     this = _command(principal, "/answer", case, inquiry_id, key)
     command = AnswerInquiry(agency=principal.agency or "", inquiry_id=inquiry_id, answer=answer, note=note)
-    await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    done = await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    await room(request).here.inbox.wait("inquiries", done.placed[-1].position, case.stream, WAIT_SECONDS)
     return RedirectResponse("/", 303)

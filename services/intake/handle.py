@@ -1,53 +1,16 @@
-"""Load, decide, append for intake: who acts, on which stream, under which command id."""
+"""Load, decide, append for intake."""
 
 from __future__ import annotations
 
-from chassis.agenda.items import Item
-from chassis.handling import Done, Handler
+from chassis.acting import Acting
+from chassis.handling import Handler
 from chassis.vault.vault import Vault
-from chassis.web.principal import Principal
 from services.intake.commands import IntakeCommand
 from services.intake.decide import State, decide, evolve
 
 
-class Handling:
+class Handling(Acting[IntakeCommand, State]):
     """Carries out intake's commands."""
 
     def __init__(self, handler: Handler, vault: Vault) -> None:
-        self._handler, self._vault = handler, vault
-
-    def actor(self, principal: Principal, stream: str) -> str:
-        """Role and alias: another alias in each stream."""
-        return f"{principal.role}:{self._vault.alias(principal.subject, stream)}"
-
-    async def by_person(
-        self, command: IntakeCommand, principal: Principal, *, stream: str, command_id: bytes, seen: int | None = None
-    ) -> Done:
-        """What a signed-in person asks for; `seen`: the version of the case on the page that was read."""
-        return await self._handler.handle(
-            command,
-            stream=stream,
-            command_id=command_id,
-            actor=self.actor(principal, stream),
-            initial=State(),
-            evolve=evolve,
-            decide=decide,
-            seen=seen,
-        )
-
-    async def by_agenda(self, command: IntakeCommand, item: Item) -> Done:
-        """What an item of the agenda asks for."""
-        return await self._handler.handle(
-            command,
-            stream=item.target,
-            command_id=item.id,
-            cause=item.cause_name,
-            actor="system:intake",
-            initial=State(),
-            evolve=evolve,
-            decide=decide,
-        )
-
-    async def repeated(self, command: IntakeCommand, *, stream: str, command_id: bytes) -> Done | None:
-        """What became of a command that was carried out before."""
-        return await self._handler.repeated(command, stream=stream, command_id=command_id)
+        super().__init__("intake", handler, vault.alias, initial=State(), evolve=evolve, decide=decide)

@@ -58,7 +58,7 @@ def door(ground: Ground) -> FastAPI:
 
 def reactions(here: Standing) -> Mapping[str, CarryOut]:
     """What notify owes, by reaction: a message by one channel."""
-    handling, outbox = Handling(here.handler), Outbox(here.ground.outbox, here.ground.smtp)
+    handling, outbox = Handling(here.handler, here.vault), Outbox(here.ground.outbox, here.ground.smtp)
     words = Words([OWN_LOCALE, ROOM / "locale"])
 
     async def contact(item: Item) -> dict[str, str]:

@@ -115,6 +115,7 @@ async def test_a_fact_that_cannot_be_applied_parks_its_stream_and_others_flow(da
         await eventually(lambda: inbox.caught_up("rows"))
         assert [row[2] for row in await rows(own)] == ["case:a", *[neighbour] * 3]
         last = Position(shard, 3)
+        assert await inbox.parked() == [("rows", "case:a", 2, "ValueError")]
         assert await inbox.wait("rows", last, "case:a", 1) is Reach.PARKED
         assert await inbox.wait("rows", last, neighbour, 5) is Reach.REACHED
         assert await inbox.wait("rows", Position(shard, 99), neighbour, 0.1) is Reach.NOT_YET

@@ -25,7 +25,8 @@ ROUTES = {
     "GET /cases/{case_id}/documents/{document_id}", "POST /cases/{case_id}/approve", "POST /cases/{case_id}/reject",
     "POST /cases/{case_id}/correct", "POST /cases/{case_id}/inquire", "POST /cases/{case_id}/take-back",
     "POST /cases/{case_id}/suspend", "POST /cases/{case_id}/refuse", "GET /supervision",
-    "POST /supervision/resume/{case_id}", "POST /supervision/release", "GET /sign-in", "POST /sign-in", "POST /sign-out",
+    "POST /supervision/resume/{case_id}", "POST /supervision/release",
+    "POST /supervision/release-stream", "GET /sign-in", "POST /sign-in", "POST /sign-out",
     "POST /language",
 }  # fmt: skip
 """Every route of review that was looked at for a side door; a new one must be looked at before it is added here."""

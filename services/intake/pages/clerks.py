@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from chassis.copies import clean_copy
+from chassis.handling import Done
 from chassis.web.doors import once, require
 from chassis.web.pages import render
 from chassis.web.principal import Principal
@@ -25,6 +26,7 @@ from services.intake.read import Case
 
 router = APIRouter()
 CLERK = "identity_clerk"
+WAIT_SECONDS = 2.0
 
 
 @router.get("/identity")
@@ -90,7 +92,8 @@ async def confirm(
         compared = tuple(each for each, ref in case.state.documents.items() if ref.audience is Audience.IDENTITY_CLERK)
         this = command_id(principal, "/identity/confirm", case.stream, key)
         command = ConfirmIdentity(documents=compared)
-        await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this, seen=seen)
+        done = await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this, seen=seen)
+        await _shown(request, done)
     return RedirectResponse("/identity", 303)
 
 
@@ -130,8 +133,14 @@ async def question(
     case = await _case(request, case_id)
     this = command_id(principal, "/identity/question", case.stream, key)
     command = QuestionIdentity(reasons=tuple(reasons), note=note or None, person=await person_of(request, case))
-    await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this, seen=seen)
+    done = await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this, seen=seen)
+    await _shown(request, done)
     return RedirectResponse("/identity", 303)
+
+
+async def _shown(request: Request, done: Done) -> None:
+    """Wait a little until the list has what was just done; a slow projection only shows it later."""
+    await room(request).here.inbox.wait("cases", done.placed[-1].position, done.stream, WAIT_SECONDS)
 
 
 async def _case(request: Request, case_id: str) -> Case:

@@ -25,6 +25,7 @@ from services.review.refusals import NotYourCase
 
 router = APIRouter()
 REVIEWER = "reviewer"
+WAIT_SECONDS = 2.0
 _BY_GRADE = {1: (), 2: ("registry_plate", "renewal_code"), 3: ("registry_plate", "renewal_code", "address")}
 """What of the property a reviewer sees, by the type's published blindness grade."""
 
@@ -151,7 +152,9 @@ async def _do(
     alias = room(request).cases.alias_in(principal.subject, case.stream, case.state)
     made = command(alias)
     this = command_id(principal, f"/{type(made).__name__}", case.stream, key)
-    await room(request).handling.by_person(made, principal, stream=case.stream, command_id=this, seen=seen)
+    done = await room(request).handling.by_person(made, principal, stream=case.stream, command_id=this, seen=seen)
+    # The queue that follows shows what was just decided; a slow projection only shows it later.
+    await room(request).here.inbox.wait("cases", done.placed[-1].position, case.stream, WAIT_SECONDS)
     return RedirectResponse("/queue", 303)
 
 

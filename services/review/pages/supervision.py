@@ -32,6 +32,7 @@ async def overview(request: Request, principal: Principal = require(SUPERVISOR))
         suspended=await cases.suspended(),
         desks=await cases.desks(),
         parked=await parked_items(room(request).here.own),
+        parked_streams=await room(request).here.inbox.parked(),
         types=catalogue().types,
         codes=catalogue().codes,
         labels=labels(),
@@ -57,4 +58,16 @@ async def release(
     request: Request, item: Annotated[str, Form(pattern=r"^[0-9a-f]{64}$")], principal: Principal = require(SUPERVISOR)
 ) -> Response:
     await release_item(room(request).here.own, bytes.fromhex(item))
+    return RedirectResponse("/supervision", 303)
+
+
+@router.post("/supervision/release-stream")
+async def release_stream(
+    request: Request,
+    reader: Annotated[str, Form(max_length=40)],
+    stream: Annotated[str, Form(max_length=100)],
+    principal: Principal = require(SUPERVISOR),
+) -> Response:
+    if reader in room(request).here.inbox.shelves:
+        await room(request).here.inbox.release(reader, stream)
     return RedirectResponse("/supervision", 303)

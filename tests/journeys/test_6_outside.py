@@ -1,0 +1,103 @@
+"""What leaves the house: e-mail by a real SMTP server, and one trace from the request to the notification."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from deploy.demo.walk import Applicant, Plan
+from deploy.demo.week import national_code
+from deploy.local.children import free_port
+from tests.bus.ground import eventually
+from tests.journeys.stack import Stack
+
+APPLICANT = Applicant(national_code(456_123_789), "پیام‌گیر نمونه", "09134445566", "reader@example.org")
+
+
+@dataclass
+class Outside:
+    """A mail server and a trace collector, both real enough to be spoken to over the network."""
+
+    mails: list[bytes] = field(default_factory=list)
+    spans: list[tuple[str, str, str]] = field(default_factory=list)
+    """Trace id, service, span name."""
+    exported: list[bytes] = field(default_factory=list)
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        self.mails.append(envelope.content)
+        return "250 OK"
+
+    def collect(self, body: bytes) -> None:
+        self.exported.append(body)
+        request = ExportTraceServiceRequest.FromString(body)
+        for resource in request.resource_spans:
+            service = next(a.value.string_value for a in resource.resource.attributes if a.key == "service.name")
+            for scope in resource.scope_spans:
+                self.spans += [(span.trace_id.hex(), service.removeprefix("parvandeh-"), span.name) for span in scope.spans]
+
+
+@pytest.fixture(scope="module")
+def outside() -> Iterator[tuple[Outside, dict[str, str]]]:
+    found = Outside()
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers.get("Content-Encoding") == "gzip":
+                body = gzip.decompress(body)
+            found.collect(body)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Nothing: the test reads what was collected."""
+
+    collector = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    threading.Thread(target=collector.serve_forever, daemon=True).start()
+    smtp = Controller(found, hostname="127.0.0.1", port=free_port())
+    smtp.start()
+    settings = {
+        "PARVANDEH_SMTP": f"127.0.0.1:{smtp.port}",
+        "PARVANDEH_OTLP": f"http://127.0.0.1:{collector.server_address[1]}",
+    }
+    yield found, settings
+    smtp.stop()
+    collector.shutdown()
+
+
+async def test_the_citizen_gets_e_mail_in_persian_and_one_trace_leads_from_the_request_to_it(
+    houses: Callable[..., Stack], outside: tuple[Outside, dict[str, str]]
+) -> None:
+    found, settings = outside
+    house = houses(**settings)
+    await house.walk([Plan("no_violation", 4, "office2", APPLICANT)])
+    await house.settled()
+    mails = [message_from_bytes(content, policy=policy.default) for content in found.mails]
+    texts = [mail.get_content() for mail in mails]
+    assert any("درخواست شما ثبت شد" in text for text in texts)
+    assert any("گواهی شما صادر شد" in text for text in texts)
+    assert len({mail["Message-ID"] for mail in mails}) == len(mails)
+
+    wanted = {
+        ("intake", "POST /new/{kind}"), ("intake", "handle SubmitCase"), ("review", "apply cases case.submitted"),
+        ("notify", "apply agenda case.submitted"), ("notify-agenda", "agenda send_email"), ("notify-agenda", "handle RecordSent"),
+        ("review-agenda", "agenda set_target"), ("intake", "apply cases message.sent"),
+    }  # fmt: skip
+
+    async def one_trace() -> bool:
+        traces = {trace for trace, service, name in found.spans if (service, name) == ("intake", "POST /new/{kind}")}
+        return any(wanted <= {(s, n) for t, s, n in found.spans if t == trace} for trace in traces)
+
+    await eventually(one_trace, 40)
+    everything = b"".join(found.exported)
+    for needle in (APPLICANT.national_code, APPLICANT.name, APPLICANT.mobile, APPLICANT.email):
+        assert needle.encode() not in everything
