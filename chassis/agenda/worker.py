@@ -73,7 +73,7 @@ class Worker:
                 while True:
                     if not await self.work_once():
                         await asyncio.sleep(IDLE_SECONDS)  # the agenda is asked again; no item depends on this figure
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - a worker that died unseen would leave everything owed
                 _log.warning("agenda_interrupted", error=type(error).__name__)
                 await asyncio.sleep(AWAY_SECONDS)
 

@@ -30,7 +30,6 @@ FORGED: Final = Counter("parvandeh_messages_dropped", "Forged or damaged message
 TICK_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 0.02
 PAGE: Final = 500
-_AWAY: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
 class Inbox:
@@ -151,7 +150,7 @@ class Inbox:
                 continue
             try:
                 behind = await self._repair(behind)
-            except _AWAY as error:
+            except Exception as error:  # noqa: BLE001 - a watch that died unseen would leave a silent bus unnoticed
                 _log.warning("repair_interrupted", error=type(error).__name__)
 
     async def _repair(self, before: dict[tuple[str, int], int]) -> dict[tuple[str, int], int]:

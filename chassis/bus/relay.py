@@ -15,11 +15,10 @@ from typing import Final
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 
 from caselog.queries import Queries
 from caselog.read import LogReader
-from chassis.bus.topic import TOPIC, TopicFault, ensure, partition_of
+from chassis.bus.topic import TOPIC, ensure, partition_of
 from chassis.bus.wire import headers_of
 from schemas.envelope import Recorded
 
@@ -54,7 +53,7 @@ class Relay:
             try:
                 async with self._own.acquire() as lock:
                     await self._lead(lock)
-            except (KafkaError, TopicFault, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - a relay that died unseen would leave the bus silent
                 _log.warning("relay_interrupted", error=type(error).__name__)
             finally:
                 self.state.leading = self.state.connected = False

@@ -15,7 +15,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from chassis.bus.inbox import FORGED, Inbox
-from chassis.bus.topic import TOPIC, TopicFault, ensure
+from chassis.bus.topic import TOPIC, ensure
 from chassis.bus.wire import Unreadable, read
 from chassis.settings import Ground
 from schemas.envelope import Recorded
@@ -81,7 +81,7 @@ async def _keep_subscribed(ground: Ground, group: str, inbox: Inbox) -> None:
             await ensure(ground.kafka)  # a consumer of a missing topic blocks in start()
             await broker.start()
             await asyncio.Event().wait()
-        except (KafkaError, TopicFault, OSError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - a subscription that died unseen would leave all work to the log
             _log.warning("bus_away", error=type(error).__name__)
         finally:
             await broker.stop()

@@ -17,12 +17,14 @@ from typing import Any, Final
 import httpx2
 from rich.progress import Progress
 
-from deploy.demo.walk import Plan, Walk, Walked
+from deploy.demo.person import Person, Unexpected
+from deploy.demo.walk import Plan, Walk, Walked, until
 from deploy.demo.week import plans
 from deploy.local.processes import PROCESSES
 
 DOORS: Final = {process.name: f"http://127.0.0.1:{process.port}" for process in PROCESSES}
 SERVICES: Final = ("intake", "review", "inquiry", "notify")
+AUDIT_SECONDS: Final = 20.0
 VAR: Final = Path(os.environ.get("PARVANDEH_VAR", "var")).resolve()
 
 
@@ -52,7 +54,7 @@ async def audit(walk: Walk, walked: list[Walked], wrong: list[str]) -> None:
     """The auditor reads every case: there once, decided once, chain whole, draws recomputed."""
     auditor = await walk.staff("audit", "auditor1")
     for each in walked:
-        found = await auditor.get(f"/?q={each.tracking_code}")
+        found = await until("the audit desk's list", lambda code=each.tracking_code: _listed(auditor, code), AUDIT_SECONDS)  # type: ignore[misc]
         report: dict[str, Any] = (await auditor.get(f"{found.url.path}/timeline.json", accept="application/json")).json()
         types = Counter(fact["type"].partition("/")[0] for fact in report["facts"])
         ends = types["case.approved"] + types["case.rejected"] + types["case.withdrawn"]
@@ -63,6 +65,14 @@ async def audit(walk: Walk, walked: list[Walked], wrong: list[str]) -> None:
         keys = [fact["body"]["key"] for fact in report["facts"] if fact["type"].startswith("message.sent")]
         if len(set(keys)) != len(keys):
             wrong.append(f"{each.case_id}: a message was recorded twice")
+
+
+async def _listed(auditor: Person, code: str) -> Any:
+    """The case of a tracking code, or None while the desk's list is a moment behind the log."""
+    try:
+        return await auditor.get(f"/?q={code}")
+    except Unexpected:
+        return None
 
 
 async def figures() -> tuple[int, float]:

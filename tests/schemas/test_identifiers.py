@@ -39,9 +39,10 @@ def test_of_ten_check_digits_at_most_one_fits(nine: str) -> None:
 
 
 @given(st.from_regex(r"\A[0-9]{10}\Z"), st.integers(0, 8))
-def test_two_swapped_neighbours_are_found(code: str, place: int) -> None:
+def test_two_swapped_neighbours_are_found_unless_the_check_digit_is_1(code: str, place: int) -> None:
+    """The scheme gives the digit 1 to two remainders, 1 and 10; between those a swap can go unseen (7724902771)."""
     swapped = code[:place] + code[place + 1] + code[place] + code[place + 2 :]
-    if is_national_code(code) and swapped != code and place < 8:
+    if is_national_code(code) and swapped != code and place < 8 and code[9] != "1":
         assert not is_national_code(swapped)
 
 
