@@ -25,7 +25,9 @@ def tracking_code(key: bytes, case_id: str) -> str:
 
 def read_tracking_code(text: str) -> str | None:
     """The code as it is shown, from what a person typed (any case, digits, blanks, hyphens); None when it cannot be one."""
-    signs = normalised(text).upper().replace("-", "").replace(" ", "").removeprefix(_PREFIX)
+    signs = normalised(text).upper().replace("-", "").replace(" ", "")
+    if len(signs) > LENGTH + 1:  # a code may itself begin with the letters of the prefix
+        signs = signs.removeprefix(_PREFIX)
     if len(signs) != LENGTH + 1 or any(sign not in ALPHABET for sign in signs) or _check(signs[:-1]) != signs[-1]:
         return None
     return _grouped(signs)

@@ -11,7 +11,7 @@ from typing import Final, assert_never
 from chassis.refusal import Stale
 from schemas.calendar import current
 from schemas.catalogue import RequestType, Stored, catalogue
-from schemas.documents import DocumentRef
+from schemas.documents import Audience, DocumentRef
 from schemas.fact import Fact
 from schemas.facts import AnyFact, inquiry, intake, notify, review
 from schemas.facts.intake import Channel
@@ -26,6 +26,7 @@ from services.intake.refusals import (
     InvalidField,
     MissingDocument,
     NoSuchCase,
+    NotForReviewers,
     NothingAsked,
     OfficeExists,
     UnknownDocument,
@@ -250,13 +251,19 @@ def _identity(
         case c.AnswerIdentity():
             if not state.identity_open:
                 raise NothingAsked
+            if not (command.note or command.documents or command.stored):
+                raise InvalidField("documents")  # an empty answer would only stop the citizen's clock
             note = Clear(DataClass.PROPERTY, command.person, {"text": _text(command.note, "note")}) if command.note else None
             return [intake.IdentityAnswered(round=state.identity_round, note=note, documents=command.stored)]
 
 
 def _release(command: c.ReleaseDocument, state: State) -> list[Fact]:
     _running(state)
-    _document(state, command.document_id)
+    original, copy = _document(state, command.document_id), command.copy_of
+    # An identity paper would tell the reviewer who the applicant is, and an original keeps its metadata.
+    fits = copy.audience is original.audience is Audience.REVIEWER and copy.kind == original.kind
+    if not fits or copy.document_id in state.documents:
+        raise NotForReviewers("document_id")
     if command.document_id in state.released:
         raise AlreadyReleased
     return [intake.DocumentReleased(document_id=command.document_id, copy_of=command.copy_of)]

@@ -92,6 +92,12 @@ class AlreadyReleased(Refusal):
     code = "already_released"
 
 
+class NotForReviewers(Refusal):
+    """A reviewer sees only copies of documents that do not tell who the applicant is. Release another document."""
+
+    code = "not_for_reviewers"
+
+
 class OfficeExists(Refusal):
     """This office is registered already."""
 

@@ -11,6 +11,7 @@ from chassis.agenda.items import Item
 from chassis.agenda.worker import CarryOut
 from chassis.bus.subscription import running_bus
 from chassis.process import Process
+from chassis.refusal import Stale
 from chassis.senders import ChannelRefused, Outbox
 from chassis.settings import Ground
 from chassis.standing import Standing, standing
@@ -84,6 +85,8 @@ def reactions(here: Standing) -> Mapping[str, CarryOut]:
         where = f"{here.ground.door('intake')}/cases/{item.stream.removeprefix('case:')}"
         text = words.text("fa", f"message.{template}") + "\n" + where
         address = (await contact(item)).get("mobile" if channel == "sms" else "email", "")
+        if not address and channel == "email":
+            raise Stale  # an e-mail address is optional: nothing was owed to whom gave none
         if not address:
             raise NoAddress
         if channel == "sms":

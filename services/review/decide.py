@@ -31,6 +31,7 @@ from services.review.refusals import (
     NoSuchInquiry,
     NotEnrolled,
     NotYourCase,
+    WitnessMissing,
 )
 
 CORRECTION_DAYS: Final = 10
@@ -204,8 +205,8 @@ def _draw(command: c.CommitDraw | c.MakeDraw | c.RefuseAssignment, state: State)
         case c.CommitDraw():
             if not state.confirmed or (state.round and state.refused_round != state.round):
                 raise Stale
-            if not command.pool:
-                raise NobodyToDraw
+            if not command.pool or not command.witnesses:
+                raise WitnessMissing if command.pool else NobodyToDraw
             return [
                 review.DrawCommitted(
                     stage=state.stage,
@@ -219,6 +220,9 @@ def _draw(command: c.CommitDraw | c.MakeDraw | c.RefuseAssignment, state: State)
         case c.MakeDraw():
             if state.pool is None or state.round != command.round or state.drawn or state.refused_round == state.round:
                 raise Stale
+            # Other witnesses than those named with the pool would let one draw again until the seed suits.
+            if sorted(w.fingerprint for w in state.pool.witnesses) != sorted(s.fingerprint for s in command.signatures):
+                raise WitnessMissing
             from_seed = seed(bytes.fromhex(command.commitment), command.signatures)
             return [
                 review.DrawMade(
@@ -278,8 +282,8 @@ def _end(command: c.ApproveCase | c.RejectCase, state: State) -> list[Fact]:
             if not state.confirmed:
                 raise IdentityOpen
             required = {d.key for d in catalogue().types[state.request_type].documents if d.required}
-            seen = {kind for document, kind in state.filed.items() if document in state.released}
-            if (required & set(state.filed.values())) - seen:
+            # Corrected papers count as well: else the reviewer could approve plans that they never saw.
+            if any(kind in required and each not in state.released for each, kind in state.filed.items()):
                 raise DocumentsNotReleased
             conditions = tuple(_code("conditions", each, "conditions") for each in command.conditions)
             outcome = catalogue().types[state.request_type].outcome.key

@@ -38,6 +38,12 @@ class NobodyToDraw(Refusal):
     code = "nobody_to_draw"
 
 
+class WitnessMissing(Refusal):
+    """A draw needs the signature of every witness that was named when its pool was fixed. Wait until all have signed."""
+
+    code = "witness_missing"
+
+
 class CorrectionIsOpen(Refusal):
     """A correction is awaited from the citizen. Decide when it is answered."""
 

@@ -10,6 +10,7 @@ import pytest
 from chassis.refusal import Stale
 from deploy.demo.week import national_code
 from schemas.catalogue import catalogue
+from schemas.documents import Audience
 from schemas.facts import intake
 from schemas.facts.intake import Channel
 from schemas.sealing import Clear
@@ -110,7 +111,7 @@ def test_other_papers_are_asked_for_with_a_deadline_and_brought() -> None:
     assert isinstance(fact.note, Clear)
     case().given(f.submitted()).when(c.QuestionIdentity(reasons=(), person="p")).refused(r.InvalidField, "reasons")
     case().given(f.submitted()).when(c.QuestionIdentity(reasons=("x",), person="p")).refused(r.InvalidField, "reasons")
-    answer = c.AnswerIdentity(person="p")
+    answer = c.AnswerIdentity(person="p", stored=(f.ref("d-new", "title_deed", Audience.IDENTITY_CLERK),))
     case().given(f.submitted(), f.QUESTIONED).when(answer).then(intake.IdentityAnswered)
     case().given(f.submitted()).when(answer).refused(r.NothingAsked)
 
@@ -129,6 +130,25 @@ def test_a_copy_is_released_once() -> None:
     case().given(f.submitted(), *f.released()).when(release).refused(r.AlreadyReleased)
     missing = c.ReleaseDocument(document_id="nothing", copy_of=f.ref("c", "plans"))
     case().given(f.submitted()).when(missing).refused(r.UnknownDocument)
+
+
+def test_a_reviewer_never_gets_an_identity_paper_or_an_original() -> None:
+    clerk = Audience.IDENTITY_CLERK
+    for document, copy in (
+        ("d-title_deed", f.ref("c", "title_deed", clerk)),
+        ("d-title_deed", f.ref("c", "title_deed")),
+        ("d-plans", f.ref("c", "plans", clerk)),
+        ("d-plans", f.ref("c", "title_deed")),
+        ("d-plans", f.ref("d-plans", "plans")),
+    ):
+        release = c.ReleaseDocument(document_id=document, copy_of=copy)
+        case().given(f.submitted()).when(release).refused(r.NotForReviewers, "document_id")
+
+
+def test_an_empty_answer_does_not_stop_the_citizens_clock() -> None:
+    case().given(f.submitted(), f.QUESTIONED).when(c.AnswerIdentity(person="p")).refused(r.InvalidField, "documents")
+    noted = c.AnswerIdentity(person="p", note="کارت تازه")
+    case().given(f.submitted(), f.QUESTIONED).when(noted).then(intake.IdentityAnswered)
 
 
 def test_a_correction_is_answered_only_while_it_is_asked() -> None:

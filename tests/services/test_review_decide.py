@@ -27,7 +27,8 @@ def case() -> Scenario:
 
 APPROVE = c.ApproveCase(reviewer="me")
 REJECT = c.RejectCase(reviewer="me", reasons=("unsafe",))
-COMMIT = c.CommitDraw(pool=(review.Candidate(alias="a", weight=1),), exclusions=(), witnesses=())
+COMMIT = c.CommitDraw(pool=(review.Candidate(alias="a", weight=1),), exclusions=(), witnesses=f.committed().witnesses)
+SIGNED = (review.WitnessSignature(name="w", fingerprint="00", signature="AAAA"),)
 
 
 def test_the_target_is_set_once_in_working_days_of_the_type() -> None:
@@ -57,15 +58,14 @@ def test_a_draw_is_committed_after_identity_and_again_only_after_a_refusal() -> 
     case().given(f.submitted(), f.CONFIRMED, f.committed(), f.drawn()).when(COMMIT).refused(Stale)
     again = case().given(f.submitted(), f.CONFIRMED, f.committed(), f.drawn(), f.REFUSED).when(COMMIT)
     assert again.then(review.DrawCommitted).round == 2
-    nobody = c.CommitDraw(pool=(), exclusions=(), witnesses=())
+    nobody = COMMIT.model_copy(update={"pool": ()})
     case().given(f.submitted(), f.CONFIRMED).when(nobody).refused(r.NobodyToDraw)
 
 
 def test_the_draw_is_what_seed_and_pool_give() -> None:
-    signatures = (review.WitnessSignature(name="w", fingerprint="00", signature="AAAA"),)
-    make = c.MakeDraw(round=1, commitment="ab" * 32, signatures=signatures)
+    make = c.MakeDraw(round=1, commitment="ab" * 32, signatures=SIGNED)
     fact = case().given(f.submitted(), f.CONFIRMED, f.committed()).when(make).then(review.DrawMade)
-    assert fact.drawn == drawn(f.committed().pool, seed(bytes.fromhex("ab" * 32), signatures))
+    assert fact.drawn == drawn(f.committed().pool, seed(bytes.fromhex("ab" * 32), SIGNED))
     case().given(f.submitted(), f.CONFIRMED, f.committed(), f.drawn()).when(make).refused(Stale)
     case().given(f.submitted(), f.CONFIRMED).when(make).refused(Stale)
 
@@ -81,6 +81,22 @@ def test_only_the_drawn_reviewer_of_this_round_may_act() -> None:
         case().given(*f.in_review()).when(command).refused(r.NotYourCase)
     case().given(*f.in_review(), f.REFUSED).when(APPROVE).refused(r.NotYourCase)
     case().given(*f.in_review(), f.REFUSED, f.committed(2)).when(APPROVE).refused(r.NotYourCase)
+
+
+def test_a_draw_needs_exactly_the_witnesses_that_were_named_with_its_pool() -> None:
+    case().given(f.submitted(), f.CONFIRMED).when(COMMIT.model_copy(update={"witnesses": ()})).refused(r.WitnessMissing)
+    other = (review.WitnessSignature(name="x", fingerprint="11", signature="AAAA"),)
+    for signatures in ((), other, SIGNED + other, SIGNED + SIGNED):
+        make = c.MakeDraw(round=1, commitment="ab" * 32, signatures=signatures)
+        case().given(f.submitted(), f.CONFIRMED, f.committed()).when(make).refused(r.WitnessMissing)
+
+
+def test_corrected_plans_are_approved_only_after_the_reviewer_got_them() -> None:
+    corrected = intake.CorrectionAnswered(round=1, answer=f.SEALED, documents=(f.ref("d-new", "plans"),))
+    copy = intake.DocumentReleased(document_id="d-new", copy_of=f.ref("c-new", "plans"))
+    case().given(*f.in_review(), f.CORRECTION, corrected).when(APPROVE).refused(r.DocumentsNotReleased)
+    case().given(*f.in_review(), f.CORRECTION, corrected).when(REJECT).then(review.CaseRejected)
+    case().given(*f.in_review(), f.CORRECTION, corrected, copy).when(APPROVE).then(review.CaseApproved)
 
 
 def test_an_approval_needs_identity_all_copies_and_nothing_open() -> None:
@@ -146,8 +162,8 @@ def test_staff_are_enrolled_and_retired_once() -> None:
 
 
 COMMANDS: list[Any] = [
-    c.SetTarget(), c.PassTarget(), COMMIT, c.MakeDraw(round=1, commitment="00" * 32, signatures=()),
-    c.MakeDraw(round=2, commitment="00" * 32, signatures=()), c.RefuseAssignment(reviewer="a", reason="relative"),
+    c.SetTarget(), c.PassTarget(), COMMIT, c.MakeDraw(round=1, commitment="00" * 32, signatures=SIGNED),
+    c.MakeDraw(round=2, commitment="00" * 32, signatures=SIGNED), c.RefuseAssignment(reviewer="a", reason="relative"),
     c.RequestCorrection(reviewer="a", reasons=("plans_wrong",)), c.EscalateCorrection(round=1),
     c.RequestInquiry(reviewer="a", inquiry_id="q1", agency="fire", question="fire_safety"),
     c.WithdrawInquiry(reviewer="a", inquiry_id="q1", reason="not_needed"), c.SuspendCase(reviewer="a", reason="article_100"),
