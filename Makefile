@@ -1,6 +1,6 @@
 # The only vocabulary, for people, hooks and CI. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check bench verify reset
+.PHONY: help setup run demo test check bench verify parked release reset
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -22,6 +22,12 @@ run: setup ## start PostgreSQL, Kafka and all that stands on them; Ctrl-C stops
 
 demo: setup ## 50 requests through the real HTTP doors of `make run`, then verify (REQUESTS=, SEED=)
 	@$(PY) -m deploy.demo --requests $(or $(REQUESTS),50) $(if $(SEED),--seed $(SEED))
+
+parked: setup ## list what could not be applied or carried out (make run must be up)
+	@$(PY) -m deploy.local parked
+
+release: setup ## let it go on: SERVICE=review READER=cases WHAT=case:... (or READER=agenda WHAT=<item>)
+	@$(PY) -m deploy.local service $(SERVICE) release $(READER) $(WHAT)
 
 reset: setup ## ask, then forget all local data
 	@$(PY) -m deploy.local reset

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from caselog.away import AWAY
 from caselog.outcomes import Append, Appended, Conflict, Outcome, Placed, Refused, Repeated
 from caselog.queries import Queries
 from caselog.read import SQL_DIRECTORY
@@ -95,7 +96,7 @@ class Appender:
     async def _deliver(self, batch: list[tuple[Append, asyncio.Future[Outcome]]]) -> None:
         try:
             outcomes = await self._call([command for command, _ in batch])
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except (asyncpg.PostgresError, *AWAY) as error:
             if self._is_lost(error):
                 # The reply was lost, the commit perhaps not: the same commands again, before any newer one.
                 self._drop_connection()
@@ -120,8 +121,8 @@ class Appender:
 
     def _is_lost(self, error: Exception) -> bool:
         """Whether the connection, not the batch, was at fault (an InterfaceError alone does not tell)."""
-        lost = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
-        return isinstance(error, lost) or self._connection is None or self._connection.is_closed()
+        lost = isinstance(error, AWAY) and not isinstance(error, asyncpg.InterfaceError)
+        return lost or self._connection is None or self._connection.is_closed()
 
     def _drop_connection(self) -> None:
         if self._connection is not None:

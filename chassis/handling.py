@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from typing import ClassVar, Final, Protocol, TypeVar
 import orjson
 from opentelemetry import trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from prometheus_client import Histogram
 from pydantic import BaseModel, ConfigDict
 
 from caselog.append import Appender
@@ -18,12 +20,19 @@ from caselog.outcomes import Append, Appended, Conflict, NewFact, Placed, Refuse
 from caselog.read import Loaded, LogReader
 from chassis.command_ids import request_hash
 from chassis.refusal import Busy, PageIsStale, RequestDiffers
+from schemas.calendar import Days, working_days
 from schemas.fact import Fact
 from schemas.facts import FACTS, AnyFact, decode, encode
 
 S = TypeVar("S")
 C = TypeVar("C", bound="Command")
 ATTEMPTS: Final = 20
+APPENDED: Final = Histogram(
+    "parvandeh_append_seconds",
+    "Appends by outcome",
+    ["outcome"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+)
 _TRACER: Final = trace.get_tracer("parvandeh")
 
 
@@ -63,7 +72,11 @@ class Done:
 class Handler:
     """Handles the commands of one service."""
 
-    def __init__(self, *, appender: Appender, reader: LogReader, vault: Seals, service_key: bytes) -> None:
+    def __init__(
+        self, *, appender: Appender, reader: LogReader, vault: Seals, service_key: bytes, days: Days = working_days
+    ) -> None:
+        """`days`: how the decisions of this process count deadlines."""
+        self.days = days
         self._appender, self._reader, self._vault = appender, reader, vault
         self._service_key = service_key
 
@@ -126,6 +139,7 @@ class Handler:
             raise AppendRefused("a decision without facts")
         log_id = (await self._reader.identity()).log_id
         sealed = await self._vault.seal(facts, log_id=log_id, stream=stream, command=command_id)
+        began = time.perf_counter()
         outcome = await self._appender.append(
             Append(
                 stream=stream,
@@ -139,6 +153,7 @@ class Handler:
                 facts=[NewFact(fact.TYPE, fact.VERSION, encode(fact)) for fact in sealed],
             )
         )
+        APPENDED.labels(type(outcome).__name__.lower()).observe(time.perf_counter() - began)
         match outcome:
             case Appended() | Repeated():
                 repeated = isinstance(outcome, Repeated)

@@ -12,13 +12,18 @@ from typing import Final
 
 import uvicorn
 from fastapi import FastAPI, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from chassis.agenda.worker import CarryOut, Worker
+from chassis.parked import parked_lines, release
+from chassis.refusal import StillFaulty
 from chassis.settings import Ground
 from chassis.standing import Standing, migrate_service
 from chassis.telemetry import configure
 
-USAGE: Final = "usage: python -m services.%s migrate | serve | agenda | demonstration"
+USAGE: Final = (
+    "usage: python -m services.%s migrate | serve | agenda | demonstration | parked | release READER STREAM | release agenda ITEM"
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,10 @@ def main(process: Process, arguments: list[str]) -> int:
     match arguments:
         case ["migrate"]:
             asyncio.run(migrate_service(ground, process.service, process.room))
+        case ["parked"]:
+            return asyncio.run(_parked(process, ground))
+        case ["release", reader, what]:
+            return asyncio.run(_release(process, ground, reader, what))
         case ["demonstration"]:
             ground.refuse_demonstration("demonstration data")
             asyncio.run(_demonstrate(process, ground))
@@ -67,6 +76,24 @@ def serve(app: FastAPI, ground: Ground) -> None:
     )
 
 
+async def _parked(process: Process, ground: Ground) -> int:
+    async with process.stand(ground) as here:
+        lines = await parked_lines(here.inbox, here.own)
+    sys.stdout.write("\n".join(f"{process.service} {line}" for line in lines or ["nothing is parked"]) + "\n")
+    return 1 if lines else 0
+
+
+async def _release(process: Process, ground: Ground, reader: str, what: str) -> int:
+    async with process.stand(ground) as here:
+        try:
+            released = await release(here.inbox, here.own, reader, what)
+        except StillFaulty as refusal:
+            sys.stdout.write(refusal.default_text() + "\n")
+            return 1
+    sys.stdout.write("released\n" if released else "nothing of that name is parked\n")
+    return 0 if released else 1
+
+
 async def _demonstrate(process: Process, ground: Ground) -> None:
     async with process.stand(ground) as here:
         await process.demonstrate(here)
@@ -85,10 +112,11 @@ def agenda_door(process: Process, ground: Ground) -> FastAPI:
                 carry_out=process.reactions(here),
             )
             app.state.worker = worker
-            task = asyncio.create_task(worker.run(), name="agenda")
+            tasks = [asyncio.create_task(worker.run(), name="agenda"), asyncio.create_task(worker.watch(), name="agenda-watch")]
             yield
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -101,5 +129,9 @@ def agenda_door(process: Process, ground: Ground) -> FastAPI:
         passed = app.state.worker.state.gate_passed
         response.status_code = 200 if passed else 503
         return {"gate": passed}
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return app

@@ -62,3 +62,9 @@ class NotYet(Refusal):
         """`until` (UTC): when it may be due; the agenda asks again then."""
         super().__init__()
         self.until = until
+
+
+class StillFaulty(Refusal):
+    """This case still cannot be applied, so it stays parked. Its reason stands in the list; nothing was changed."""
+
+    code = "still_faulty"

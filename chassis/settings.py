@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from schemas.calendar import Days, hurried, working_days
+
 
 class Environment(StrEnum):
     """Where the process runs; production refuses whatever exists only to be shown."""
@@ -55,6 +57,8 @@ class Ground(BaseSettings):
     witnesses: Annotated[tuple[str, ...], NoDecode] = ()
     doors: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     """Base URL of each public door, by the service's name."""
+    working_day_seconds: float | None = Field(default=None, gt=0)
+    """A demonstration's hurried clock: how long a working day takes. None: Iran's calendar, and the only choice in production."""
     refill: bool = True
     bus: bool = True
     otlp: str = ""
@@ -89,6 +93,17 @@ class Ground(BaseSettings):
             # A role in the URL would silently win over the role that the code names, and grants would mean nothing.
             raise ValueError("PARVANDEH_DATABASE_URL names the server only, without role, password or database")
         return self
+
+    @model_validator(mode="after")
+    def _real_days_in_production(self) -> Self:
+        if self.production and self.working_day_seconds is not None:
+            raise ValueError("PARVANDEH_WORKING_DAY_SECONDS exists only for demonstration; PARVANDEH_ENVIRONMENT is production")
+        return self
+
+    @property
+    def days(self) -> Days:
+        """How deadlines are counted on this ground."""
+        return working_days if self.working_day_seconds is None else hurried(self.working_day_seconds)
 
     @property
     def production(self) -> bool:

@@ -6,14 +6,16 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
 from caselog.append import Appender
+from caselog.away import AWAY
 from caselog.migrations import migrate
 from caselog.read import LogReader
 from chassis.agenda.reader import MIGRATIONS as AGENDA
+from chassis.agenda.worker import overview
 from chassis.blobs import Blobs
 from chassis.bus.inbox import Inbox
 from chassis.bus.readers import Reader
@@ -45,6 +47,30 @@ class Standing:
     sessions: Sessions
     accounts: Accounts
 
+    async def status(self) -> dict[str, Any]:
+        """What somebody who watches over this service wants to know at a glance: numbers only, no case and no person."""
+        behind, parked = await self.inbox.behind(), await self.inbox.parked()
+        owed = await overview(self.own)
+        return {
+            "readers": [
+                {
+                    "reader": name,
+                    "behind": sum(shards.values()),
+                    "halted": sum(each.halted is not None for each in (await self.inbox.shelves[name].checkpoints()).values()),
+                    "parked": sum(reader == name for reader, *_ in parked),
+                    "stopped": name in self.inbox.stopped,
+                    "share": self.inbox.shares[name].value(),
+                }
+                for name, shards in behind.items()
+            ],
+            "agenda": {
+                "open": owed["open"],
+                "due": owed["due"],
+                "parked": owed["parked"],
+                "oldest": float(owed["oldest_seconds"]),
+            },
+        }
+
     async def ready(self) -> dict[str, bool]:
         """What this process needs, and whether it is there."""
         return {"database": await _answers(self.own.fetchval("SELECT 1")), "log": await _answers(self.log.heads())}
@@ -53,7 +79,7 @@ class Standing:
 async def _answers(question: object) -> bool:
     try:
         await question  # type: ignore[misc]
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    except (asyncpg.PostgresError, *AWAY):
         return False
     return True
 
@@ -81,7 +107,7 @@ async def standing(ground: Ground, service: str, readers: Callable[[Vault], Sequ
             own=own,
             log=log,
             vault=vault,
-            handler=Handler(appender=appender, reader=log, vault=vault, service_key=keys.get("service")),
+            handler=Handler(appender=appender, reader=log, vault=vault, service_key=keys.get("service"), days=ground.days),
             inbox=Inbox(readers(vault), own=own, log=log, bus=ground.bus, refill=ground.refill),
             blobs=Blobs(ground.storage, vault),
             sessions=sessions,

@@ -7,6 +7,7 @@ calendar is a new version, and deadlines name the version by which they were cou
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -17,6 +18,10 @@ from zoneinfo import ZoneInfo
 
 from schemas.deadline import Deadline
 
+Days = Callable[[datetime, int], Deadline]
+"""`days(opened_at, working_days)`: how a decision counts a deadline."""
+HURRIED: Final = 0
+"""The calendar version in deadlines of a demonstration whose working days take seconds; no real calendar has it."""
 TEHRAN: Final = ZoneInfo("Asia/Tehran")
 _DIRECTORY: Final = Path(__file__).parent / "holidays"
 
@@ -87,3 +92,20 @@ def calendar(version: int) -> Calendar:
 def current() -> Calendar:
     """The newest version there is."""
     return calendar(max(int(path.stem.removeprefix("v")) for path in _DIRECTORY.glob("v*.toml")))
+
+
+def working_days(opened_at: datetime, count: int) -> Deadline:
+    """A deadline by the newest calendar. Raises what Calendar.deadline raises."""
+    return current().deadline(opened_at, count)
+
+
+def hurried(seconds: float) -> Days:
+    """Deadlines whose working days take `seconds` each, so that they pass while somebody looks at a demonstration."""
+
+    def days(opened_at: datetime, count: int) -> Deadline:
+        if count < 1:
+            raise ValueError("a deadline has at least one working day")
+        due_at = opened_at.astimezone(UTC) + timedelta(seconds=seconds * count)
+        return Deadline(due_at=due_at, working_days=count, calendar_version=HURRIED)
+
+    return days

@@ -58,7 +58,7 @@ def index_text(root: Path = ROOT) -> str:
             f"{words.get('en', '')}; {words.get('fa', '')}",
             fact.WRITER.value,
             fact.KIND.value,
-            *(_cell(found, *kinds) for kinds in (("/decide.py",), ("/consume.py",), ("/project.py",), ("tests/",))),
+            *(_cell(found, *kinds) for kinds in (("/decide.py", "/decide/"), ("/consume.py",), ("/project.py",), ("tests/",))),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

@@ -42,4 +42,9 @@ WHERE id = $1 AND state = 'parked'
 SELECT id, reaction, stream, outcome, attempts FROM agenda WHERE state = 'parked' ORDER BY stream, cause_seq, ordinal LIMIT $1
 
 -- name: overview
-SELECT state, count(*) AS items, min(cause_seq) AS oldest FROM agenda GROUP BY state
+SELECT count(*) FILTER (WHERE state = 'open') AS open, count(*) FILTER (WHERE state = 'parked') AS parked,
+    count(*) FILTER (WHERE due) AS due,
+    coalesce(extract(epoch FROM max(now() - coalesce(due_at, next_at)) FILTER (WHERE due AND isfinite(coalesce(due_at, next_at)))), 0)
+        AS oldest_seconds
+FROM (SELECT state, due_at, next_at, state = 'open' AND greatest(coalesce(due_at, '-infinity'), next_at) <= now() AS due
+      FROM agenda WHERE state <> 'closed') a

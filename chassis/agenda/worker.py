@@ -14,9 +14,10 @@ import structlog
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from caselog.append import AppendFailed, LogUnavailable
+from caselog.away import AWAY
 from caselog.queries import Queries
 from caselog.read import Head, LogReader
 from chassis.agenda.items import Item
@@ -30,10 +31,13 @@ from schemas.envelope import Position
 _log = structlog.get_logger("agenda")
 _TRACER: Final = trace.get_tracer("parvandeh")
 OUTCOMES: Final = Counter("parvandeh_agenda_outcomes", "Agenda items by what became of them", ["reaction", "outcome"])
+ITEMS: Final = Gauge("parvandeh_agenda_items", "Items by state", ["state"])
+OLDEST: Final = Gauge("parvandeh_agenda_oldest_seconds", "How long the oldest due item has waited")
 LEASE: Final = timedelta(seconds=15)
 CARRY_OUT_SECONDS: Final = 12.0
 """Shorter than the lease: whoever holds an item has given up before another may claim it."""
 AT_ONCE: Final = 16
+SHOW_SECONDS: Final = 2.0
 IDLE_SECONDS: Final = 0.1
 AWAY_SECONDS: Final = 0.5
 ATTEMPTS: Final = 8
@@ -84,6 +88,18 @@ class Worker:
             await asyncio.sleep(IDLE_SECONDS)
         self.state.gate_passed = True
 
+    async def watch(self) -> None:
+        """Show how much is owed, until cancelled."""
+        while True:
+            try:
+                found = await overview(self._own)
+                for state in ("open", "due", "parked"):
+                    ITEMS.labels(state).set(found[state])
+                OLDEST.set(float(found["oldest_seconds"]))
+            except Exception as error:  # noqa: BLE001 - a watch that died unseen would show old figures for ever
+                _log.warning("figures_interrupted", error=type(error).__name__)
+            await asyncio.sleep(SHOW_SECONDS)
+
     async def work_once(self) -> int:
         """Claim what is due and carry it out; return how many items were claimed."""
         rows = await self._own.fetch(self._sql.claim, AT_ONCE, LEASE)
@@ -108,7 +124,7 @@ class Worker:
                 await self._again(item, "busy")
             except Refusal as refusal:
                 await self._end(item, self._sql.park, refusal.code)
-            except (Later, LogUnavailable, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (Later, LogUnavailable, asyncpg.PostgresError, *AWAY) as error:
                 await self._again(item, type(error).__name__)
             except (AppendRefused, AppendFailed, KeyError) as error:
                 await self._end(item, self._sql.park, type(error).__name__)
@@ -135,6 +151,11 @@ class Worker:
         await self._own.execute(self._sql.again, item.id, wait)
         OUTCOMES.labels(item.reaction, "again").inc()
         _log.warning("item_again", reaction=item.reaction, stream=item.stream, reason=reason, attempts=item.attempts)
+
+
+async def overview(own: asyncpg.Pool) -> asyncpg.Record:
+    """How many items are open, due and parked, and for how long the oldest due one has waited (seconds)."""
+    return await own.fetchrow(Queries.load(SQL).overview)
 
 
 async def parked_items(own: asyncpg.Pool, limit: int = 200) -> Sequence[asyncpg.Record]:

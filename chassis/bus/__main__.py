@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 import uvicorn
 from fastapi import FastAPI, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from caselog.migrations import migrate
 from caselog.read import LogReader
@@ -53,6 +54,15 @@ def door(ground: Ground) -> FastAPI:
         state = app.state.relay.state
         response.status_code = 200 if state.leading and state.connected else 503
         return {"leading": state.leading, "connected": state.connected, "published": state.published}
+
+    @app.get("/status.json")
+    async def status() -> dict[str, bool | int]:
+        state = app.state.relay.state
+        return {"leading": state.leading, "connected": state.connected, "behind": state.behind}
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return app
 

@@ -7,7 +7,7 @@ Newer: refilled from the log first. A link that does not follow: the log is aske
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Final
 
@@ -15,10 +15,11 @@ import asyncpg
 import structlog
 from opentelemetry import trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
-from caselog.read import LogReader
-from chassis.bus.readers import Reach, Reader, Source
+from caselog.read import Head, LogReader
+from chassis.bus.readers import Checkpoint, Reach, Reader, Source
+from chassis.bus.share import Share
 from chassis.bus.shelf import ReaderStopped, Shelf
 from chassis.bus.wire import traceparent_of
 from schemas.envelope import Position, Recorded
@@ -27,6 +28,9 @@ _log = structlog.get_logger("inbox")
 _TRACER: Final = trace.get_tracer("parvandeh")
 APPLIED: Final = Counter("parvandeh_facts_applied", "Facts applied", ["reader", "source"])
 FORGED: Final = Counter("parvandeh_messages_dropped", "Forged or damaged messages dropped", ["reason"])
+BEHIND: Final = Gauge("parvandeh_reader_behind", "Facts that a reader has not applied yet", ["reader", "shard"])
+PARKED: Final = Gauge("parvandeh_parked_streams", "Streams that a reader could not apply", ["reader"])
+HALTED: Final = Gauge("parvandeh_halted_shards", "Shards that a reader has stopped at a fork", ["reader"])
 TICK_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 0.02
 PAGE: Final = 500
@@ -45,6 +49,7 @@ class Inbox:
         self.shelves = {reader.name: Shelf(reader, own) for reader in readers}
         self._log, self._bus, self._refill = log, bus, refill
         self.stopped: set[str] = set()
+        self.shares = {reader.name: Share(reader.name) for reader in readers}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -96,8 +101,13 @@ class Inbox:
         return found
 
     async def release(self, reader: str, stream: str) -> bool:
-        """Apply a parked stream again and let it go on; False when it was not parked."""
+        """Apply a parked stream again and let it go on; False when it was not parked. Raises StillFaulty."""
         return await self.shelves[reader].release(stream, self._log)
+
+    async def behind(self) -> dict[str, dict[int, int]]:
+        """How many facts of each shard each reader has not applied yet."""
+        heads = await self._log.heads()
+        return {name: _behind(heads, await shelf.checkpoints()) for name, shelf in self.shelves.items()}
 
     async def _apply(self, shelf: Shelf, shard: int, facts: Sequence[Recorded], source: Source) -> None:
         if shelf.reader.name in self.stopped:
@@ -110,6 +120,8 @@ class Inbox:
                 _log.critical("reader_stopped", reader=shelf.reader.name)
                 return
         APPLIED.labels(shelf.reader.name, source).inc(result.applied)
+        if result.applied:
+            self.shares[shelf.reader.name].count(source, shard, result.last_seq, result.applied)
         if source is Source.LOG:
             if result.suspect is not None:
                 # The log's own facts do not follow what was applied.
@@ -146,8 +158,6 @@ class Inbox:
         behind: dict[tuple[str, int], int] = {}
         while True:
             await asyncio.sleep(TICK_SECONDS if self._bus else POLL_SECONDS)
-            if self._bus and not self._refill:
-                continue
             try:
                 behind = await self._repair(behind)
             except Exception as error:  # noqa: BLE001 - a watch that died unseen would leave a silent bus unnoticed
@@ -158,7 +168,11 @@ class Inbox:
         heads = await self._log.heads()
         behind: dict[tuple[str, int], int] = {}
         for shelf in self.shelves.values():
-            for shard, checkpoint in (await shelf.checkpoints()).items():
+            checkpoints = await shelf.checkpoints()
+            await self._show(shelf, heads, checkpoints)
+            if self._bus and not self._refill:
+                continue
+            for shard, checkpoint in checkpoints.items():
                 if checkpoint.seq >= heads[shard].seq or checkpoint.halted is not None:
                     continue
                 key = (shelf.reader.name, shard)
@@ -167,6 +181,20 @@ class Inbox:
                 else:
                     behind[key] = checkpoint.seq
         return behind
+
+    async def _show(self, shelf: Shelf, heads: Mapping[int, Head], checkpoints: Mapping[int, Checkpoint]) -> None:
+        name = shelf.reader.name
+        for shard, count in _behind(heads, checkpoints).items():
+            BEHIND.labels(name, shard).set(count)
+        PARKED.labels(name).set(len(await shelf.parked()))
+        HALTED.labels(name).set(sum(each.halted is not None for each in checkpoints.values()))
+        self.shares[name].begin(heads)
+        if self._bus:
+            self.shares[name].look()
+
+
+def _behind(heads: Mapping[int, Head], checkpoints: Mapping[int, Checkpoint]) -> dict[int, int]:
+    return {shard: max(0, heads[shard].seq - checkpoint.seq) for shard, checkpoint in checkpoints.items()}
 
 
 def _span(fact: Recorded, reader: str) -> AbstractContextManager[trace.Span]:

@@ -15,6 +15,7 @@ from typing import Final
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
+from prometheus_client import Counter, Gauge
 
 from caselog.queries import Queries
 from caselog.read import LogReader
@@ -26,6 +27,8 @@ _log = structlog.get_logger("relay")
 PAGE: Final = 500
 IDLE_SECONDS: Final = (0.002, 0.05)
 """The shortest and the longest rest between two looks at an unchanged log."""
+PUBLISHED: Final = Counter("parvandeh_facts_published", "Facts that the broker acknowledged")
+BEHIND: Final = Gauge("parvandeh_relay_behind", "Facts that are not published yet")
 RETRY_SECONDS: Final = 0.5
 MIGRATIONS: Final = Path(__file__).parent / "migrations" / "relay"
 
@@ -37,6 +40,8 @@ class RelayState:
     leading: bool = False
     connected: bool = False
     published: int = 0
+    behind: int = 0
+    """Facts that are not published yet, at the last look."""
 
 
 class Relay:
@@ -91,6 +96,8 @@ class Relay:
         rest = IDLE_SECONDS[0]
         while not lock.is_closed():
             heads = await self._log.heads()
+            self.state.behind = sum(max(0, head.seq - marks.get(shard, 0)) for shard, head in heads.items())
+            BEHIND.set(self.state.behind)
             behind = [shard for shard, head in heads.items() if head.seq > marks.get(shard, 0)]
             if not behind:
                 await asyncio.sleep(rest)  # the heads are asked again; nothing waits for a fixed time
@@ -111,6 +118,7 @@ class Relay:
         async with asyncio.timeout(15):
             await asyncio.gather(*sent)
         self.state.published += len(sent)
+        PUBLISHED.inc(len(sent))
 
     async def _keep(self, marks: dict[int, int]) -> None:
         await self._own.execute(self._sql.mark, list(marks), list(marks.values()))

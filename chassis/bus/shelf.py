@@ -10,10 +10,12 @@ from typing import Final
 import asyncpg
 import structlog
 
+from caselog.away import is_away
 from caselog.chain import link_of
 from caselog.queries import Queries
 from caselog.read import LogReader
 from chassis.bus.readers import Checkpoint, Reader
+from chassis.refusal import StillFaulty
 from schemas.envelope import Recorded, shard_of
 from schemas.facts import MalformedFact, UnknownFact, decode
 
@@ -28,6 +30,8 @@ class Result:
     """What became of a run of facts: how many were applied, and what must be asked of the log."""
 
     applied: int = 0
+    last_seq: int = 0
+    """The seq of the last applied fact."""
     gap_before: int | None = None
     """The seq of a fact that could not follow, because earlier ones are missing."""
     suspect: Recorded | None = None
@@ -64,9 +68,9 @@ class Shelf:
         """
         try:
             return await self._run(shard, facts, careful=False)
-        except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, OSError):
-            raise
-        except Exception as error:  # noqa: BLE001 - what a projection may raise is not known; the run below names the fact
+        except Exception as error:  # what a projection may raise is not known; the run below names the fact
+            if is_away(error):
+                raise
             _log.warning("run_repeated_carefully", reader=self.reader.name, shard=shard, error=type(error).__name__)
             return await self._run(shard, facts, careful=True)
 
@@ -91,7 +95,7 @@ class Shelf:
                     parked.add(fact.stream)
                     result.poisoned.append(fact.stream)
                 epoch, seq, last = fact.epoch, fact.seq, fact.link
-                result.applied += 1
+                result.applied, result.last_seq = result.applied + 1, seq
             if result.applied:
                 await connection.execute(self._sql.move_checkpoint, *self._key, shard, epoch, seq, last)
         if result.poisoned:
@@ -105,9 +109,9 @@ class Shelf:
         try:
             async with connection.transaction():
                 await self.reader.apply(connection, decode(fact.type, fact.type_version, fact.body), fact)
-        except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, OSError):
-            raise
-        except Exception as error:  # noqa: BLE001 - a fault of any kind parks one stream, never the shard
+        except Exception as error:  # a fault of any kind parks one stream, never the shard
+            if is_away(error):
+                raise
             reason = str(error) if isinstance(error, UnknownFact | MalformedFact) else type(error).__name__
             await connection.execute(self._sql.park, *self._key, fact.stream, fact.shard, fact.version, reason)
             _log.error("stream_parked", reader=self.reader.name, stream=fact.stream, version=fact.version, reason=reason)
@@ -126,7 +130,7 @@ class Shelf:
     async def release(self, stream: str, log: LogReader) -> bool:
         """Apply a parked stream's facts again, from the log, up to the shard's checkpoint; False when it was not parked.
 
-        Raises what `apply` raises when the stream still cannot be applied; it then stays parked.
+        Raises StillFaulty when the stream still cannot be applied; it then stays parked, and no row of it was written.
         """
         shard = shard_of(stream)
         async with self._own.acquire() as connection, connection.transaction():
@@ -134,9 +138,14 @@ class Shelf:
             first = await connection.fetchval(self._sql.parked_from, *self._key, stream)
             if first is None:
                 return False
-            for fact in await log.stream(stream):
-                if fact.version >= first and fact.seq <= checkpoint["seq"]:
-                    await self.reader.apply(connection, decode(fact.type, fact.type_version, fact.body), fact)
+            try:
+                for fact in await log.stream(stream):
+                    if fact.version >= first and fact.seq <= checkpoint["seq"]:
+                        await self.reader.apply(connection, decode(fact.type, fact.type_version, fact.body), fact)
+            except Exception as error:
+                if is_away(error):
+                    raise
+                raise StillFaulty from error
             await connection.execute(self._sql.release, *self._key, stream)
         return True
 

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
+from caselog.away import AWAY
 from chassis.bus.inbox import FORGED, Inbox
 from chassis.bus.topic import TOPIC, ensure
 from chassis.bus.wire import Unreadable, read
@@ -115,7 +116,7 @@ async def _until_taken(inbox: Inbox, facts: list[Recorded]) -> None:
         try:
             await inbox.take(facts)
             return
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except (asyncpg.PostgresError, *AWAY) as error:
             # The database is away. The batch is kept in hand and not acknowledged: the next one would be applied past it.
             _log.warning("inbox_waits", error=type(error).__name__)
             await asyncio.sleep(BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS) - 1)])

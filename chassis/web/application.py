@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -23,6 +24,7 @@ from chassis.web.pages import Link, desk
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 Ready = Callable[[FastAPI], Awaitable[dict[str, bool]]]
+Status = Callable[[FastAPI], Awaitable[dict[str, Any]]]
 
 
 def application(
@@ -34,6 +36,7 @@ def application(
     routers: Sequence[APIRouter],
     room: Path,
     ready: Ready,
+    status: Status | None = None,
     links: Sequence[Link] = (),
     citizens: bool = False,
     body_limits: Mapping[str, int] | None = None,
@@ -43,7 +46,8 @@ def application(
     """The application of `service`, whose folder is `room` (templates/, locale/).
 
     The lifespan must set `app.state.sessions`, and `accounts` and `codes` where there is such a sign-in. `ready` names what
-    the process needs and whether it is there. `body_limits`: path prefix -> bytes.
+    the process needs and whether it is there; `status` is what /status.json shows.
+    `body_limits`: path prefix -> bytes.
     """
     app = FastAPI(title=title, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(enter)])
     app.state.desk = desk(service, title, room, links, ground.doors, citizens=citizens)
@@ -52,7 +56,7 @@ def application(
     for router in (*routers, sign_in.router, *([sign_in.citizens] if citizens else [])):
         app.include_router(router)
     app.add_route("/static/{digest}/{name}", serve)
-    _watched(app, ready)
+    _watched(app, ready, status)
     # The last one added is the outermost.
     app.add_middleware(SizeMiddleware, limits=body_limits or {})
     # All people of a demonstration come from one address; in production each has their own.
@@ -64,7 +68,7 @@ def application(
     return app
 
 
-def _watched(app: FastAPI, ready: Ready) -> None:
+def _watched(app: FastAPI, ready: Ready, status: Status | None) -> None:
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "alive"})
 
@@ -78,6 +82,13 @@ def _watched(app: FastAPI, ready: Ready) -> None:
     app.add_route("/health", health)
     app.add_route("/ready", is_ready)
     app.add_route("/metrics", metrics)
+    if status is not None:
+        asked = status
+
+        async def figures(_: Request) -> Response:
+            return JSONResponse(await asked(app))
+
+        app.add_route("/status.json", figures)
 
 
 async def refuse_demonstration_accounts(ground: Ground, accounts: Accounts) -> None:

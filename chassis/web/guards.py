@@ -96,7 +96,7 @@ class RateMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wrap one request."""
-        if scope["type"] != "http" or scope["path"].startswith(("/static/", "/health", "/ready", "/metrics")):
+        if scope["type"] != "http" or scope["path"].startswith(("/static/", "/health", "/ready", "/metrics", "/status.json")):
             await self.app(scope, receive, send)
             return
         address = (scope.get("client") or ("unknown", 0))[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import asyncpg
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from caselog.append import LogUnavailable
+from caselog.away import AWAY, is_away
 from chassis.refusal import Refusal
 from chassis.vault.vault import KeyGone
 from chassis.web.pages import render, words
@@ -115,6 +115,8 @@ def answer(request: Request, refusal: Refusal, errors: list[dict[str, str]] | No
     """The refusal as a page or as a problem document."""
     detail = text_of(request, refusal)
     headers = {"Retry-After": "60" if refusal.status == 429 else "2"} if refusal.status in (429, 503) else {}
+    if request.url.path == "/feed" and refusal.status == 401:
+        headers["WWW-Authenticate"] = 'Basic realm="parvandeh feed"'  # RFC 9110: a 401 names how to sign in
     if wants_page(request):
         if isinstance(refusal, SignInNeeded):
             return RedirectResponse(f"/sign-in?next={_local(request)}", 303)
@@ -166,10 +168,12 @@ def install(app: FastAPI) -> None:
         return answer(request, Unavailable())
 
     async def database_away(request: Request, error: Exception) -> Response:
+        if not is_away(error):
+            return await broken(request, error)
         _log.warning("database_away", error=type(error).__name__)
         return answer(request, Unavailable())
 
-    for away_for_now in (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError):
+    for away_for_now in AWAY:
         app.exception_handler(away_for_now)(database_away)
 
     @app.exception_handler(KeyGone)

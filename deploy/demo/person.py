@@ -54,7 +54,7 @@ class Person:
     def __init__(self, door: str, language: str = "fa") -> None:
         headers = {"Accept": "text/html", "Accept-Language": language}
         self.tried_again = 0
-        self._client = httpx2.AsyncClient(base_url=door, headers=headers, follow_redirects=True, timeout=30)
+        self._client = httpx2.AsyncClient(base_url=door, headers=headers, timeout=30)
 
     async def __aenter__(self) -> Self:
         return self
@@ -89,12 +89,19 @@ class Person:
         return answer
 
     async def _patiently(self, method: str, path: str, **what: Any) -> httpx2.Response:
-        """Try again what a door could not answer, as people do; the key in the form makes that safe."""
+        """Try again what a door could not answer for now, as people do; the key in the form makes that safe.
+
+        A 500 is a fault and is never tried again: it would be hidden.
+        """
         end = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 answer = await self._client.request(method, path, **what)
-                if answer.status_code < 500 or time.monotonic() > end:
+                if answer.is_redirect:
+                    # A page that follows is asked for by itself: after a lost answer a form must not be sent once more.
+                    method, path, what = "GET", str(answer.url.join(answer.headers["location"])), {}
+                    continue
+                if answer.status_code not in (502, 503, 504) or time.monotonic() > end:
                     return answer
             except httpx2.TransportError:
                 if time.monotonic() > end:

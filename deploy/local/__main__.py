@@ -1,4 +1,4 @@
-"""`python -m deploy.local run | verify | reset`: the embedded stack for a person at a terminal."""
+"""`python -m deploy.local run | verify | reset | parked | service NAME ...`: the embedded stack for a person at a terminal."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from deploy.local.children import StackError, listening
+from deploy.local.processes import PROCESSES
+from deploy.local.services import Services
 from deploy.local.supervisor import POSTGRES_PORT, Supervisor
 
 VAR: Final = Path(os.environ.get("PARVANDEH_VAR", "var")).resolve()
@@ -26,6 +28,23 @@ def verify() -> int:
         "PARVANDEH_READER_PASSWORD": json.loads((VAR / "roles.json").read_text())["audit_reader"],
     }
     return subprocess.run([sys.executable, "-m", "caselog", "verify"], env=environment, check=False).returncode
+
+
+def service(name: str, arguments: list[str]) -> int:
+    """Run a command of a service as its process would run: with its own passwords and keys, and no other."""
+    process = next((each for each in PROCESSES if each.name == name), None)
+    if process is None:
+        raise StackError(f"there is no service {name}")
+    if not listening(POSTGRES_PORT):
+        raise StackError("`make run` is not up")
+    passwords = json.loads((VAR / "roles.json").read_text())
+    environment = Services(VAR, Supervisor(VAR).environment(), passwords, print).environment(process)
+    return subprocess.run([sys.executable, "-m", process.module, *arguments], env=environment, check=False).returncode
+
+
+def parked() -> int:
+    """List what every service has parked; 1 when there is anything."""
+    return max(service(name, ["parked"]) for name in ("intake", "review", "inquiry", "notify"))
 
 
 def reset() -> int:
@@ -50,6 +69,10 @@ def main(arguments: list[str]) -> int:
             case ["run"]:
                 Supervisor(VAR).run()
                 return 0
+            case ["parked"]:
+                return parked()
+            case ["service", name, *rest] if rest:
+                return service(name, rest)
             case ["verify"]:
                 return verify()
             case ["reset"]:
@@ -57,7 +80,7 @@ def main(arguments: list[str]) -> int:
     except (StackError, EOFError) as error:
         print(f"parvandeh  {error or 'no answer was given'}", file=sys.stderr)
         return 1
-    print("usage: python -m deploy.local run | verify | reset", file=sys.stderr)
+    print("usage: python -m deploy.local run | verify | reset | parked | service NAME ...", file=sys.stderr)
     return 2
 
 

@@ -63,6 +63,8 @@ SIGN_INS: Final = (
     ("supervisor", "supervisor1 / supervisor1-demo"),
     ("agencies", "fire / fire-demo, engineers / engineers-demo ..."),
     ("messages", "operator1 / operator1-demo"),
+    ("engineer", "engineer1 / engineer1-demo: how the house is"),
     ("auditor", "auditor1 / auditor1-demo"),
+    ("feed", "consumer1 / consumer1-demo by HTTP Basic: audit /feed?shard=0&after=0"),
 )
 """The demonstration accounts, for the announcement."""

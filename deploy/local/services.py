@@ -18,6 +18,8 @@ from deploy.local import keys
 from deploy.local.children import StackError, die_with_parent, listening, stop, wait_until
 from deploy.local.processes import DEMONSTRATIONS, KEYS, PROCESSES, Process
 
+WATCHED: Final = ("relay",)
+"""Processes without pages that the status page asks as well."""
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 4.0
 BACK_OFF_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 15.0)
@@ -45,7 +47,7 @@ class Services:
             "PARVANDEH_KEYS": str(self._var / "keys" / process.name.removesuffix("-agenda")),
             "PARVANDEH_STORAGE": f"file://{self._var / 'documents'}",
             "PARVANDEH_OUTBOX": str(self._var / "outbox"),
-            "PARVANDEH_DOORS": ",".join(f"{p.name}=http://127.0.0.1:{p.port}" for p in PROCESSES if p.arguments == ("serve",)),
+            "PARVANDEH_DOORS": ",".join(f"{p.name}=http://127.0.0.1:{p.port}" for p in PROCESSES if _is_door(p)),
         }
         if process.role is not None:
             own["PARVANDEH_PASSWORD"] = self._passwords[process.role]
@@ -146,6 +148,10 @@ class Services:
         for child in self._children.values():
             stop(child, signal.SIGTERM, STOP_SECONDS)
         self._children.clear()
+
+
+def _is_door(process: Process) -> bool:
+    return process.arguments == ("serve",) or process.name in WATCHED
 
 
 def readable(line: bytes) -> str:

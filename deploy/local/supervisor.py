@@ -24,7 +24,7 @@ from deploy.local.services import Services
 
 POSTGRES_PORT: Final = 8432
 KAFKA_PORT: Final = 8092
-PASSED_ON: Final = ("PARVANDEH_BUS", "PARVANDEH_REFILL", "PARVANDEH_SMTP", "PARVANDEH_OTLP")
+PASSED_ON: Final = ("PARVANDEH_BUS", "PARVANDEH_REFILL", "PARVANDEH_SMTP", "PARVANDEH_OTLP", "PARVANDEH_WORKING_DAY_SECONDS")
 """Settings of ours that our processes are given as they are."""
 BACK_OFF_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 15.0)
 
@@ -69,7 +69,7 @@ class Supervisor:
             self._kafka.start(KAFKA_PORT)
         if not self._stopping:
             _say("our own processes start; the first time with demonstration data")
-            services = Services(self._var, self._environment(), roles.passwords(self._var / "roles.json"), _say)
+            services = Services(self._var, self.environment(), roles.passwords(self._var / "roles.json"), _say)
             services.prepare()
             self._services = services
             services.start(lambda: self._stopping)
@@ -93,12 +93,13 @@ class Supervisor:
             await connection.close()
 
     def _migrate(self, module: str) -> None:
-        environment = self._environment() | {"PARVANDEH_OWNER_PASSWORD": self._postgres.owner_password}
+        environment = self.environment() | {"PARVANDEH_OWNER_PASSWORD": self._postgres.owner_password}
         done = subprocess.run([sys.executable, "-m", module, "migrate"], env=environment, check=False)
         if done.returncode != 0:
             raise StackError(f"{module} could not be migrated; the lines above say why")
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What every process of ours is told."""
         return {
             "PATH": os.environ.get("PATH", ""),
             "LANG": "C.UTF-8",

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from caselog.away import AWAY
 from caselog.read import LogReader
 from chassis.settings import Ground
 from chassis.telemetry import configure
@@ -77,7 +78,7 @@ def door(ground: Ground) -> FastAPI:
         try:
             await app.state.log.heads()
             reads = True
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except (asyncpg.PostgresError, *AWAY):
             reads = False
         response.status_code = 200 if reads else 503
         return {"log": reads}

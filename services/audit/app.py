@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 from fastapi import FastAPI
 
+from caselog.away import AWAY
 from caselog.read import LogReader
 from chassis.bus.inbox import Inbox
 from chassis.settings import Ground
@@ -17,6 +19,7 @@ from chassis.web.application import application, refuse_demonstration_accounts
 from chassis.web.pages import Link
 from chassis.web.sessions import Sessions
 from chassis.witnesses import keys_by_fingerprint, load
+from services.audit.api import router as feed
 from services.audit.pages import router
 from services.audit.project import projection
 from services.audit.read import Audit
@@ -41,24 +44,45 @@ def door(ground: Ground) -> FastAPI:
             app.state.witnesses = load(ground.keys / "witnesses.json")
             app.state.audit = Audit(own, log, keys_by_fingerprint(app.state.witnesses))
             app.state.log = log
-            inbox = Inbox([projection(VaultKeys(ground.keys))], own=own, log=log, bus=False)
+            app.state.inbox = inbox = Inbox([projection(VaultKeys(ground.keys))], own=own, log=log, bus=False)
             async with inbox.running():
                 yield
 
     async def ready(app: FastAPI) -> dict[str, bool]:
         try:
             await app.state.log.heads()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except (asyncpg.PostgresError, *AWAY):
             return {"log": False}
         return {"log": True}
 
+    async def status(app: FastAPI) -> dict[str, Any]:
+        behind = await app.state.inbox.behind()
+        parked = len(await app.state.inbox.parked())
+        return {
+            "readers": [
+                {"reader": name, "behind": sum(b.values()), "halted": 0, "parked": parked, "stopped": False, "share": None}
+                for name, b in behind.items()
+            ]
+        }
+
     return application(
-        service="audit", title=TITLE, ground=ground, lifespan=lifespan, routers=(router,), room=ROOM, ready=ready, links=LINKS
+        service="audit",
+        title=TITLE,
+        ground=ground,
+        lifespan=lifespan,
+        routers=(router, feed),
+        room=ROOM,
+        ready=ready,
+        status=status,
+        links=LINKS,
     )
 
 
 async def demonstrate(ground: Ground) -> None:
-    """The demonstration account of the desk; asked again, it changes nothing."""
+    """The demonstration accounts of the desk; asked again, it changes nothing."""
     async with asyncpg.create_pool(**ground.as_service("audit", "audit"), min_size=1, max_size=1) as own:
-        account = Account("auditor-1", "auditor1", "auditor1-demo", "auditor", "حسابرس")
-        await Accounts(own, Sessions(own)).put([account], demonstration=True)
+        accounts = [
+            Account("auditor-1", "auditor1", "auditor1-demo", "auditor", "حسابرس"),
+            Account("consumer-1", "consumer1", "consumer1-demo", "consumer", "سامانهٔ بیرونی"),
+        ]
+        await Accounts(own, Sessions(own)).put(accounts, demonstration=True)

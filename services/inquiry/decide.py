@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, assert_never
 
-from chassis.refusal import Stale
-from schemas.calendar import current
+from chassis.refusal import NotYet, Stale
+from schemas.calendar import Days, working_days
 from schemas.catalogue import catalogue
 from schemas.fact import Fact
 from schemas.facts import AnyFact, inquiry, intake, notify, review
@@ -79,8 +79,8 @@ def _put(state: State, inquiry_id: str, asked: Asked) -> State:
     return replace(state, inquiries={**state.inquiries, inquiry_id: asked})
 
 
-def decide(command: c.InquiryCommand, state: State, at: datetime) -> list[Fact]:
-    """The facts that `command` makes. Raises a Refusal."""
+def decide(command: c.InquiryCommand, state: State, at: datetime, *, days: Days = working_days) -> list[Fact]:
+    """The facts that `command` makes; `days` counts the deadlines. Raises a Refusal."""
     match command:
         case c.RegisterAgency():
             if state.registered:
@@ -89,14 +89,20 @@ def decide(command: c.InquiryCommand, state: State, at: datetime) -> list[Fact]:
                 raise InvalidField("agency")
             return [inquiry.AgencyRegistered(agency=command.agency, name_fa=command.name_fa, name_en=command.name_en)]
         case c.OpenInquiry():
-            return _open(command, state, at)
+            return _open(command, state, at, days)
         case c.EscalateInquiry():
             asked = state.inquiries.get(command.inquiry_id)
             if state.ended or asked is None or not asked.open or asked.overdue or asked.due_at is None:
                 raise Stale
+            if at < asked.due_at:
+                raise NotYet(asked.due_at)  # a timer of another clock must not declare a deadline passed
             return [inquiry.InquiryOverdue(inquiry_id=command.inquiry_id, due_at=asked.due_at)]
         case c.OpenQuestion():
-            _of_agency(state, command.inquiry_id, command.agency)
+            asked = _of_agency(state, command.inquiry_id, command.agency)
+            if state.ended or not asked.open:
+                raise InquiryIsClosed  # after the end nobody needs to see the plate any more
+            if not command.what:
+                raise InvalidField("what")
             return [inquiry.QuestionOpened(inquiry_id=command.inquiry_id, what=command.what, reason="agency_answer")]
         case c.AnswerInquiry():
             return _answer(command, state)
@@ -104,7 +110,7 @@ def decide(command: c.InquiryCommand, state: State, at: datetime) -> list[Fact]:
             assert_never(command)
 
 
-def _open(command: c.OpenInquiry, state: State, at: datetime) -> list[Fact]:
+def _open(command: c.OpenInquiry, state: State, at: datetime, days: Days) -> list[Fact]:
     asked = state.inquiries.get(command.inquiry_id)
     if state.ended or asked is None or not asked.open or asked.due_at is not None:
         raise Stale
@@ -114,7 +120,7 @@ def _open(command: c.OpenInquiry, state: State, at: datetime) -> list[Fact]:
             agency=asked.agency,
             question=asked.question,
             blocking=asked.blocking,
-            deadline=current().deadline(at, ANSWER_DAYS),
+            deadline=days(at, ANSWER_DAYS),
         )
     ]
 

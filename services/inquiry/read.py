@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 
 from caselog.queries import Queries
 from caselog.read import LogReader
-from schemas.envelope import Recorded
-from schemas.facts import AnyFact, decode
+from chassis.folding import Folded
 from services.inquiry.decide import State, evolve
 
-
-@dataclass(frozen=True)
-class Case:
-    """One case from its facts."""
-
-    stream: str
-    state: State
-    facts: tuple[tuple[Recorded, AnyFact], ...]
-
-    @property
-    def version(self) -> int:
-        return self.facts[-1][0].version
+Case = Folded[State]
+"""One case from its facts."""
 
 
 class Inquiries:
@@ -37,14 +25,7 @@ class Inquiries:
 
     async def load(self, case_id: str) -> Case | None:
         """A case as it stands in the log, or None."""
-        recorded = await self._log.stream(f"case:{case_id}")
-        if not recorded:
-            return None
-        facts = tuple((each, decode(each.type, each.type_version, each.body)) for each in recorded)
-        state = State()
-        for each, fact in facts:
-            state = evolve(state, fact, each.recorded_at)
-        return Case(f"case:{case_id}", state, facts)
+        return await Case.load(self._log, f"case:{case_id}", State(), evolve)
 
     async def waiting(self, agency: str) -> Sequence[asyncpg.Record]:
         """The open questions to an agency, the most urgent first."""

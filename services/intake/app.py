@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -43,6 +44,7 @@ LINKS = (
     Link("/new", "New request", ("citizen", "office_operator")),
     Link("/office", "Our filings", ("office_operator",)),
     Link("/identity", "Identity desk", ("identity_clerk",)),
+    Link("/status", "How the house is", ("identity_clerk", "engineer")),
     Link("/track", "Follow a request"),
     Link("/check", "Check a certificate"),
 )
@@ -74,6 +76,10 @@ def door(ground: Ground) -> FastAPI:
         here: Standing = app.state.here
         return await here.ready()
 
+    async def status(app: FastAPI) -> dict[str, Any]:
+        here: Standing = app.state.here
+        return await here.status()
+
     return application(
         service="intake",
         title=TITLE,
@@ -82,6 +88,7 @@ def door(ground: Ground) -> FastAPI:
         routers=ROUTERS,
         room=ROOM,
         ready=ready,
+        status=status,
         links=LINKS,
         citizens=True,
         body_limits={"/new/": FORM_BYTES, "/cases/": FORM_BYTES},
@@ -155,6 +162,7 @@ async def demonstrate(here: Standing) -> None:
         [
             Account("op-1", "office1", "office1-demo", "office_operator", "اپراتور دفتر آزادی", office="office-1"),
             Account("op-2", "office2", "office2-demo", "office_operator", "اپراتور دفتر شریعتی", office="office-2"),
+            Account("eng-1", "engineer1", "engineer1-demo", "engineer", "مهندس سامانه"),
             Account("clerk-1", "clerk1", "clerk1-demo", "identity_clerk", "کارشناس هویت"),
         ],
         demonstration=True,

@@ -136,7 +136,7 @@ class OpenPapers(Command):
     """A member of intake's staff opens sealed data or papers."""
 
     what: tuple[str, ...]
-    """Document ids, or names of sealed fields (`SEALED_FIELDS` in decide)."""
+    """Document ids, or names of sealed fields of a fact."""
     reason: str
     """A code of the catalogue's group `openings`."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -11,28 +10,18 @@ import asyncpg
 
 from caselog.queries import Queries
 from caselog.read import LogReader
-from schemas.envelope import Recorded
-from schemas.facts import AnyFact, decode
+from chassis.folding import Folded
 from services.intake.decide import State, evolve
 
 PAGE = 50
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Folded[State]):
     """One case from its facts: what intake decides on, and the facts themselves."""
-
-    stream: str
-    state: State
-    facts: tuple[tuple[Recorded, AnyFact], ...]
 
     @property
     def case_id(self) -> str:
         return self.stream.removeprefix("case:")
-
-    @property
-    def version(self) -> int:
-        return self.facts[-1][0].version
 
 
 class Cases:
@@ -44,15 +33,7 @@ class Cases:
 
     async def load(self, case_id: str) -> Case | None:
         """A case as it stands in the log, or None."""
-        stream = f"case:{case_id}"
-        recorded = await self._log.stream(stream)
-        if not recorded:
-            return None
-        facts = tuple((each, decode(each.type, each.type_version, each.body)) for each in recorded)
-        state = State()
-        for each, fact in facts:
-            state = evolve(state, fact, each.recorded_at)
-        return Case(stream, state, facts)
+        return await Case.load(self._log, f"case:{case_id}", State(), evolve)
 
     async def row(self, case_id: str) -> asyncpg.Record | None:
         """The row of a case."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -52,8 +53,20 @@ def door(ground: Ground) -> FastAPI:
         here: Standing = app.state.here
         return await here.ready()
 
+    async def status(app: FastAPI) -> dict[str, Any]:
+        here: Standing = app.state.here
+        return await here.status()
+
     return application(
-        service="notify", title=TITLE, ground=ground, lifespan=lifespan, routers=(router,), room=ROOM, ready=ready, links=LINKS
+        service="notify",
+        title=TITLE,
+        ground=ground,
+        lifespan=lifespan,
+        routers=(router,),
+        room=ROOM,
+        ready=ready,
+        status=status,
+        links=LINKS,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
@@ -23,6 +23,9 @@ class PassTarget(Command):
 
 class CommitDraw(Command):
     """Reaction to confirmed identity, or to a refused assignment: fix the pool of the next round."""
+
+    UNHASHED: ClassVar[frozenset[str]] = frozenset({"pool", "exclusions", "witnesses"})
+    """Who may be drawn changes between two tries of the same item; a lost reply must still find its own commitment."""
 
     pool: tuple[Candidate, ...]
     exclusions: tuple[Exclusion, ...]

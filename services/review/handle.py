@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from chassis.acting import Acting
 from chassis.handling import Handler
 from chassis.vault.vault import Vault
@@ -13,4 +15,6 @@ class Handling(Acting[ReviewCommand, State]):
     """Carries out review's commands."""
 
     def __init__(self, handler: Handler, vault: Vault) -> None:
-        super().__init__("review", handler, vault.alias, initial=State(), evolve=evolve, decide=decide)
+        super().__init__(
+            "review", handler, vault.alias, initial=State(), evolve=evolve, decide=partial(decide, days=handler.days)
+        )

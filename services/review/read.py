@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 
 from caselog.queries import Queries
 from caselog.read import LogReader
+from chassis.folding import Folded
 from chassis.vault.vault import Vault
-from schemas.envelope import Recorded
-from schemas.facts import AnyFact, decode, review
+from schemas.facts import review
 from schemas.facts.review import Candidate, Exclusion
 from services.review.decide import State, evolve
 
@@ -20,21 +19,12 @@ LEAST = 2
 """A pool below this size is widened to the whole city (design.md section 6: the draw may be from another district)."""
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Folded[State]):
     """One case from its facts."""
-
-    stream: str
-    state: State
-    facts: tuple[tuple[Recorded, AnyFact], ...]
 
     @property
     def case_id(self) -> str:
         return self.stream.removeprefix("case:")
-
-    @property
-    def version(self) -> int:
-        return self.facts[-1][0].version
 
 
 def draw_name(stream: str, stage: str, round_: int) -> str:
@@ -51,14 +41,7 @@ class Cases:
 
     async def load(self, case_id: str) -> Case | None:
         """A case as it stands in the log, or None."""
-        recorded = await self._log.stream(f"case:{case_id}")
-        if not recorded:
-            return None
-        facts = tuple((each, decode(each.type, each.type_version, each.body)) for each in recorded)
-        state = State()
-        for each, fact in facts:
-            state = evolve(state, fact, each.recorded_at)
-        return Case(f"case:{case_id}", state, facts)
+        return await Case.load(self._log, f"case:{case_id}", State(), evolve)
 
     def alias_in(self, staff: str, stream: str, state: State) -> str:
         """The alias of a member of staff in the current draw of a case."""

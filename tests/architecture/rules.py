@@ -60,13 +60,13 @@ def pure_modules_are_pure(root: Path) -> list[str]:
     return [
         f"{path}:{line} imports {name}"
         for path, tree in _modules(root)
-        if path.parts[0] != "tests" and (path.stem in PURE or "facts" in path.parts)
+        if path.parts[0] != "tests" and (set(path.with_suffix("").parts) & PURE)
         for line, name in _imports(tree)
         if name.split(".")[0] in IMPURE
     ] + [
         f"{path}:{node.lineno} asks the clock"
         for path, tree in _modules(root)
-        if path.parts[0] != "tests" and (path.stem in PURE or "facts" in path.parts)
+        if path.parts[0] != "tests" and set(path.with_suffix("").parts) & PURE
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}
     ]

@@ -25,11 +25,15 @@ from tests.databases import Databases
 
 INBOX_MIGRATIONS: Final = RELAY_MIGRATIONS.parent / "inbox"
 POISON: Final = "poison"
+UNENCODABLE: Final = "unencodable"
+"""A value that the driver refuses to encode: an InterfaceError, as when the server is away."""
 
 
 async def apply(connection: asyncpg.Connection, fact: AnyFact, recorded: Recorded) -> None:
     if isinstance(fact, CaseWithdrawn) and fact.reason == POISON:
         raise ValueError("cannot be applied")
+    if isinstance(fact, CaseWithdrawn) and fact.reason == UNENCODABLE:
+        await connection.execute("INSERT INTO rows VALUES ($1, $2, $3, $4)", "no number", None, None, None)
     await connection.execute(
         "INSERT INTO rows VALUES ($1, $2, $3, $4)", recorded.shard, recorded.seq, recorded.stream, recorded.link
     )
@@ -46,10 +50,12 @@ async def prepare(databases: Databases) -> None:
         await connection.close()
 
 
-def facts(stream: str, numbers: range, *, expected: int | None = None, poison: bool = False) -> Append:
+def facts(stream: str, numbers: range, *, expected: int | None = None, poison: str | bool = False) -> Append:
     """One command with a fact for each number."""
     made = [
-        CaseWithdrawn(reason=POISON) if poison else PapersOpened(what=(str(number),), reason="to_check_identity")
+        CaseWithdrawn(reason=POISON if poison is True else poison)
+        if poison
+        else PapersOpened(what=(str(number),), reason="to_check_identity")
         for number in numbers
     ]
     tag = f"{stream}{numbers}{poison}".encode()

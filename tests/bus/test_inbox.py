@@ -6,14 +6,15 @@ import asyncio
 import random
 from dataclasses import replace
 
-import asyncpg
 import pytest
 
 from caselog.chain import link_of
 from chassis.bus.readers import Reach
 from chassis.bus.shelf import PARKED_LIMIT
+from chassis.parked import release
+from chassis.refusal import StillFaulty
 from schemas.envelope import Position, Recorded, shard_of
-from tests.bus.ground import eventually, facts, fill, inbox_of, prepare, rebuilt, rows
+from tests.bus.ground import UNENCODABLE, eventually, facts, fill, inbox_of, prepare, rebuilt, rows
 from tests.databases import Databases
 
 
@@ -121,6 +122,16 @@ async def test_a_fact_that_cannot_be_applied_parks_its_stream_and_others_flow(da
         assert await inbox.wait("rows", Position(shard, 99), neighbour, 0.1) is Reach.NOT_YET
 
 
+async def test_a_value_that_cannot_be_encoded_parks_its_stream_and_is_not_taken_for_a_server_that_is_away(
+    databases: Databases,
+) -> None:
+    await prepare(databases)
+    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, _):
+        await appender.append(facts("case:a", range(1), poison=UNENCODABLE))
+        await eventually(lambda: inbox.caught_up("rows"))
+        assert await inbox.parked() == [("rows", "case:a", 1, "DataError")]
+
+
 async def test_a_released_stream_goes_on_from_where_it_was_parked(databases: Databases) -> None:
     await prepare(databases)
     await _allow(databases, False)
@@ -128,11 +139,13 @@ async def test_a_released_stream_goes_on_from_where_it_was_parked(databases: Dat
         await appender.append(facts("case:a", range(4)))
         await eventually(lambda: inbox.caught_up("rows"))
         assert await rows(own) == []
-        with pytest.raises(asyncpg.PostgresError):
+        with pytest.raises(StillFaulty):
             await inbox.release("rows", "case:a")
+        assert await inbox.parked() == [("rows", "case:a", 1, "InsufficientPrivilegeError")]
         await _allow(databases, True)
-        assert await inbox.release("rows", "case:a") is True
-        assert await inbox.release("rows", "case:a") is False
+        assert await release(inbox, own, "nobody", "case:a") is False
+        assert await release(inbox, own, "rows", "case:a") is True
+        assert await release(inbox, own, "rows", "case:a") is False
         assert await rows(own) == await rebuilt(databases)
 
 

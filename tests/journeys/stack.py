@@ -79,6 +79,10 @@ class Stack:
         self._child.wait(20)
         shutil.rmtree(self.var, ignore_errors=True)
 
+    def faults(self) -> str:
+        """The lines of the house's log in which a request was answered with 500."""
+        return "\n".join(line for line in self.log.read_text(errors="replace").splitlines() if "request_failed" in line)
+
     def kill(self, name: str) -> None:
         """kill -9 of one process of this house, by the name of the supervisor's table, or `kafka`, or `postgres`."""
         os.kill(self._pid(name), signal.SIGKILL)

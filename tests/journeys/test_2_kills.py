@@ -32,7 +32,7 @@ async def test_every_process_killed_three_times_under_load_loses_and_doubles_not
             await asyncio.to_thread(house.wipe_kafka)
         else:
             await asyncio.to_thread(house.kill, name)
-        assert not load.done(), load.exception()
+        assert not load.done(), f"{load.exception()!r}\n{house.faults()}"
     stop.set()
     assert await load >= 15
     await house.equals_a_rebuild()

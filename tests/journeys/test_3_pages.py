@@ -71,6 +71,7 @@ def tours(s: Scene) -> dict[str, tuple[str, str, tuple[str, ...]]]:
                                   "/sign-in", "/citizen/sign-in", "/nothing")),
         "office": ("intake", "office1", ("/", "/new", *forms, "/office", f"/cases/{s.done.case_id}", f"/cases/{s.asked}")),
         "clerk": ("intake", "clerk1", ("/identity", f"/identity/{s.waiting}", f"/identity/{s.waiting}!", "/new")),
+        "engineer": ("intake", "engineer1", ("/", "/status")),
         "reviewer": ("review", s.reviewer, ("/queue", f"/cases/{s.drawn}", f"/cases/{s.drawn}!", "/supervision")),
         "supervisor": ("review", "supervisor1", ("/supervision",)),
         "officer": ("inquiry", "fire", ("/", s.question, f"{s.question}!")),

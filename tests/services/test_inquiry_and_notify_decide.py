@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from chassis.refusal import Stale
+from chassis.refusal import NotYet, Stale
 from schemas.facts import FACTS, inquiry, notify
 from schemas.sealing import Clear
 from services.inquiry import commands as c
@@ -15,7 +16,7 @@ from services.inquiry.decide import State, decide, evolve
 from services.notify import decide as n
 from services.notify.commands import RecordFailed, RecordSent
 from tests.services import facts as f
-from tests.services.scenario import Scenario
+from tests.services.scenario import MONDAY, Scenario
 
 
 def case() -> Scenario:
@@ -23,6 +24,9 @@ def case() -> Scenario:
 
 
 ANSWER = c.AnswerInquiry(agency="fire", inquiry_id="q1", answer="no_objection", note="خوب است")
+
+
+OPEN = c.OpenQuestion(agency="fire", inquiry_id="q1", what=("note",))
 
 
 def test_a_question_is_opened_once_with_a_deadline() -> None:
@@ -49,14 +53,25 @@ def test_only_the_asked_agency_answers_once_with_a_coded_answer() -> None:
 def test_the_end_of_the_case_ends_its_inquiries(end: Any) -> None:
     case().given(f.submitted(), f.REQUESTED, f.OPENED, end).when(ANSWER).refused(r.InquiryIsClosed)
     case().given(f.submitted(), f.REQUESTED, f.OPENED, end).when(c.EscalateInquiry(inquiry_id="q1")).refused(Stale)
+    case().given(f.submitted(), f.REQUESTED, f.OPENED, end).when(OPEN).refused(r.InquiryIsClosed)
 
 
 def test_an_overdue_inquiry_escalates_once_and_stays_open() -> None:
     escalate = c.EscalateInquiry(inquiry_id="q1")
     asked = (f.submitted(), f.REQUESTED, f.OPENED)
-    fact = case().given(*asked).when(escalate).then(inquiry.InquiryOverdue)
-    case().given(*asked, fact).when(escalate).refused(Stale)
+    due = f.DUE.due_at - MONDAY
+    fact = case().given(*asked).when(escalate, later=due).then(inquiry.InquiryOverdue)
+    case().given(*asked).when(escalate, later=due - timedelta(hours=4)).refused(NotYet)
+    case().given(*asked, fact).when(escalate, later=due).refused(Stale)
     case().given(*asked, fact).when(ANSWER).then(inquiry.InquiryAnswered)
+
+
+def test_a_question_is_opened_by_its_agency_while_it_is_open() -> None:
+    asked = (f.submitted(), f.REQUESTED, f.OPENED)
+    case().given(*asked).when(OPEN).then(inquiry.QuestionOpened)
+    case().given(*asked).when(OPEN.model_copy(update={"agency": "heritage"})).refused(r.NoSuchInquiry)
+    case().given(*asked).when(OPEN.model_copy(update={"what": ()})).refused(r.InvalidField, "what")
+    case().given(*asked, f.ANSWERED).when(OPEN).refused(r.InquiryIsClosed)
 
 
 def test_an_agency_is_registered_once_and_must_be_in_the_catalogue() -> None:

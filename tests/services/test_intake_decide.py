@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chassis.refusal import Stale
+from chassis.refusal import NotYet, Stale
 from deploy.demo.week import national_code
 from schemas.catalogue import catalogue
 from schemas.documents import Audience
@@ -46,7 +46,13 @@ def submit(kind: str = "building_permit", **changes: Any) -> c.SubmitCase:
             if each.required
         ],
     }
-    return c.SubmitCase.model_validate({**values, **changes})
+    values |= changes
+    values.setdefault("stored", [f.ref(f"d-{each['kind']}", each["kind"]) for each in values["documents"]])
+    return c.SubmitCase.model_validate(values)
+
+
+def filed(kind: str) -> c.FiledDocument:
+    return c.FiledDocument(kind=kind, content_digest="0" * 64, size=1, media_type="application/pdf")
 
 
 @pytest.mark.parametrize("kind", list(catalogue().types))
@@ -101,6 +107,8 @@ def test_identity_is_confirmed_once_and_not_while_other_papers_are_awaited() -> 
     case().given(f.submitted(), f.CONFIRMED).when(confirm).refused(r.IdentityIsSettled)
     case().given(f.submitted(), f.QUESTIONED).when(confirm).refused(r.IdentityIsSettled)
     case().given(f.submitted()).when(c.ConfirmIdentity(documents=("nothing",))).refused(r.UnknownDocument)
+    case().given(f.submitted()).when(c.ConfirmIdentity(documents=("d-plans",))).refused(r.UnknownDocument, "documents")
+    case().given(f.submitted()).when(c.ConfirmIdentity(documents=())).refused(r.InvalidField, "documents")
     case().when(confirm).refused(r.NoSuchCase)
 
 
@@ -111,17 +119,32 @@ def test_other_papers_are_asked_for_with_a_deadline_and_brought() -> None:
     assert isinstance(fact.note, Clear)
     case().given(f.submitted()).when(c.QuestionIdentity(reasons=(), person="p")).refused(r.InvalidField, "reasons")
     case().given(f.submitted()).when(c.QuestionIdentity(reasons=("x",), person="p")).refused(r.InvalidField, "reasons")
-    answer = c.AnswerIdentity(person="p", stored=(f.ref("d-new", "title_deed", Audience.IDENTITY_CLERK),))
+    new = (f.ref("d-new", "title_deed", Audience.IDENTITY_CLERK),)
+    answer = c.AnswerIdentity(person="p", documents=(filed("title_deed"),), stored=new)
     case().given(f.submitted(), f.QUESTIONED).when(answer).then(intake.IdentityAnswered)
     case().given(f.submitted()).when(answer).refused(r.NothingAsked)
 
 
-def test_a_passed_deadline_escalates_once_it_is_still_open_and_decides_nothing() -> None:
-    escalate = c.EscalateIdentity(round=1)
-    case().given(f.submitted(), f.QUESTIONED).when(escalate).then(intake.IdentityOverdue)
+def test_a_passed_deadline_escalates_once_while_it_is_still_open_and_never_before_it_is_due() -> None:
+    escalate, due = c.EscalateIdentity(round=1), f.DUE.due_at - MONDAY
+    overdue = case().given(f.submitted(), f.QUESTIONED).when(escalate, later=due).then(intake.IdentityOverdue)
+    case().given(f.submitted(), f.QUESTIONED).when(escalate, later=due - timedelta(hours=3)).refused(NotYet)
+    case().given(f.submitted(), f.QUESTIONED, overdue).when(escalate, later=due).refused(Stale)
     answered = intake.IdentityAnswered(round=1)
-    case().given(f.submitted(), f.QUESTIONED, answered).when(escalate).refused(Stale)
-    case().given(f.submitted(), f.QUESTIONED, f.WITHDRAWN).when(escalate).refused(Stale)
+    case().given(f.submitted(), f.QUESTIONED, answered).when(escalate, later=due).refused(Stale)
+    case().given(f.submitted(), f.QUESTIONED, f.WITHDRAWN).when(escalate, later=due).refused(Stale)
+    again = f.QUESTIONED.model_copy(update={"round": 2})
+    second = case().given(f.submitted(), f.QUESTIONED, overdue, answered, again).when(c.EscalateIdentity(round=2), later=due)
+    assert second.then(intake.IdentityOverdue).round == 2
+
+
+def test_what_was_sealed_must_be_what_was_handed_in() -> None:
+    for stored in ((), (f.ref("d", "plans"),), (f.ref("d", "title_deed").model_copy(update={"size": 2}),)):
+        case().when(submit(stored=stored)).refused(r.InvalidField, "documents")
+        answer = c.AnswerIdentity(person="p", documents=(filed("title_deed"),), stored=stored)
+        case().given(f.submitted(), f.QUESTIONED).when(answer).refused(r.InvalidField, "documents")
+        correct = c.AnswerCorrection(answer="x", person="p", documents=(filed("title_deed"),), stored=stored)
+        case().given(f.submitted(), f.CORRECTION).when(correct).refused(r.InvalidField, "documents")
 
 
 def test_a_copy_is_released_once() -> None:
@@ -189,6 +212,7 @@ def test_openings_are_recorded_with_a_known_reason_even_in_a_closed_case() -> No
     opening = c.OpenPapers(what=("identity",), reason="identity_check")
     case().given(f.submitted(), f.APPROVED).when(opening).then(intake.PapersOpened)
     case().given(f.submitted()).when(c.OpenPapers(what=("identity",), reason="curious")).refused(r.InvalidField, "reason")
+    case().given(f.submitted()).when(c.OpenPapers(what=(), reason="identity_check")).refused(r.InvalidField, "what")
 
 
 def test_an_office_is_registered_once() -> None:

@@ -36,6 +36,8 @@ def test_the_target_is_set_once_in_working_days_of_the_type() -> None:
     assert fact.deadline.working_days == 15
     case().given(f.submitted(), fact).when(c.SetTarget()).refused(Stale)
     case().given(f.submitted(), f.WITHDRAWN).when(c.SetTarget()).refused(Stale)
+    late = case().given(f.submitted()).when(c.SetTarget(), later=timedelta(days=4)).then(review.TargetSet)
+    assert late.deadline == fact.deadline  # a late agenda gives the city no day more
 
 
 def test_only_the_citys_time_counts_against_the_target() -> None:
@@ -58,6 +60,12 @@ def test_a_draw_is_committed_after_identity_and_again_only_after_a_refusal() -> 
     case().given(f.submitted(), f.CONFIRMED, f.committed(), f.drawn()).when(COMMIT).refused(Stale)
     again = case().given(f.submitted(), f.CONFIRMED, f.committed(), f.drawn(), f.REFUSED).when(COMMIT)
     assert again.then(review.DrawCommitted).round == 2
+    twice = (review.Candidate(alias="a", weight=1), review.Candidate(alias="a", weight=1))
+    for pool in (twice, (review.Candidate(alias="b", weight=0),)):
+        unfair = COMMIT.model_copy(update={"pool": pool})
+        case().given(f.submitted(), f.CONFIRMED).when(unfair).refused(r.InvalidField, "pool")
+    both = COMMIT.model_copy(update={"exclusions": (review.Exclusion(alias="a", reason="interest"),)})
+    case().given(f.submitted(), f.CONFIRMED).when(both).refused(r.InvalidField, "pool")
     nobody = COMMIT.model_copy(update={"pool": ()})
     case().given(f.submitted(), f.CONFIRMED).when(nobody).refused(r.NobodyToDraw)
 
@@ -138,8 +146,11 @@ def test_one_correction_at_a_time_with_rounds() -> None:
     ask = c.RequestCorrection(reviewer="me", reasons=("plans_wrong",))
     case().given(*f.in_review(), f.CORRECTION).when(ask).refused(r.CorrectionIsOpen)
     assert case().given(*f.in_review(), f.CORRECTION, f.CORRECTED).when(ask).then(review.CorrectionRequested).round == 2
-    case().given(*f.in_review(), f.CORRECTION).when(c.EscalateCorrection(round=1)).then(review.CorrectionOverdue)
-    case().given(*f.in_review(), f.CORRECTION, f.CORRECTED).when(c.EscalateCorrection(round=1)).refused(Stale)
+    escalate, due = c.EscalateCorrection(round=1), f.DUE.due_at - MONDAY
+    overdue = case().given(*f.in_review(), f.CORRECTION).when(escalate, later=due).then(review.CorrectionOverdue)
+    case().given(*f.in_review(), f.CORRECTION).when(escalate, later=due - timedelta(days=1)).refused(NotYet)
+    case().given(*f.in_review(), f.CORRECTION, overdue).when(escalate, later=due).refused(Stale)
+    case().given(*f.in_review(), f.CORRECTION, f.CORRECTED).when(escalate, later=due).refused(Stale)
 
 
 def test_an_inquiry_is_asked_once_and_can_be_taken_back() -> None:

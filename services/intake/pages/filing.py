@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Depends
@@ -24,7 +23,7 @@ from schemas.catalogue import RequestType, Stored, catalogue
 from schemas.facts.intake import Channel
 from schemas.identifiers import normalised
 from services.intake.commands import Contact, Identity, SubmitCase
-from services.intake.decide import State, decide
+from services.intake.decide.filing import filable
 from services.intake.pages.room import Upload, command_id, room, store, uploads
 from services.intake.refusals import InvalidField, UnknownDocument, UnknownRequestType, WrongPerson
 
@@ -65,7 +64,7 @@ async def _file(request: Request, kind: RequestType, sent: FormData, principal: 
     files = await uploads(sent, kind.documents)
     command = _command(request, kind, sent, principal, stream, files)
     if await here.handling.repeated(command, stream=stream, command_id=new_id) is None:
-        decide(command, State(), datetime.now(UTC))  # refused before anything is stored
+        filable(command)  # refused before anything is stored
         stored = await store(request, files, case_id=case_id, person=command.person)
         command = command.model_copy(update={"stored": stored})
         done = await here.handling.by_person(command, principal, stream=stream, command_id=new_id)

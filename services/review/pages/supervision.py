@@ -12,6 +12,7 @@ from chassis.agenda.worker import parked_items, release_item
 from chassis.web.doors import once, require
 from chassis.web.pages import render
 from chassis.web.principal import Principal
+from chassis.web.problems import NotFound
 from schemas.catalogue import catalogue
 from schemas.labels import labels
 from services.review.commands import ResumeCase
@@ -68,6 +69,7 @@ async def release_stream(
     stream: Annotated[str, Form(max_length=100)],
     principal: Principal = require(SUPERVISOR),
 ) -> Response:
-    if reader in room(request).here.inbox.shelves:
-        await room(request).here.inbox.release(reader, stream)
+    if reader not in room(request).here.inbox.shelves:
+        raise NotFound
+    await room(request).here.inbox.release(reader, stream)
     return RedirectResponse("/supervision", 303)

@@ -1,0 +1,81 @@
+"""What intake decides about a case: pure. Facts of all writers are folded, since all write to the case's one stream."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from chassis.refusal import Stale
+from schemas.calendar import Days, working_days
+from schemas.catalogue import catalogue
+from schemas.fact import Fact
+from schemas.facts import intake
+from schemas.sealing import Clear, DataClass
+from services.intake import commands as c
+from services.intake.decide.checks import code, exists, running, stored, text
+from services.intake.decide.filing import submit
+from services.intake.decide.identity import identity, release
+from services.intake.decide.state import State, evolve
+from services.intake.refusals import InvalidField, NothingAsked, OfficeExists, WrongDistrict
+
+__all__ = ["State", "decide", "evolve"]
+
+
+def decide(command: c.IntakeCommand, state: State, at: datetime, *, days: Days = working_days) -> list[Fact]:
+    """The facts that `command` makes; `days` counts the deadlines. Raises a Refusal."""
+    match command:
+        case c.SubmitCase():
+            return submit(command, state, at)
+        case c.RegisterOffice():
+            return _register_office(command, state)
+        case c.OpenPapers():
+            exists(state)
+            code("openings", command.reason, "reason")
+            if not command.what:
+                raise InvalidField("what")  # an opening of nothing would be a line in the log that explains nothing
+            return [intake.PapersOpened(what=command.what, reason=command.reason)]
+        case c.ConfirmIdentity() | c.QuestionIdentity() | c.AnswerIdentity() | c.EscalateIdentity():
+            return identity(command, state, at, days)
+        case c.ReleaseDocument():
+            return release(command, state)
+        case c.AnswerCorrection():
+            running(state)
+            if not state.correction_open:
+                raise NothingAsked
+            stored(command)
+            answer = Clear(DataClass.PROPERTY, command.person, {"text": text(command.answer, "answer")})
+            return [intake.CorrectionAnswered(round=state.correction_round, answer=answer, documents=command.stored)]
+        case c.WithdrawCase():
+            running(state)
+            return [intake.CaseWithdrawn(reason=code("withdrawals", command.reason, "reason"))]
+        case c.IssueCertificate():
+            return _issue(command, state)
+        case _:
+            assert_never(command)
+
+
+def _issue(command: c.IssueCertificate, state: State) -> list[Fact]:
+    if state.ended != "approved" or state.certificate:
+        raise Stale
+    days = catalogue().types[state.request_type].outcome.valid_days
+    return [
+        intake.CertificateIssued(
+            certificate_id=command.certificate_id,
+            outcome=state.outcome,
+            decided_at_position=command.decided_at_position,
+            decided_link=command.decided_link,
+            issued_on=command.issued_on,
+            valid_until=command.issued_on + timedelta(days=days) if days else None,
+            document=command.document,
+        )
+    ]
+
+
+def _register_office(command: c.RegisterOffice, state: State) -> list[Fact]:
+    if state.office_registered:
+        raise OfficeExists
+    if not 1 <= command.district <= 5:
+        raise WrongDistrict("district")
+    return [
+        intake.OfficeRegistered(name_fa=command.name_fa, name_en=command.name_en, district=command.district, hours=command.hours)
+    ]

@@ -1,0 +1,83 @@
+"""How the house is, for its staff: every service, the relay, and what waits, at a glance."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx2
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis.web.doors import require
+from chassis.web.pages import render
+from chassis.web.principal import Principal
+
+router = APIRouter()
+STAFF: Final = ("identity_clerk", "engineer")
+ASK_SECONDS: Final = 2.0
+MUCH_BEHIND: Final = 500
+"""Facts; more than a moment's work of a reader."""
+LONG_DUE_SECONDS: Final = 60.0
+LEAST_SHARE: Final = 0.99
+
+
+@dataclass(frozen=True)
+class Door:
+    """What one process says of itself; `found` is None when it does not answer."""
+
+    name: str
+    found: dict[str, Any] | None
+
+    @property
+    def troubles(self) -> list[str]:
+        """Message ids of what somebody should look at; empty when all is well."""
+        if self.found is None:
+            return ["It does not answer."]
+        readers, owed = self.found.get("readers", []), self.found.get("agenda", {})
+        looks = {
+            "A shard has stopped at a fork: call the engineers at once.": any(each["halted"] for each in readers),
+            "A reader has stopped: too many cases could not be applied.": any(each["stopped"] for each in readers),
+            "Cases are parked.": any(each["parked"] for each in readers),
+            "Work is parked.": bool(owed.get("parked")),
+            "It is behind the log.": self.behind > MUCH_BEHIND,
+            "Something has been due for more than a minute.": owed.get("oldest", 0.0) > LONG_DUE_SECONDS,
+            "The bus is hardly used: facts come from the log.": any((each["share"] or 1.0) < LEAST_SHARE for each in readers),
+            "Nothing is published.": self.found.get("leading") is False or self.found.get("connected") is False,
+        }
+        return [message for message, found in looks.items() if found]
+
+    @property
+    def owed(self) -> dict[str, Any] | None:
+        """Its agenda in numbers; None when it has none."""
+        return (self.found or {}).get("agenda")
+
+    @property
+    def behind(self) -> int:
+        """Facts that its slowest reader has not applied, or that are not published."""
+        found = self.found or {}
+        return max([int(each["behind"]) for each in found.get("readers", [])] + [int(found.get("behind", 0))])
+
+    @property
+    def share(self) -> float | None:
+        """The smallest share of the bus among its readers, when enough was applied to tell."""
+        shares = [each["share"] for each in (self.found or {}).get("readers", []) if each["share"] is not None]
+        return min(shares, default=None)
+
+
+async def _ask(client: httpx2.AsyncClient, name: str, door: str) -> Door:
+    try:
+        answer = await client.get(f"{door}/status.json")
+        return Door(name, answer.json() if answer.status_code == 200 else None)
+    except (httpx2.HTTPError, ValueError):
+        return Door(name, None)
+
+
+@router.get("/status")
+async def status(request: Request, principal: Principal = require(*STAFF)) -> Response:
+    async with httpx2.AsyncClient(timeout=ASK_SECONDS) as client:
+        named = request.app.state.desk.doors.items()
+        doors = await asyncio.gather(*(_ask(client, name, door) for name, door in named))
+    return render(request, "status.html", rows=sorted(doors, key=lambda door: (not door.troubles, door.name)))

@@ -1,0 +1,111 @@
+"""Who watches from outside: the feed for other systems, the status page for the engineers, the command line for both."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from base64 import b64decode
+from datetime import UTC, datetime
+
+import asyncpg
+import httpx2
+import pytest
+
+from caselog.chain import ZERO_LINK, link_of
+from chassis.bus.wire import read
+from deploy.demo.walk import Walk
+from deploy.demo.week import plans
+from schemas.facts import decode
+from tests.bus.ground import eventually
+from tests.conftest import ROOT
+from tests.journeys.stack import DOORS, Stack
+
+CONSUMER = ("consumer1", "consumer1-demo")
+
+
+async def ask(path: str, auth: tuple[str, str] | None = CONSUMER) -> httpx2.Response:
+    async with httpx2.AsyncClient(base_url=DOORS["audit"], timeout=20) as client:
+        return await client.get(path, auth=auth)
+
+
+async def test_a_consumer_reads_a_shard_to_its_head_and_recomputes_every_link(house: Stack) -> None:
+    await house.walk(plans(1, 77))
+    heads = await house._heads()
+    shard = max(heads, key=lambda each: heads[each])
+    after, last = 0, ZERO_LINK
+    while True:
+        answer = await ask(f"/feed?shard={shard}&after={after}&limit=3")
+        assert answer.headers["content-type"] == "application/cloudevents-batch+json"
+        if not (page := answer.json()):
+            break
+        assert len(page) <= 3
+        for event in page:
+            headers = [(name if name == "traceparent" else f"ce_{name}", value.encode()) for name, value in event.items()]
+            headers.append(("ce_meta", b64decode(event["metabase64"])))
+            fact = read(headers, b64decode(event["data_base64"]))
+            assert (event["specversion"], fact.seq, fact.prev) == ("1.0", after + 1, last)
+            assert link_of(fact) == fact.link
+            assert datetime.fromisoformat(event["time"]).astimezone(UTC) == fact.recorded_at
+            decode(fact.type, fact.type_version, fact.body)
+            after, last = fact.seq, fact.link
+    assert after >= heads[shard]
+
+
+@pytest.mark.parametrize(
+    ("path", "auth", "status"),
+    [
+        ("/feed?shard=0", None, 401),
+        ("/feed?shard=0", ("consumer1", "wrong"), 401),
+        ("/feed?shard=0", ("auditor1", "auditor1-demo"), 403),
+        ("/feed?shard=64", CONSUMER, 422),
+        ("/feed?shard=0&after=-1", CONSUMER, 422),
+        ("/feed?shard=0&limit=501", CONSUMER, 422),
+        ("/feed", CONSUMER, 422),
+    ],
+)
+async def test_the_feed_is_for_consumers_and_says_what_is_wrong(
+    house: Stack, path: str, auth: tuple[str, str] | None, status: int
+) -> None:
+    answer = await ask(path, auth)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert ("www-authenticate" in answer.headers) is (status == 401)
+    if status == 422:
+        assert answer.json()["errors"][0]["field"].startswith("query.")
+
+
+async def test_the_status_page_shows_a_parked_case_and_the_command_releases_it(house: Stack) -> None:
+    walk = Walk(DOORS, house.var / "outbox")
+    engineer = await walk.staff("intake", "engineer1")
+
+    async def all_is_well() -> bool:
+        return "همه چیز کار می‌کند" in (await engineer.get("/status")).text
+
+    await house.settled()
+    await eventually(all_is_well)
+    walked = (await house.walk(plans(1, 78)))[0]
+    await house.settled()
+    assert (walked.case_id in command(house, "parked").stdout) is False
+    stream = f"case:{walked.case_id}"
+    own = await asyncpg.connect(**house.ground("notify").as_owner("notify"))
+    await own.execute("DELETE FROM messages WHERE stream = $1", stream)
+    row = "(reader, version, stream, shard, from_version, reason) VALUES ('messages', 1, $1, 0, 1, 'test')"
+    await own.execute(f"INSERT INTO parked_streams {row}", stream)
+    assert f"messages {stream} from version 1: test" in command(house, "parked").stdout
+    assert "پرونده‌هایی کنار گذاشته شده است" in (await engineer.get("/status")).text
+    assert command(house, "service", "notify", "release", "messages", stream).returncode == 0
+    assert command(house, "service", "notify", "release", "messages", stream).returncode == 1
+    assert await own.fetchval("SELECT count(*) FROM messages WHERE stream = $1", stream) > 0
+    await own.close()
+    await house.equals_a_rebuild()
+    await eventually(all_is_well)
+    clerk = await walk.staff("intake", "office1")
+    await clerk.get("/status", expect=403)
+    await walk.close()
+
+
+def command(house: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.local", *arguments],
+        cwd=ROOT, env={**os.environ, "PARVANDEH_VAR": str(house.var)}, check=False, capture_output=True, text=True,
+    )  # fmt: skip
