@@ -52,10 +52,9 @@ async def prepare(databases: Databases) -> None:
 
 def facts(stream: str, numbers: range, *, expected: int | None = None, poison: str | bool = False) -> Append:
     """One command with a fact for each number."""
+    reason = POISON if poison is True else poison
     made = [
-        CaseWithdrawn(reason=POISON if poison is True else poison)
-        if poison
-        else PapersOpened(what=(str(number),), reason="to_check_identity")
+        CaseWithdrawn(reason=reason) if reason else PapersOpened(what=(str(number),), reason="to_check_identity")
         for number in numbers
     ]
     tag = f"{stream}{numbers}{poison}".encode()

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from chassis.bus.readers import Reach
 from chassis.web.doors import once, require
 from chassis.web.pages import render
 from chassis.web.principal import Principal
@@ -22,6 +23,7 @@ from services.intake.pages.room import command_id, document, own_case, person_of
 from services.intake.read import PAGE, Case
 
 router = APIRouter()
+WAIT_SECONDS = 2.0
 OWNERS = ("citizen", "office_operator")
 _UNSHOWN = (review.DrawCommitted, intake.PapersOpened, review.MaterialOpened)
 """Steps inside the house that tell an applicant nothing; openings by staff stand in the audit desk's timeline."""
@@ -48,6 +50,7 @@ async def show(request: Request, case_id: str, filed: str = "", principal: Princ
         for recorded, fact in reversed(case.facts)
         if not isinstance(fact, _UNSHOWN) and not recorded.type.startswith("message.")
     ]
+    checkable = await _checkable(request, case)
     clocks = fold((fact, recorded.recorded_at) for recorded, fact in case.facts)
     return render(
         request,
@@ -59,10 +62,20 @@ async def show(request: Request, case_id: str, filed: str = "", principal: Princ
         tracking_code=room(request).here.vault.tracking_code(case_id),
         notices=await room(request).cases.notices(case.stream),
         clocks=clocks,
+        checkable=checkable,
         spent=clocks.at(loaded_at),
         asked=await _asked(request, case),
         **words_of(case),
     )
+
+
+async def _checkable(request: Request, case: Case) -> bool:
+    """Whether the public check knows the certificate already: a link to it a moment before would call it not genuine."""
+    issued = next((recorded for recorded, fact in reversed(case.facts) if isinstance(fact, intake.CertificateIssued)), None)
+    if issued is None:
+        return False
+    reach = await room(request).here.inbox.wait("cases", issued.position, case.stream, WAIT_SECONDS)
+    return reach is Reach.REACHED
 
 
 async def _now(request: Request) -> datetime:
