@@ -1,6 +1,6 @@
 # The only vocabulary, for people, hooks and CI. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check bench verify parked release reset
+.PHONY: help setup run demo test check bench verify rebuild parked release reset
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -13,7 +13,8 @@ setup: $(VENV)/.done ## make the virtual environment from the hash lock
 $(VENV)/.done: requirements/dev.lock package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Parvandeh needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock \
+		|| { echo "parvandeh  the Python packages could not be fetched: is there a network? Then run make again" >&2; exit 1; }
 	@$(PY) -m deploy.local.assets
 	@touch $@
 
@@ -22,6 +23,9 @@ run: setup ## start PostgreSQL, Kafka and all that stands on them; Ctrl-C stops
 
 demo: setup ## 50 requests through the real HTTP doors of `make run`, then verify (REQUESTS=, SEED=)
 	@$(PY) -m deploy.demo --requests $(or $(REQUESTS),50) $(if $(SEED),--seed $(SEED))
+
+rebuild: setup ## build every projection anew from the log while the services go on (make run must be up)
+	@$(PY) -m deploy.local rebuild
 
 parked: setup ## list what could not be applied or carried out (make run must be up)
 	@$(PY) -m deploy.local parked

@@ -13,8 +13,10 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from rich.progress import Progress, TaskID
 
 from chassis.agenda.worker import CarryOut, Worker
+from chassis.bus.rebuild import Rebuild, RebuildRefused
 from chassis.parked import parked_lines, release
 from chassis.refusal import StillFaulty
 from chassis.settings import Ground
@@ -22,7 +24,8 @@ from chassis.standing import Standing, migrate_service
 from chassis.telemetry import configure
 
 USAGE: Final = (
-    "usage: python -m services.%s migrate | serve | agenda | demonstration | parked | release READER STREAM | release agenda ITEM"
+    "usage: python -m services.%s migrate | serve | agenda | demonstration | rebuild [READER ...] | parked"
+    " | release READER STREAM | release agenda ITEM"
 )
 
 
@@ -44,6 +47,8 @@ def main(process: Process, arguments: list[str]) -> int:
     match arguments:
         case ["migrate"]:
             asyncio.run(migrate_service(ground, process.service, process.room))
+        case ["rebuild", *names]:
+            return asyncio.run(_rebuild(process, ground, names))
         case ["parked"]:
             return asyncio.run(_parked(process, ground))
         case ["release", reader, what]:
@@ -74,6 +79,31 @@ def serve(app: FastAPI, ground: Ground) -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
+
+
+async def _rebuild(process: Process, ground: Ground, names: list[str]) -> int:
+    """Build the named readers (or all) anew, one after the other, with progress."""
+    async with process.stand(ground) as here:
+        shelves = here.inbox.shelves
+        for name in names or list(shelves):
+            if name not in shelves:
+                sys.stdout.write(f"{process.service} has no reader {name}; it has {', '.join(shelves)}\n")
+                return 2
+            with Progress() as progress:
+                bar = progress.add_task(f"{process.service} {name}", total=None)
+
+                def say(applied: int, of: int, bar: TaskID = bar, progress: Progress = progress) -> None:
+                    progress.update(bar, completed=applied, total=of)
+
+                try:
+                    done = await Rebuild(shelves[name].reader, ground.as_owner(process.service), here.log, say).run()
+                except RebuildRefused as refused:
+                    sys.stdout.write(f"{process.service} {name}: {refused}; nothing was changed\n")
+                    return 1
+            wrong = ", ".join(f"{rows} in {table}" for table, rows in done.differing.items() if rows)
+            found = f"rows that differed and are right now: {wrong}" if wrong else "every row as it was"
+            sys.stdout.write(f"{process.service} {name}: built anew from {done.facts} facts; {found}\n")
+    return 0
 
 
 async def _parked(process: Process, ground: Ground) -> int:

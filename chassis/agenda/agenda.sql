@@ -41,6 +41,11 @@ WHERE id = $1 AND state = 'parked'
 -- name: parked
 SELECT id, reaction, stream, outcome, attempts FROM agenda WHERE state = 'parked' ORDER BY stream, cause_seq, ordinal LIMIT $1
 
+-- name: carry_over
+-- An item in somebody's hands must not be claimed by another because of a rebuild, and a parked one stays parked.
+UPDATE agenda a SET state = o.state, outcome = o.outcome, attempts = o.attempts, next_at = o.next_at, leased_until = o.leased_until
+FROM public.agenda o WHERE o.id = a.id AND a.state = 'open'
+
 -- name: overview
 SELECT count(*) FILTER (WHERE state = 'open') AS open, count(*) FILTER (WHERE state = 'parked') AS parked,
     count(*) FILTER (WHERE due) AS due,

@@ -19,6 +19,8 @@ from schemas.facts import AnyFact
 SQL: Final = Path(__file__).with_name("agenda.sql")
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 NAME: Final = "agenda"
+COLUMNS: Final = "id, reaction, key, stream, target, cause_shard, cause_seq, cause_link, ordinal, due_at, recipient, details"
+"""What facts say of an item; state, leases and retry counts are of the day."""
 _ITEM: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -36,7 +38,7 @@ def agenda_reader(service: str, version: int, owe: Owe) -> Reader:
                 case Owed():
                     await connection.execute(sql.owe, *_row(service, each, recorded))
 
-    return Reader(NAME, version, apply)
+    return Reader(NAME, version, apply, {"agenda": COLUMNS}, sql.carry_over)
 
 
 def _row(service: str, owed: Owed, cause: Recorded) -> tuple[object, ...]:

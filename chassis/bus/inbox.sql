@@ -1,6 +1,9 @@
 -- name: begin
 INSERT INTO checkpoints (reader, version, shard) SELECT $1, $2, generate_series(0, 63) ON CONFLICT DO NOTHING
 
+-- name: other_version
+SELECT 1 FROM checkpoints WHERE reader = $1 AND version <> $2 LIMIT 1
+
 -- name: lock_checkpoint
 SELECT epoch, seq, hash, halted FROM checkpoints WHERE reader = $1 AND version = $2 AND shard = $3 FOR UPDATE
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import asyncpg
@@ -22,6 +22,10 @@ class Reader:
     version: int
     apply: Apply
     """Writes the rows of one fact, inside the transaction that moves the checkpoint. A row is a fold of one stream."""
+    tables: Mapping[str, str] = field(default_factory=dict)
+    """The tables that only this reader writes -> the columns that a rebuild gives again (`*` for all)."""
+    carry_over: str = ""
+    """SQL that takes into a rebuilt table what no fact says (leases of the agenda), from the table in `public`."""
 
 
 class Source(StrEnum):

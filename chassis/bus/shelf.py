@@ -43,6 +43,10 @@ class ReaderStopped(Exception):
     """The reader parked too many streams and stops until somebody has looked."""
 
 
+class ReaderOutdated(Exception):
+    """The rows were built by another version of this reader; the text says what to run."""
+
+
 class Shelf:
     """The rows of one reader of one service."""
 
@@ -51,8 +55,14 @@ class Shelf:
         self._sql = Queries.load(SQL)
         self._key = (reader.name, reader.version)
 
-    async def begin(self) -> None:
-        """Make the 64 checkpoint rows when they are not there."""
+    async def begin(self, *, anew: bool = False) -> None:
+        """Make the 64 checkpoint rows when they are not there; `anew` in tables that are being built beside the live ones.
+
+        Raises ReaderOutdated when the rows were built by another version of the reader: applied on top of them, its facts
+        would count twice.
+        """
+        if not anew and await self._own.fetchval(self._sql.other_version, *self._key):
+            raise ReaderOutdated(f"reader {self.reader.name} was built by another version: run `rebuild {self.reader.name}`")
         await self._own.execute(self._sql.begin, *self._key)
 
     async def checkpoints(self) -> dict[int, Checkpoint]:

@@ -1,4 +1,4 @@
-"""`python -m deploy.local run | verify | reset | parked | service NAME ...`: the embedded stack for a person at a terminal."""
+"""`python -m deploy.local run | verify | reset | rebuild | parked | service NAME ...`: the stack for a person at a terminal."""
 
 from __future__ import annotations
 
@@ -38,8 +38,16 @@ def service(name: str, arguments: list[str]) -> int:
     if not listening(POSTGRES_PORT):
         raise StackError("`make run` is not up")
     passwords = json.loads((VAR / "roles.json").read_text())
-    environment = Services(VAR, Supervisor(VAR).environment(), passwords, print).environment(process)
+    server = Supervisor(VAR)
+    environment = Services(VAR, server.environment(), passwords, print).environment(process)
+    if arguments[0] == "rebuild":  # it makes tables, which no service may
+        environment["PARVANDEH_OWNER_PASSWORD"] = (VAR / "postgres" / "owner.password").read_text().strip()
     return subprocess.run([sys.executable, "-m", process.module, *arguments], env=environment, check=False).returncode
+
+
+def rebuild() -> int:
+    """Build every projection and agenda anew from the log, while the services go on."""
+    return max(service(name, ["rebuild"]) for name in ("intake", "review", "inquiry", "notify"))
 
 
 def parked() -> int:
@@ -69,6 +77,8 @@ def main(arguments: list[str]) -> int:
             case ["run"]:
                 Supervisor(VAR).run()
                 return 0
+            case ["rebuild"]:
+                return rebuild()
             case ["parked"]:
                 return parked()
             case ["service", name, *rest] if rest:
@@ -80,7 +90,7 @@ def main(arguments: list[str]) -> int:
     except (StackError, EOFError) as error:
         print(f"parvandeh  {error or 'no answer was given'}", file=sys.stderr)
         return 1
-    print("usage: python -m deploy.local run | verify | reset | parked | service NAME ...", file=sys.stderr)
+    print("usage: python -m deploy.local run | verify | reset | rebuild | parked | service NAME ...", file=sys.stderr)
     return 2
 
 

@@ -42,4 +42,4 @@ def projection() -> Reader:
             case _:
                 pass  # the other facts change no row of inquiry
 
-    return Reader(NAME, VERSION, apply)
+    return Reader(NAME, VERSION, apply, {"inquiries": "*", "cases": "*", "agencies": "*"})

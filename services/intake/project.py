@@ -30,7 +30,7 @@ def projection(vault: Vault) -> Reader:
         await _apply(connection, sql, vault, fact, recorded)
         await connection.execute(sql.touch, recorded.stream, recorded.version, recorded.recorded_at)
 
-    return Reader(NAME, VERSION, apply)
+    return Reader(NAME, VERSION, apply, {"cases": "*", "notices": "*"})
 
 
 async def _apply(connection: asyncpg.Connection, sql: Queries, vault: Vault, fact: AnyFact, recorded: Recorded) -> None:

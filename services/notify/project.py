@@ -26,4 +26,4 @@ def projection() -> Reader:
             at = recorded.recorded_at
             await connection.execute(sql.put, recorded.stream, recorded.version, fact.template, fact.channel, failed, at)
 
-    return Reader(NAME, VERSION, apply)
+    return Reader(NAME, VERSION, apply, {"messages": "*"})

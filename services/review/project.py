@@ -29,7 +29,7 @@ def projection() -> Reader:
             case "staff":
                 await _staff(connection, sql, fact, recorded.stream.partition(":")[2])
 
-    return Reader(NAME, VERSION, apply)
+    return Reader(NAME, VERSION, apply, {"cases": "*", "reviewers": "*", "escalations": "*"})
 
 
 async def _case(connection: asyncpg.Connection, sql: Queries, fact: AnyFact, recorded: Recorded) -> None:
