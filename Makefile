@@ -18,11 +18,11 @@ $(VENV)/.done: requirements/dev.lock package-lock.json
 	@$(PY) -m deploy.local.assets
 	@touch $@
 
-run: setup ## start PostgreSQL, Kafka and all that stands on them; Ctrl-C stops
-	@exec $(PY) -m deploy.local run
+run: setup ## start PostgreSQL, Kafka and all that stands on them; Ctrl-C stops (DAY=1: a working day takes 1 s)
+	@exec env $(if $(DAY),PARVANDEH_WORKING_DAY_SECONDS=$(DAY)) $(PY) -m deploy.local run
 
-demo: setup ## 50 requests through the real HTTP doors of `make run`, then verify (REQUESTS=, SEED=)
-	@$(PY) -m deploy.demo --requests $(or $(REQUESTS),50) $(if $(SEED),--seed $(SEED))
+demo: setup ## a Kerman week of 1,000 requests through the doors of `make run`; goes on after Ctrl-C (REQUESTS=, SEED=)
+	@$(PY) -m deploy.demo --requests $(or $(REQUESTS),1000) $(if $(SEED),--seed $(SEED))
 
 rebuild: setup ## build every projection anew from the log while the services go on (make run must be up)
 	@$(PY) -m deploy.local rebuild

@@ -82,7 +82,8 @@ def serve(app: FastAPI, ground: Ground) -> None:
 
 
 async def _rebuild(process: Process, ground: Ground, names: list[str]) -> int:
-    """Build the named readers (or all) anew, one after the other, with progress."""
+    """Build the named readers (or all) anew, one after the other, with progress; 3 when rows were otherwise than the log says."""
+    differed = False
     async with process.stand(ground) as here:
         shelves = here.inbox.shelves
         for name in names or list(shelves):
@@ -100,10 +101,11 @@ async def _rebuild(process: Process, ground: Ground, names: list[str]) -> int:
                 except RebuildRefused as refused:
                     sys.stdout.write(f"{process.service} {name}: {refused}; nothing was changed\n")
                     return 1
+            differed = differed or any(done.differing.values())
             wrong = ", ".join(f"{rows} in {table}" for table, rows in done.differing.items() if rows)
             found = f"rows that differed and are right now: {wrong}" if wrong else "every row as it was"
             sys.stdout.write(f"{process.service} {name}: built anew from {done.facts} facts; {found}\n")
-    return 0
+    return 3 if differed else 0
 
 
 async def _parked(process: Process, ground: Ground) -> int:

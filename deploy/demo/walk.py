@@ -7,6 +7,7 @@ import io
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,9 +17,14 @@ from typing import Any, Final
 import pikepdf
 
 from deploy.demo.person import Person, Unexpected, case_id, tracking_code
+from schemas.calendar import HURRIED
 from schemas.catalogue import RequestType, catalogue
 
 SECONDS: Final = 30.0
+ENDS: Final = Counter(["case.approved", "case.rejected", "case.withdrawn"])
+OPENS: Final = {"papers": ("identity.questioned",), "correction": ("correction.requested",), "agency": ("inquiry.opened",)}
+OVERDUE: Final = {"papers": "identity.overdue", "correction": "correction.overdue", "agency": "inquiry.overdue"}
+"""The fact that opens a wait, and the one that says that its time passed."""
 REVIEWERS: Final = tuple(f"reviewer{n}" for n in range(1, 6))
 
 
@@ -44,6 +50,16 @@ class Plan:
     agency: str | None = None
     end: str = "approve"
     """`approve`, `reject` or `withdraw`."""
+    papers: bool = False
+    """The clerk asks for other papers first."""
+    refusal: bool = False
+    """The first reviewer has a conflict, and another is drawn."""
+    suspension: bool = False
+    """The case goes to the commission and comes back."""
+    late: str = ""
+    """`papers`, `correction` or `agency`: who answers only after the deadline, where a hurried clock lets it pass."""
+    key: str = ""
+    """What the filing's idempotency key is made from, so that a demonstration that goes on files nothing twice."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +78,7 @@ def paper() -> bytes:
     out = io.BytesIO()
     with pikepdf.new() as document:
         document.add_blank_page()
-        document.save(out)
+        document.save(out, deterministic_id=True)  # the same bytes in every run: a repeated filing is the same request
     return out.getvalue()
 
 
@@ -119,30 +135,109 @@ class Walk:
         await person.send(page, "/citizen/code", {"code": code})
         return person
 
-    async def request(self, plan: Plan) -> Walked:
-        """Walk one request to its end. Raises Unexpected."""
+    async def request(
+        self, plan: Plan, known: tuple[str, str] | None = None, filed: Callable[[str, str], None] = lambda _case, _code: None
+    ) -> Walked:
+        """Walk one request to its end; go on with a `known` case (its id and tracking code). Raises Unexpected."""
         began = time.monotonic()
         filer = await self.staff("intake", plan.office) if plan.office else await self.citizen(plan.applicant)
         try:
-            case, code = await self.file(filer, plan)
-            if plan.end == "withdraw":
-                page = await filer.get(f"/cases/{case}")
-                await filer.send(page, "/withdraw", {"reason": "changed_mind"})
-            else:
-                await self.check_identity(case)
-                reviewer = await self.drawn(case)
-                await self.review(filer, reviewer, case, plan)
-                await self.end(filer, reviewer, case, plan)
+            case, code = known if known else await self.file(filer, plan)
+            filed(case, code)
+            done = await self.happened(case) if known else Counter()
+            if not done & ENDS:
+                await self.to_the_decision(filer, case, plan, done)
+            if plan.end == "approve":
+                await self.certificate(filer, case)
         finally:
             if not plan.office:
                 await filer.__aexit__(None, None, None)
         return Walked(plan, case, code, time.monotonic() - began)
 
+    async def happened(self, case: str) -> Counter[str]:
+        """The facts of a case by type, as the auditor reads them."""
+        auditor = await self.staff("audit", "auditor1")
+        report = (await auditor.get(f"/cases/{case}/timeline.json", accept="application/json")).json()
+        return Counter(fact["type"].partition("/")[0] for fact in report["facts"])
+
+    async def to_the_decision(self, filer: Person, case: str, plan: Plan, done: Counter[str]) -> None:
+        """Every step that is still missing, up to the end of the case."""
+        if plan.end == "withdraw":
+            page = await filer.get(f"/cases/{case}")
+            await filer.send(page, "/withdraw", {"reason": "changed_mind"})
+            return
+        if plan.papers:
+            await self.other_papers(filer, case, plan, done)
+        if not done["identity.confirmed"]:
+            await self.check_identity(case)
+        if plan.refusal and not done["assignment.refused"]:
+            reviewer = await self.drawn(case)
+            page = await reviewer.send(await reviewer.get(f"/cases/{case}"), "/open")
+            await reviewer.send(page, "/refuse", {"reason": "interest"})
+        reviewer = await self.drawn(case)
+        if plan.suspension:
+            await self.commission(reviewer, case, done)
+        await self.review(filer, reviewer, case, plan, done)
+        page = await reviewer.send(await reviewer.get(f"/cases/{case}"), "/open")
+        values = {"reasons": "outside_detailed_plan"} if plan.end == "reject" else {}
+        await reviewer.send(page, f"/{plan.end}", values)
+
+    async def overdue(self, case: str, which: str) -> None:
+        """Wait for a deadline to pass, where the house's clock is hurried; in real working days nobody waits."""
+        auditor = await self.staff("audit", "auditor1")
+        path = f"/cases/{case}/timeline.json"
+        facts = (await auditor.get(path, accept="application/json")).json()["facts"]
+        deadlines = [fact["body"].get("deadline") for fact in facts if fact["type"].partition("/")[0] in OPENS[which]]
+        if not deadlines or deadlines[-1]["calendar_version"] != HURRIED:
+            return
+
+        async def passed() -> bool:
+            return bool((await self.happened(case))[OVERDUE[which]])
+
+        await until(f"the passing of the time for {which}", passed, self._seconds + 60)
+
+    async def other_papers(self, filer: Person, case: str, plan: Plan, done: Counter[str]) -> None:
+        """The clerk asks for other papers, and the applicant brings them."""
+        if not done["identity.questioned"]:
+            clerk = await self.staff("intake", "clerk1")
+            page = await clerk.send(await clerk.get(f"/identity/{case}"), "/open")
+            await clerk.send(page, "/question", {"reasons": "unreadable", "note": "روی کارت خوانا نیست"})
+        if not done["identity.answered"]:
+            if plan.late == "papers":
+                await self.overdue(case, "papers")
+            page = await self.asked(filer, case)
+            await filer.send(page, "/answer", {"text": "کارت دوباره پیوست شد"})
+
+    async def asked(self, filer: Person, case: str) -> Any:
+        """The applicant's page with the open question."""
+
+        async def there() -> Any:
+            found = await filer.get(f"/cases/{case}")
+            return found if "/answer" in found.text else None
+
+        return await until("the question to the applicant", there, self._seconds)
+
+    async def commission(self, reviewer: Person, case: str, done: Counter[str]) -> None:
+        """The reviewer sends the case to the Article 100 commission; the supervisor lets it go on."""
+        if not done["case.suspended"]:
+            page = await reviewer.send(await reviewer.get(f"/cases/{case}"), "/open")
+            await reviewer.send(page, "/suspend", {"reason": "article_100"})
+        if not done["case.resumed"]:
+            supervisor = await self.staff("review", "supervisor1")
+
+            async def listed() -> Any:
+                found = await supervisor.get("/supervision")
+                return found if f"/supervision/resume/{case}" in found.text else None
+
+            page = await until("the suspended case", listed, self._seconds)
+            await supervisor.send(page, f"/supervision/resume/{case}", {"reason": "violation_settled"})
+
     async def file(self, filer: Person, plan: Plan) -> tuple[str, str]:
         """File the request by the form of its type; case id and tracking code."""
         kind = catalogue().types[plan.kind]
         page = await filer.get(f"/new/{plan.kind}")
-        answer = await filer.send(page, f"/new/{plan.kind}", answers(kind, plan), documents(kind))
+        once = {"_once": f"demonstration {plan.key}"} if plan.key else {}
+        answer = await filer.send(page, f"/new/{plan.kind}", {**answers(kind, plan), **once}, documents(kind))
         return case_id(answer), tracking_code(answer.text)
 
     async def check_identity(self, case: str) -> None:
@@ -165,49 +260,48 @@ class Walk:
         reviewer: Person = await until("the draw", found, self._seconds)
         return reviewer
 
-    async def review(self, filer: Person, reviewer: Person, case: str, plan: Plan) -> None:
+    async def review(self, filer: Person, reviewer: Person, case: str, plan: Plan, done: Counter[str]) -> None:
         """Corrections and inquiries, as far as the plan has them."""
         if plan.correction:
-            page = await reviewer.send(await reviewer.get(f"/cases/{case}"), "/open")
-            await reviewer.send(page, "/correct", {"reasons": "plans_incomplete", "note": "برگهٔ دوم نیست"})
-
-            async def asked() -> Any:
-                found = await filer.get(f"/cases/{case}")
-                return found if "/answer" in found.text else None
-
-            page = await until("the correction", asked, self._seconds)
-            await filer.send(page, "/answer", {"text": "برگهٔ دوم پیوست شد"})
+            if not done["correction.requested"]:
+                page = await reviewer.send(await reviewer.get(f"/cases/{case}"), "/open")
+                await reviewer.send(page, "/correct", {"reasons": "plans_incomplete", "note": "برگهٔ دوم نیست"})
+            if not done["correction.answered"]:
+                if plan.late == "correction":
+                    await self.overdue(case, "correction")
+                await filer.send(await self.asked(filer, case), "/answer", {"text": "برگهٔ دوم پیوست شد"})
         if plan.agency:
-            page = await reviewer.send(await reviewer.get(f"/cases/{case}"), "/open")
-            await reviewer.send(page, "/inquire", {"agency": plan.agency, "question": "fire_safety", "note": "ساختمان پنج طبقه"})
-            await self.agency_answers(case, plan.agency)
+            if not done["inquiry.requested"]:
+                page = await reviewer.send(await reviewer.get(f"/cases/{case}"), "/open")
+                values = {"agency": plan.agency, "question": "fire_safety", "note": "ساختمان پنج طبقه"}
+                await reviewer.send(page, "/inquire", values)
+            if not done["inquiry.answered"]:
+                await self.agency_answers(case, plan)
 
-    async def agency_answers(self, case: str, agency: str) -> None:
+    async def agency_answers(self, case: str, plan: Plan) -> None:
         """The agency finds the question, opens it and answers."""
-        officer = await self.staff("inquiry", agency)
+        officer = await self.staff("inquiry", plan.agency or "")
 
         async def listed() -> str | None:
             found = re.search(rf"/inquiries/{case}/[0-9a-f]+", (await officer.get("/")).text)
             return found.group() if found else None
 
         path = await until("the question", listed, self._seconds)
+        if plan.late == "agency":
+            await self.overdue(case, "agency")
         page = await officer.send(await officer.get(path), "/open")
         await officer.send(page, "/answer", {"answer": "no_objection", "note": "بلامانع است"})
 
-    async def end(self, filer: Person, reviewer: Person, case: str, plan: Plan) -> None:
-        """The decision, and after an approval the certificate."""
-        page = await reviewer.send(await reviewer.get(f"/cases/{case}"), "/open")
-        values = {"reasons": "outside_detailed_plan"} if plan.end == "reject" else {}
-        await reviewer.send(page, f"/{plan.end}", values)
-        if plan.end == "approve":
+    async def certificate(self, filer: Person, case: str) -> None:
+        """The applicant gets the certificate."""
 
-            async def issued() -> bool:
-                return f"/cases/{case}/certificate" in (await filer.get(f"/cases/{case}")).text
+        async def issued() -> bool:
+            return f"/cases/{case}/certificate" in (await filer.get(f"/cases/{case}")).text
 
-            await until("the certificate", issued, self._seconds)
-            found = await filer.get(f"/cases/{case}/certificate", accept="*/*")
-            if not found.content.startswith(b"%PDF-"):
-                raise Unexpected("the certificate is no PDF")
+        await until("the certificate", issued, self._seconds)
+        found = await filer.get(f"/cases/{case}/certificate", accept="*/*")
+        if not found.content.startswith(b"%PDF-"):
+            raise Unexpected("the certificate is no PDF")
 
 
 def answers(kind: RequestType, plan: Plan) -> dict[str, str]:

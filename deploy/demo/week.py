@@ -19,28 +19,43 @@ def national_code(number: int) -> str:
     return nine + str(rest if rest < 2 else 11 - rest)
 
 
-def plans(count: int, seed: int) -> list[Plan]:
-    """`count` requests; the same seed gives the same week."""
+_KINDS: Final = {
+    "no_violation": 24, "building_permit": 20, "completion_certificate": 14, "site_visit": 12, "bank_inquiry": 14,
+    "notary_inquiry": 9, "department_inquiry": 7,
+}  # fmt: skip
+"""Of a hundred requests (assumed; the first of a week are one of each kind)."""
+_DISTRICTS: Final = (24, 27, 20, 17, 12)
+
+
+def plans(count: int, seed: int, *, key: str = "") -> list[Plan]:
+    """`count` requests; the same seed gives the same week. `key`: under this name a week that goes on files nothing twice."""
     chance = random.Random(seed)
+    return [_plan(number, chance, key) for number in range(count)]
+
+
+def _plan(number: int, chance: random.Random, key: str) -> Plan:
     kinds = list(catalogue().types)
-    made = []
-    for number in range(count):
-        kind = kinds[number % len(kinds)] if number < len(kinds) else chance.choice(kinds)
-        applicant = Applicant(
+    kind = kinds[number] if number < len(kinds) else chance.choices(list(_KINDS), list(_KINDS.values()))[0]
+    agencies = catalogue().types[kind].agencies
+    papers, correction = chance.random() < 0.06, chance.random() < 0.25
+    agency = chance.choice(agencies) if agencies and chance.random() < 0.7 else None
+    waits = [name for name, waited in (("papers", papers), ("correction", correction), ("agency", agency)) if waited]
+    return Plan(
+        kind=kind,
+        district=number + 1 if number < 5 else chance.choices(range(1, 6), _DISTRICTS)[0],
+        office=chance.choice(("office1", "office2")) if chance.random() < 0.4 else None,
+        applicant=Applicant(
             national_code=national_code(chance.randrange(10_000_000, 900_000_000)),
             name=f"{chance.choice(_FIRST)} {chance.choice(_LAST)}",
             mobile=f"0913{chance.randrange(10_000_000):07d}",
             email="" if chance.random() < 0.7 else f"citizen{number}@example.org",
-        )
-        made.append(
-            Plan(
-                kind=kind,
-                district=number % 5 + 1,
-                office=chance.choice(("office1", "office2")) if chance.random() < 0.4 else None,
-                applicant=applicant,
-                correction=chance.random() < 0.25,
-                agency=chance.choice(catalogue().types[kind].agencies) if catalogue().types[kind].agencies else None,
-                end=chance.choices(("approve", "reject", "withdraw"), (80, 12, 8))[0],
-            )
-        )
-    return made
+        ),
+        papers=papers,
+        correction=correction,
+        agency=agency,
+        refusal=chance.random() < 0.04,
+        suspension=chance.random() < 0.03,
+        late=chance.choice(waits) if waits and chance.random() < 0.2 else "",
+        end=chance.choices(("approve", "reject", "withdraw"), (80, 12, 8))[0],
+        key=f"{key} {number}" if key else "",
+    )

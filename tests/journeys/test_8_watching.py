@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
+import signal
 import subprocess
 import sys
 from base64 import b64decode
@@ -109,3 +112,59 @@ def command(house: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "deploy.local", *arguments],
         cwd=ROOT, env={**os.environ, "PARVANDEH_VAR": str(house.var)}, check=False, capture_output=True, text=True,
     )  # fmt: skip
+
+
+async def test_every_projection_is_built_anew_while_people_work(house: Stack) -> None:
+    load = asyncio.create_task(house.walk(plans(12, 79)))
+    rebuilds = 0
+    while not load.done() or not rebuilds:
+        done = await asyncio.to_thread(command, house, "rebuild")
+        assert done.returncode == 0, done.stdout
+        assert done.stdout.count("every row as it was") == 8, done.stdout
+        rebuilds += 1
+    await load
+    await house.equals_a_rebuild()
+
+
+def test_a_damaged_row_is_found_and_put_right_by_a_rebuild(house: Stack) -> None:
+    asyncio.run(damage(house))
+    done = command(house, "service", "review", "rebuild", "cases")
+    assert (done.returncode, "2 in cases" in done.stdout) == (3, True), done.stdout  # the row as it is, and as it must be
+    assert command(house, "service", "review", "rebuild", "cases").returncode == 0
+    assert command(house, "service", "review", "rebuild", "nothing").returncode == 2
+
+
+async def damage(house: Stack) -> None:
+    await house.settled()
+    own = await asyncpg.connect(**house.ground("review").as_owner("review"))
+    await own.execute("UPDATE cases SET district = district % 5 + 1 WHERE stream = (SELECT min(stream) FROM cases)")
+    await own.close()
+
+
+async def test_a_week_goes_on_after_ctrl_c_and_files_nothing_twice(house: Stack) -> None:
+    arguments = [sys.executable, "-m", "deploy.demo", "--requests", "14", "--seed", "4242", "--at-once", "3"]
+    environment = {**os.environ, "PARVANDEH_VAR": str(house.var)}
+    journal = house.var / "demo" / "14-4242.jsonl"
+    first = await asyncio.create_subprocess_exec(
+        *arguments, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+
+    async def half_way() -> bool:
+        return journal.exists() and journal.read_text().count("seconds") >= 3
+
+    await eventually(half_way, 120)
+    first.send_signal(signal.SIGINT)
+    _, said = await asyncio.wait_for(first.communicate(), 30)
+    assert (first.returncode, b"goes on with this week" in said) == (130, True), said
+    again = await asyncio.to_thread(
+        subprocess.run, arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "requests 14, walked to their end 14, went wrong 0" in again.stdout
+    assert "goes on where it was stopped" in again.stdout
+    connection = await asyncpg.connect(**house.ground("intake").as_owner("caselog"))
+    query = "SELECT count(DISTINCT stream) FROM log.facts WHERE type = 'case.submitted' AND stream = ANY($1)"
+    lines = [json.loads(line) for line in journal.with_suffix(".done").read_text().splitlines()]
+    filed = {f"case:{line['case']}" for line in lines if "case" in line}
+    assert (len(filed), await connection.fetchval(query, list(filed))) == (14, 14)
+    await connection.close()
