@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Final
 
 import asyncpg
 import structlog
-from opentelemetry import trace
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import Counter, Gauge
 
 from caselog.read import Head, LogReader
 from chassis.bus.readers import Checkpoint, Reach, Reader, Source
 from chassis.bus.share import Share
 from chassis.bus.shelf import ReaderStopped, Shelf
-from chassis.bus.wire import traceparent_of
 from schemas.envelope import Position, Recorded
 
 _log = structlog.get_logger("inbox")
-_TRACER: Final = trace.get_tracer("parvandeh")
 APPLIED: Final = Counter("parvandeh_facts_applied", "Facts applied", ["reader", "source"])
 FORGED: Final = Counter("parvandeh_messages_dropped", "Forged or damaged messages dropped", ["reason"])
 BEHIND: Final = Gauge("parvandeh_reader_behind", "Facts that a reader has not applied yet", ["reader", "shard"])
@@ -112,13 +108,12 @@ class Inbox:
     async def _apply(self, shelf: Shelf, shard: int, facts: Sequence[Recorded], source: Source) -> None:
         if shelf.reader.name in self.stopped:
             return
-        with _span(facts[0], shelf.reader.name):
-            try:
-                result = await shelf.apply(shard, facts)
-            except ReaderStopped:
-                self.stopped.add(shelf.reader.name)
-                _log.critical("reader_stopped", reader=shelf.reader.name)
-                return
+        try:
+            result = await shelf.apply(shard, facts)
+        except ReaderStopped:
+            self.stopped.add(shelf.reader.name)
+            _log.critical("reader_stopped", reader=shelf.reader.name)
+            return
         APPLIED.labels(shelf.reader.name, source).inc(result.applied)
         if result.applied:
             self.shares[shelf.reader.name].count(source, shard, result.last_seq, result.applied)
@@ -195,10 +190,3 @@ class Inbox:
 
 def _behind(heads: Mapping[int, Head], checkpoints: Mapping[int, Checkpoint]) -> dict[int, int]:
     return {shard: max(0, heads[shard].seq - checkpoint.seq) for shard, checkpoint in checkpoints.items()}
-
-
-def _span(fact: Recorded, reader: str) -> AbstractContextManager[trace.Span]:
-    """A span under the trace in which the fact was appended: a batch would otherwise begin a trace of its own."""
-    carrier = {"traceparent": traceparent_of(fact) or ""}
-    context = TraceContextTextMapPropagator().extract(carrier)
-    return _TRACER.start_as_current_span(f"apply {reader} {fact.type}", context=context)

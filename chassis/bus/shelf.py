@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import asyncpg
 import structlog
+from opentelemetry import trace
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from caselog.away import is_away
 from caselog.chain import link_of
 from caselog.queries import Queries
 from caselog.read import LogReader
 from chassis.bus.readers import Checkpoint, Reader
+from chassis.bus.wire import traceparent_of
 from chassis.refusal import StillFaulty
 from schemas.envelope import Recorded, shard_of
 from schemas.facts import MalformedFact, UnknownFact, decode
 
 _log = structlog.get_logger("inbox")
+_TRACER: Final = trace.get_tracer("parvandeh")
 SQL: Final = Path(__file__).with_name("inbox.sql")
 PARKED_LIMIT: Final = 20
 """More than this many parked streams in five minutes is a bug of ours: the reader stops."""
@@ -114,7 +119,8 @@ class Shelf:
 
     async def _one(self, connection: asyncpg.Connection, fact: Recorded, *, careful: bool) -> bool:
         if not careful:
-            await self.reader.apply(connection, decode(fact.type, fact.type_version, fact.body), fact)
+            with _span(fact, self.reader.name):
+                await self.reader.apply(connection, decode(fact.type, fact.type_version, fact.body), fact)
             return True
         try:
             async with connection.transaction():
@@ -168,3 +174,10 @@ class Shelf:
         """Whether the checkpoint has reached `seq`, and whether `stream` is parked."""
         reached = await self._own.fetchval(self._sql.reached, *self._key, shard, seq)
         return bool(reached), await self._own.fetchval(self._sql.is_parked, *self._key, stream) is not None
+
+
+def _span(fact: Recorded, reader: str) -> AbstractContextManager[trace.Span]:
+    """A span under the trace in which this fact was appended: in a batch each fact belongs to a trace of its own."""
+    carrier = {"traceparent": traceparent_of(fact) or ""}
+    context = TraceContextTextMapPropagator().extract(carrier)
+    return _TRACER.start_as_current_span(f"apply {reader} {fact.type}", context=context)

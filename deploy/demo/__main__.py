@@ -51,11 +51,8 @@ async def walk_all(week: list[Plan], at_once: int, journal: Journal) -> tuple[li
             async with gate:
                 known = journal.known.get(number)
                 try:
-                    done = await walk.request(
-                        plan,
-                        (known.case_id, known.tracking_code) if known else None,
-                        lambda case, code: journal.filed(number, case, code),
-                    )
+                    before = (known.case_id, known.tracking_code) if known else None
+                    done = await walk.request(plan, before, lambda case, code: journal.filed(number, case, code))
                     journal.ended(number, done.seconds)
                     walked.append(done)
                 except Exception as error:  # noqa: BLE001 - one broken request must not end the week, and is counted
