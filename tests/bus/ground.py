@@ -33,9 +33,14 @@ async def apply(connection: asyncpg.Connection, fact: AnyFact, recorded: Recorde
     if isinstance(fact, CaseWithdrawn) and fact.reason == POISON:
         raise ValueError("cannot be applied")
     if isinstance(fact, CaseWithdrawn) and fact.reason == UNENCODABLE:
-        await connection.execute("INSERT INTO rows VALUES ($1, $2, $3, $4)", "no number", None, None, None)
+        await connection.execute("INSERT INTO rows VALUES ($1, $2, $3, $4, $5)", "no number", None, None, None, None)
     await connection.execute(
-        "INSERT INTO rows VALUES ($1, $2, $3, $4)", recorded.shard, recorded.seq, recorded.stream, recorded.link
+        "INSERT INTO rows VALUES ($1, $2, $3, $4, $5)",
+        recorded.shard,
+        recorded.seq,
+        recorded.stream,
+        recorded.link,
+        recorded.body,
     )
 
 
@@ -45,7 +50,9 @@ async def prepare(databases: Databases) -> None:
         connection = await databases.connect(database, "owner")
         await migrate(connection, room, directory)
         if database == "review":
-            await connection.execute("CREATE TABLE IF NOT EXISTS rows (shard int, seq bigint, stream text, link bytea)")
+            await connection.execute(
+                "CREATE TABLE IF NOT EXISTS rows (shard int, seq bigint, stream text, link bytea, body bytea)"
+            )
             await connection.execute("GRANT SELECT, INSERT ON rows TO review")
         await connection.close()
 
@@ -109,13 +116,12 @@ async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 
             await asyncio.sleep(0.02)
 
 
-async def rebuilt(databases: Databases) -> list[tuple[int, int, str, bytes]]:
+async def rebuilt(databases: Databases) -> list[tuple[int, int, str, bytes, bytes]]:
     """The rows as a fresh reading of the whole log gives them."""
     async with databases.reader() as log:
-        return [
-            (fact.shard, fact.seq, fact.stream, fact.link) for shard in range(64) for fact in await log.shard(shard, 0, 100_000)
-        ]
+        facts_ = [fact for shard in range(64) for fact in await log.shard(shard, 0, 100_000)]
+    return [(fact.shard, fact.seq, fact.stream, fact.link, fact.body) for fact in facts_]
 
 
-async def rows(own: asyncpg.Pool) -> list[tuple[int, int, str, bytes]]:
-    return [tuple(row) for row in await own.fetch("SELECT shard, seq, stream, link FROM rows ORDER BY shard, seq")]
+async def rows(own: asyncpg.Pool) -> list[tuple[int, int, str, bytes, bytes]]:
+    return [tuple(row) for row in await own.fetch("SELECT shard, seq, stream, link, body FROM rows ORDER BY shard, seq")]

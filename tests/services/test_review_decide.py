@@ -183,12 +183,25 @@ COMMANDS: list[Any] = [
 ]  # fmt: skip
 
 
+POOL = f.committed().model_copy(update={"pool": COMMIT.pool})
+UNDER_WAY: list[Any] = [f.submitted(), *f.released(), f.CONFIRMED, POOL, f.drawn("a")]
+    f.submitted(),
+    *f.released(),
+    f.CONFIRMED,
+    f.committed().model_copy(update={"pool": COMMIT.pool}),
+    f.drawn("a"),
+]
+"""From the first fact alone, chance hardly ever comes as far as a decision: the planted bug was not found."""
+
+
 @settings(max_examples=400)
-@given(st.lists(st.sampled_from(COMMANDS), max_size=40))
-def test_no_order_of_commands_breaks_what_must_hold(steps: list[Any]) -> None:
+@given(st.sampled_from([[f.submitted()], UNDER_WAY]), st.lists(st.sampled_from(COMMANDS), max_size=40))
+def test_no_order_of_commands_breaks_what_must_hold(before: list[Any], steps: list[Any]) -> None:
     """Ends once; after the end only what others write; a decision never over an open question; rounds without gaps."""
-    story: list[Any] = [f.submitted()]
-    state, at = evolve(State(), f.submitted(), MONDAY), MONDAY
+    story: list[Any] = list(before)
+    state, at = State(), MONDAY
+    for fact in before:
+        state = evolve(state, fact, at)
     for step in steps:
         at += timedelta(days=1)
         try:
