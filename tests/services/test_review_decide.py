@@ -185,12 +185,6 @@ COMMANDS: list[Any] = [
 
 POOL = f.committed().model_copy(update={"pool": COMMIT.pool})
 UNDER_WAY: list[Any] = [f.submitted(), *f.released(), f.CONFIRMED, POOL, f.drawn("a")]
-    f.submitted(),
-    *f.released(),
-    f.CONFIRMED,
-    f.committed().model_copy(update={"pool": COMMIT.pool}),
-    f.drawn("a"),
-]
 """From the first fact alone, chance hardly ever comes as far as a decision: the planted bug was not found."""
 
 
