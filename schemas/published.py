@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from schemas.asyncapi import asyncapi_text
 from schemas.fact import Fact
 from schemas.facts import FACTS, MalformedFact, UnknownFact, decode, encode
 from schemas.labels import labels
@@ -91,6 +92,8 @@ def faults(here: Path = HERE, facts: dict[str, type[Fact]] | None = None) -> lis
     index = here / "INDEX.md"
     if facts is None and (not index.is_file() or index.read_text(encoding="utf-8") != index_text()):
         found.append("INDEX.md is not up to date: run `python -m schemas write`")
+    if facts is None and not _is(here / "asyncapi.json", asyncapi_text):
+        found.append("asyncapi.json is not up to date: run `python -m schemas write`")
     return found
 
 
@@ -128,4 +131,11 @@ def write(here: Path = HERE) -> list[str]:
     if not index.is_file() or index.read_text(encoding="utf-8") != index_text():
         index.write_text(index_text(), encoding="utf-8")
         written.append(index.name)
+    if not _is(here / "asyncapi.json", asyncapi_text):
+        (here / "asyncapi.json").write_text(asyncapi_text(), encoding="utf-8")
+        written.append("asyncapi.json")
     return written
+
+
+def _is(path: Path, text: Callable[[], str]) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text()
