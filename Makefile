@@ -1,6 +1,6 @@
 # The only vocabulary, for people, hooks and CI. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check bench verify rebuild parked release reset
+.PHONY: help setup run demo test check bench verify faults rebuild parked release reset
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -46,8 +46,12 @@ check: setup ## linters, types, architecture, schemas up to date; fast
 	@$(PY) -m schemas check
 	@$(PY) -m pytest -q tests/architecture
 
-bench: setup ## appends per second beside pgbench's single-row insert, in one run
-	@$(PY) -m tests.bench.append
+bench: setup ## what it costs, each figure beside its limit or peer in the same run (BENCH_ROUNDS=1 BENCH_FACTS=20000 is short)
+	@$(PY) -m tests.bench
+
+faults: setup ## kill every process KILLS times (100) under load, then look for the planted bugs; long
+	@KILLS=$(or $(KILLS),100) $(PY) -m pytest -q -s tests/journeys/test_2_kills.py
+	@$(PY) -m pytest -q tests/oracle
 
 verify: setup ## re-hash the whole local log from its bytes (make run must be up)
 	@$(PY) -m deploy.local verify
