@@ -47,7 +47,11 @@ def submit(kind: str = "building_permit", **changes: Any) -> c.SubmitCase:
         ],
     }
     values |= changes
-    values.setdefault("stored", [f.ref(f"d-{each['kind']}", each["kind"]) for each in values["documents"]])
+    audience = {each.key: each.audience for each in papers}
+    stored = [
+        f.ref(f"d-{kind}", kind, audience.get(kind, Audience.REVIEWER)) for kind in (d["kind"] for d in values["documents"])
+    ]
+    values.setdefault("stored", stored)
     return c.SubmitCase.model_validate(values)
 
 
