@@ -65,12 +65,16 @@ async def drawn_case(house: Stack, applicant: Applicant) -> tuple[str, list[str]
 
 
 def faceless(text: str, case: str) -> str:
-    """An answer without what differs in each case by chance alone: its id, times, keys and versions."""
+    """An answer without what differs in each case by chance alone: its id, times, keys, versions and the agenda's pace."""
     text = text.replace(case, "CASE")
     text = re.sub(r'<span class="visually-hidden">[^<]*</span>', "THE REVIEWER", text)  # another one may have been drawn
     text = re.sub(r'name="(_csrf|_once|seen)" value="[^"]*"', r'name="\1"', text)
     text = re.sub(r"documents/[0-9a-f]+\?key=[\w-]+", "documents/D", text)
     text = re.sub(r"<time.*?</time>", "TIME", text)
+    # The agenda sets the target a moment before or after what people do: which comes first tells nothing of the applicant.
+    text = re.sub(
+        r'(<ol class="way mt-3">)(.*?)</ol>', lambda way: way[1] + "".join(sorted(way[2].split("<li>"))), text, flags=re.S
+    )
     return re.sub(r"20\d\d-\d\d-\d\dT[0-9:.+]+", "TIME", text)
 
 
