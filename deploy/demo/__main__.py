@@ -7,6 +7,7 @@ import asyncio
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -131,6 +132,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--at-once", type=int, default=6)
     chosen = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in the background with Ctrl-C ignored
     seed, journal = week_of(chosen.requests, chosen.seed)
     before = len(journal.known)
     print(f"seed {seed}" + (f"; goes on where it was stopped, {before} requests were filed before" if before else ""))

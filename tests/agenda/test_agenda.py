@@ -307,9 +307,9 @@ async def test_a_worker_claims_nothing_before_its_reader_has_passed_the_head(dat
         worker = here.worker()
         worker._checkpoints = checkpoints  # type: ignore[assignment]
         task = asyncio.create_task(worker.run())
-        await asked_for.wait()
+        await asyncio.wait_for(asked_for.wait(), 10)
         asked_for.clear()
-        await asked_for.wait()
+        await asyncio.wait_for(asked_for.wait(), 10)
         assert await here.items() == [("open", None)]
         assert not worker.state.gate_passed
         passed.set()
