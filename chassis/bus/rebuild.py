@@ -17,7 +17,7 @@ import asyncpg
 from caselog.queries import Queries
 from caselog.read import LogReader
 from chassis.bus.readers import Reader
-from chassis.bus.shelf import Shelf
+from chassis.bus.shelf import ReaderStopped, Shelf
 
 SQL: Final = Path(__file__).with_name("rebuild.sql")
 SHARDS_AT_ONCE: Final = 4
@@ -102,15 +102,21 @@ class Rebuild:
             async with gate:
                 while at[shard] < goal[shard]:
                     page = await self._log.shard(shard, at[shard], min(PAGE, goal[shard] - at[shard]))
-                    result = await shelf.apply(shard, page)
+                    try:
+                        result = await shelf.apply(shard, page)
+                    except ReaderStopped:
+                        raise RebuildRefused("too many streams cannot be applied: that is a fault of this version") from None
                     if not result.applied:
                         raise RebuildRefused(f"the log does not go on after {shard}:{at[shard]}")
                     at[shard] = result.last_seq
                     self._say(sum(at.values()), sum(goal.values()))
 
-        async with asyncio.TaskGroup() as group:
-            for shard in goal:
-                group.create_task(one(shard))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for shard in goal:
+                    group.create_task(one(shard))
+        except* RebuildRefused as refused:
+            raise refused.exceptions[0] from None  # every shard refuses for the same reason; one sentence tells it
 
     async def _differing(self, connection: asyncpg.Connection, table: str) -> int:
         columns = self._reader.tables[table]

@@ -19,7 +19,7 @@ from deploy.local.postgres import OWNER, binaries
 from tests.bench.lines import Line
 from tests.databases import Databases
 
-BODIES: Final = tuple(b'{"note":"' + b"x" * size + b'"}' for size in (389, 589, 789, 989, 1189, 1489))
+BODIES: Final = tuple(b'{"reason":"' + b"x" * size + b'"}' for size in (387, 587, 787, 987, 1187, 1487))
 """400 to 1,500 bytes, as real facts are."""
 PEER: Final = b"x" * (sum(len(body) for body in BODIES) // len(BODIES))
 CALLERS: Final = (1, 8, 32, 256)

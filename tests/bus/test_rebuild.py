@@ -105,3 +105,16 @@ async def test_a_second_rebuild_and_a_halted_shard_are_refused(databases: Databa
         await inbox.shelves["rows"].halt(3, "fork at 1")
         with pytest.raises(RebuildRefused, match="halted"):
             await anew(databases, log).run()
+
+
+async def test_a_version_that_cannot_apply_the_log_is_refused_in_one_sentence_and_changes_nothing(databases: Databases) -> None:
+    async def broken(_connection: object, _fact: object, _recorded: object) -> None:
+        raise ValueError
+
+    await prepare(databases)
+    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, own), databases.reader() as log:
+        await fill(appender, 200, streams=60)
+        await eventually(lambda: inbox.caught_up("rows"))
+        with pytest.raises(RebuildRefused, match="too many streams"):
+            await anew(databases, log, replace(READER, version=2, apply=broken)).run()
+        assert await rows(own) == await rebuilt(databases)
