@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import IO, Final
 
 import asyncpg
 
+from caselog.away import AWAY
 from deploy.kafka.broker import Broker
 from deploy.local import roles
 from deploy.local.children import POLL_SECONDS, StackError, listening
@@ -26,6 +28,8 @@ POSTGRES_PORT: Final = 8432
 KAFKA_PORT: Final = 8092
 PASSED_ON: Final = ("PARVANDEH_BUS", "PARVANDEH_REFILL", "PARVANDEH_SMTP", "PARVANDEH_OTLP", "PARVANDEH_WORKING_DAY_SECONDS")
 """Settings of ours that our processes are given as they are."""
+LEAST_FREE: Final = 32 * 1024 * 1024
+"""Bytes; with less PostgreSQL cannot even make the next segment of its log."""
 BACK_OFF_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 15.0)
 
 
@@ -49,8 +53,16 @@ class Supervisor:
             if not self._stopping:
                 self._announce()
                 self._watch()
-        except OSError as error:
-            raise StackError(f"{error.strerror or error}: {error.filename or self._var}") from error
+        except (asyncpg.PostgresError, *AWAY) as error:
+            if shutil.disk_usage(self._var).free < LEAST_FREE:
+                raise StackError(
+                    f"the disk under {self._var} is full: make room and start again"
+                ) from None
+            if isinstance(error, OSError):
+                raise StackError(f"{error.strerror or error}: {error.filename or self._var}") from error
+            raise StackError(
+                f"PostgreSQL did not answer ({type(error).__name__}); its log is in {self._var / 'postgres'}"
+            ) from None
         finally:
             self._stop()
 
