@@ -3,22 +3,50 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import asyncpg
 import pytest
 
 from deploy.kafka.broker import Broker
 from deploy.local import roles
+from deploy.local.children import listening
 from deploy.local.postgres import OWNER, Postgres
+from deploy.local.processes import PROCESSES, kafka_port, postgres_port
 from tests.databases import Databases
 
 ROOT = Path(__file__).parent.parent
 _numbers = itertools.count(1)
+_claims: list[IO[str]] = []
+
+
+def _ports_of_our_own() -> None:
+    """Ports of this run's own: a `make run`, or another run of the tests, may be up beside it."""
+    for first in range(20_000, 32_000, 500):
+        os.environ["PARVANDEH_PORTS"] = str(first)
+        with suppress(BlockingIOError):
+            _claim(first)
+            if not any(map(listening, (postgres_port(), kafka_port(), *(each.port for each in PROCESSES)))):
+                return
+    raise pytest.UsageError("no block of ports is free between 20000 and 32000")
+
+
+def _claim(first: int) -> None:
+    """Take the block for as long as this process lives. Raises BlockingIOError when another run has it."""
+    lock = (Path(tempfile.gettempdir()) / f"parvandeh-ports-{os.getuid()}-{first}").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    _claims.append(lock)
+
+
+_ports_of_our_own()  # here and not in a hook: the conftest of the journeys, which is loaded before any hook, names the doors
 
 
 @pytest.fixture(scope="session")

@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import Final
 
 from deploy.local.children import StackError, listening
-from deploy.local.processes import PROCESSES
+from deploy.local.processes import PROCESSES, postgres_port
 from deploy.local.services import Services
-from deploy.local.supervisor import POSTGRES_PORT, Supervisor
+from deploy.local.supervisor import Supervisor
 
 VAR: Final = Path(os.environ.get("PARVANDEH_VAR", "var")).resolve()
 
 
 def verify() -> int:
     """Re-hash the local log; its server must be up."""
-    if not listening(POSTGRES_PORT):
+    if not listening(postgres_port()):
         raise StackError("nothing to verify: `make run` is not up")
     environment = {
         "PATH": os.environ.get("PATH", ""),
-        "PARVANDEH_DATABASE_URL": f"postgresql://127.0.0.1:{POSTGRES_PORT}",
+        "PARVANDEH_DATABASE_URL": f"postgresql://127.0.0.1:{postgres_port()}",
         "PARVANDEH_READER_PASSWORD": json.loads((VAR / "roles.json").read_text())["audit_reader"],
     }
     return subprocess.run([sys.executable, "-m", "caselog", "verify"], env=environment, check=False).returncode
@@ -35,7 +35,7 @@ def service(name: str, arguments: list[str]) -> int:
     process = next((each for each in PROCESSES if each.name == name), None)
     if process is None:
         raise StackError(f"there is no service {name}")
-    if not listening(POSTGRES_PORT):
+    if not listening(postgres_port()):
         raise StackError("`make run` is not up")
     passwords = json.loads((VAR / "roles.json").read_text())
     server = Supervisor(VAR)
@@ -57,7 +57,7 @@ def parked() -> int:
 
 def reset() -> int:
     """Ask, then forget the local data; the checked jars stay."""
-    if listening(POSTGRES_PORT):
+    if listening(postgres_port()):
         raise StackError("`make run` is up: stop it first")
     answer = input(f"Forget every case, key and account in {VAR}? Type yes: ")
     if answer.strip().lower() != "yes":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Final
+
+from deploy.local.children import StackError
 
 MIGRATIONS: Final = (
     "caselog",
@@ -17,6 +20,27 @@ DEMONSTRATIONS: Final = ("intake", "review", "inquiry", "notify", "audit")
 """Services that bring demonstration accounts."""
 
 
+def first_port() -> int:
+    """The first of the stack's ports (`PARVANDEH_PORTS`): with another one, a second stack stands beside the first.
+
+    Raises StackError when it is no such number.
+    """
+    said = os.environ.get("PARVANDEH_PORTS", "8000")
+    if not (said.isascii() and said.isdigit() and 1024 <= int(said) <= 65_000):
+        raise StackError(f"PARVANDEH_PORTS is the first of the stack's ports, 1024 to 65000, and not {said}")
+    return int(said)
+
+
+def postgres_port() -> int:
+    """PostgreSQL's port on the loopback."""
+    return first_port() + 432
+
+
+def kafka_port() -> int:
+    """The broker's port on the loopback."""
+    return first_port() + 92
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
     """One process of ours."""
@@ -24,25 +48,30 @@ class Process:
     name: str
     module: str
     arguments: tuple[str, ...]
-    port: int
+    place: int
+    """Its port, counted from `first_port`."""
     role: str | None
     """Whose password it is given, or None."""
     reader: str
     """Whose reader password it is given."""
 
+    @property
+    def port(self) -> int:
+        return first_port() + self.place
+
 
 PROCESSES: Final = (
-    Process("witness", "deploy.witness", (), 8030, None, "witness_reader"),
-    Process("relay", "chassis.bus", (), 8010, "relay", "relay_reader"),
-    Process("intake", "services.intake", ("serve",), 8001, "intake", "intake_reader"),
-    Process("review", "services.review", ("serve",), 8002, "review", "review_reader"),
-    Process("inquiry", "services.inquiry", ("serve",), 8003, "inquiry", "inquiry_reader"),
-    Process("notify", "services.notify", ("serve",), 8004, "notify", "notify_reader"),
-    Process("audit", "services.audit", ("serve",), 8005, "audit", "audit_reader"),
-    Process("intake-agenda", "services.intake", ("agenda",), 8021, "intake", "intake_reader"),
-    Process("review-agenda", "services.review", ("agenda",), 8022, "review", "review_reader"),
-    Process("inquiry-agenda", "services.inquiry", ("agenda",), 8023, "inquiry", "inquiry_reader"),
-    Process("notify-agenda", "services.notify", ("agenda",), 8024, "notify", "notify_reader"),
+    Process("witness", "deploy.witness", (), 30, None, "witness_reader"),
+    Process("relay", "chassis.bus", (), 10, "relay", "relay_reader"),
+    Process("intake", "services.intake", ("serve",), 1, "intake", "intake_reader"),
+    Process("review", "services.review", ("serve",), 2, "review", "review_reader"),
+    Process("inquiry", "services.inquiry", ("serve",), 3, "inquiry", "inquiry_reader"),
+    Process("notify", "services.notify", ("serve",), 4, "notify", "notify_reader"),
+    Process("audit", "services.audit", ("serve",), 5, "audit", "audit_reader"),
+    Process("intake-agenda", "services.intake", ("agenda",), 21, "intake", "intake_reader"),
+    Process("review-agenda", "services.review", ("agenda",), 22, "review", "review_reader"),
+    Process("inquiry-agenda", "services.inquiry", ("agenda",), 23, "inquiry", "inquiry_reader"),
+    Process("notify-agenda", "services.notify", ("agenda",), 24, "notify", "notify_reader"),
 )
 """In the order in which they are started."""
 

@@ -21,11 +21,9 @@ from deploy.kafka.broker import Broker
 from deploy.local import roles
 from deploy.local.children import POLL_SECONDS, StackError, listening
 from deploy.local.postgres import OWNER, Postgres
-from deploy.local.processes import MIGRATIONS, PROCESSES, SIGN_INS
+from deploy.local.processes import MIGRATIONS, PROCESSES, SIGN_INS, kafka_port, postgres_port
 from deploy.local.services import Services
 
-POSTGRES_PORT: Final = 8432
-KAFKA_PORT: Final = 8092
 PASSED_ON: Final = ("PARVANDEH_BUS", "PARVANDEH_REFILL", "PARVANDEH_SMTP", "PARVANDEH_OTLP", "PARVANDEH_WORKING_DAY_SECONDS")
 """Settings of ours that our processes are given as they are."""
 LEAST_FREE: Final = 32 * 1024 * 1024
@@ -66,17 +64,17 @@ class Supervisor:
 
     def _start(self) -> None:
         self._claim()
-        for name, port in (("PostgreSQL", POSTGRES_PORT), ("Kafka", KAFKA_PORT)):
+        for name, port in (("PostgreSQL", postgres_port()), ("Kafka", kafka_port())):
             if listening(port):
                 raise StackError(f"port {port}, which {name} needs, is taken by another program: stop it and start again")
         _say("PostgreSQL 18 starts")
-        self._postgres.start(POSTGRES_PORT)
+        self._postgres.start(postgres_port())
         asyncio.run(self._roles_and_databases())
         for module in MIGRATIONS:
             self._migrate(module)
         if not self._stopping:
             _say("Apache Kafka starts (the first time its jars are fetched and checked)")
-            self._kafka.start(KAFKA_PORT)
+            self._kafka.start(kafka_port())
         if not self._stopping:
             _say("our own processes start; the first time with demonstration data")
             services = Services(self._var, self.environment(), roles.passwords(self._var / "roles.json"), _say)
@@ -95,7 +93,7 @@ class Supervisor:
 
     async def _roles_and_databases(self) -> None:
         connection = await asyncpg.connect(
-            host="127.0.0.1", port=POSTGRES_PORT, user=OWNER, password=self._postgres.owner_password, database="postgres"
+            host="127.0.0.1", port=postgres_port(), user=OWNER, password=self._postgres.owner_password, database="postgres"
         )
         try:
             await roles.ensure(connection, roles.passwords(self._var / "roles.json"))
@@ -113,13 +111,13 @@ class Supervisor:
         return {
             "PATH": os.environ.get("PATH", ""),
             "LANG": "C.UTF-8",
-            "PARVANDEH_DATABASE_URL": f"postgresql://127.0.0.1:{POSTGRES_PORT}",
-            "PARVANDEH_KAFKA": f"127.0.0.1:{KAFKA_PORT}",
+            "PARVANDEH_DATABASE_URL": f"postgresql://127.0.0.1:{postgres_port()}",
+            "PARVANDEH_KAFKA": f"127.0.0.1:{kafka_port()}",
             **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         }
 
     def _announce(self) -> None:
-        _say(f"PostgreSQL is on 127.0.0.1:{POSTGRES_PORT}, Kafka on 127.0.0.1:{KAFKA_PORT}")
+        _say(f"PostgreSQL is on 127.0.0.1:{postgres_port()}, Kafka on 127.0.0.1:{kafka_port()}")
         for process in PROCESSES:
             if process.arguments == ("serve",):
                 _say(f"{process.name:<15} http://127.0.0.1:{process.port}/")
@@ -130,7 +128,7 @@ class Supervisor:
     def _watch(self) -> None:
         failures = {"PostgreSQL": 0, "Kafka": 0}
         while not self._stopping:
-            for name, server, port in (("PostgreSQL", self._postgres, POSTGRES_PORT), ("Kafka", self._kafka, KAFKA_PORT)):
+            for name, server, port in (("PostgreSQL", self._postgres, postgres_port()), ("Kafka", self._kafka, kafka_port())):
                 if not server.running:
                     self._restart(name, server, port, failures)
             if self._services is not None:

@@ -28,8 +28,7 @@ from deploy.demo.__main__ import audit
 from deploy.demo.walk import Plan, Walk, Walked
 from deploy.local import roles
 from deploy.local.children import wait_until
-from deploy.local.processes import PROCESSES
-from deploy.local.supervisor import KAFKA_PORT, POSTGRES_PORT
+from deploy.local.processes import PROCESSES, kafka_port, postgres_port
 from services.inquiry.consume import readers as inquiry_readers
 from services.intake.consume import readers as intake_readers
 from services.notify.consume import readers as notify_readers
@@ -130,12 +129,12 @@ class Stack:
     def ground(self, service: str, prefix: str = "") -> Ground:
         """The settings of one service in this house."""
         return Ground(
-            database_url=f"postgresql://127.0.0.1:{POSTGRES_PORT}",
+            database_url=f"postgresql://127.0.0.1:{postgres_port()}",
             database_prefix=prefix,
             password=self.passwords.get(service, ""),
             reader_password=self.passwords.get(f"{service}_reader", ""),
             owner_password=(self.var / "postgres" / "owner.password").read_text().strip(),
-            kafka=f"127.0.0.1:{KAFKA_PORT}",
+            kafka=f"127.0.0.1:{kafka_port()}",
             keys=self.var / "keys" / service,
         )
 

@@ -14,7 +14,7 @@ from chassis.settings import Ground
 from deploy.demo.person import Person
 from deploy.demo.walk import Applicant, Plan, Walk
 from deploy.demo.week import national_code
-from deploy.local.supervisor import KAFKA_PORT
+from deploy.local.processes import kafka_port
 from services.review.app import door
 from tests.journeys.stack import DOORS, Stack
 
@@ -130,7 +130,7 @@ async def everything(house: Stack, service: str, database: str) -> bytes:
 
 
 async def everything_on_the_topic() -> bytes:
-    consumer = AIOKafkaConsumer(bootstrap_servers=f"127.0.0.1:{KAFKA_PORT}", auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(bootstrap_servers=f"127.0.0.1:{kafka_port()}", auto_offset_reset="earliest")
     await consumer.start()
     try:
         partitions = [TopicPartition(TOPIC, number) for number in range(PARTITIONS)]

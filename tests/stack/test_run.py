@@ -7,22 +7,19 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from deploy.kafka.broker import Broker
 from deploy.local.children import wait_until
-from deploy.local.supervisor import KAFKA_PORT, POSTGRES_PORT
+from deploy.local.processes import kafka_port, postgres_port
 from tests.conftest import ROOT
 
 
 @pytest.fixture
 def var(stack_directory: Path, broker: Broker) -> Path:
-    for port in (POSTGRES_PORT, KAFKA_PORT):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                pytest.skip(f"port {port} is in use: a `make run` is up on this machine")
     directory = stack_directory / "run"
     directory.mkdir(exist_ok=True)
     if not (directory / "kafka-jars").exists():
@@ -98,8 +95,9 @@ def test_kill_minus_nine_of_the_supervisor_leaves_no_process_and_the_next_start_
         assert again.wait(10) == 0
 
 
-@pytest.mark.parametrize("port", [POSTGRES_PORT, KAFKA_PORT])
-def test_a_taken_port_is_said_and_nothing_is_left(var: Path, tmp_path: Path, port: int) -> None:
+@pytest.mark.parametrize("port_of", [postgres_port, kafka_port])
+def test_a_taken_port_is_said_and_nothing_is_left(var: Path, tmp_path: Path, port_of: Callable[[], int]) -> None:
+    port = port_of()
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", port))
