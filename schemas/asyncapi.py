@@ -10,18 +10,28 @@ from schemas.fact import Fact
 from schemas.facts import FACTS
 from schemas.labels import labels
 
+BINDING: Final = "0.5.0"
+"""The version of AsyncAPI's Kafka binding."""
 HERE: Final = Path(__file__).parent
 _HEX: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _NUMBER: Final = {"type": "string", "pattern": "^[0-9]{1,18}$"}
 _TEXT: Final = {"type": "string"}
 HEADERS: Final[dict[str, dict[str, str]]] = {
     "ce_specversion": {"type": "string", "const": "1.0"},
-    "ce_id": {"type": "string", "description": "epoch:shard:seq; the same fact has the same id for ever"},
-    "ce_source": {"type": "string", "description": "urn:parvandeh:log:<log id>"},
+    "ce_id": {
+        "type": "string",
+        "pattern": "^[0-9]{1,18}:[0-9]{1,2}:[0-9]{1,18}$",
+        "description": "epoch:shard:seq; the same fact has the same id for ever",
+    },
+    "ce_source": {"type": "string", "pattern": "^urn:parvandeh:log:[0-9a-f-]{36}$", "description": "the log"},
     "ce_type": {"type": "string", "description": "the fact's wire name"},
-    "ce_subject": {"type": "string", "description": "the stream, kind:id"},
-    "ce_time": {"type": "string", "format": "date-time"},
-    "content-type": {"type": "string", "const": "application/json"},
+    "ce_subject": {"type": "string", "pattern": "^[a-z]+:.+$", "description": "the stream, kind:id"},
+    "ce_time": {"type": "string", "format": "date-time", "description": "recorded_at, to the microsecond, in UTC"},
+    "content-type": {
+        "type": "string",
+        "const": "application/json",
+        "description": "the attribute datacontenttype: the message is in binary content mode, its value is the fact alone",
+    },
     "ce_logid": _TEXT,
     "ce_epoch": _NUMBER,
     "ce_shard": _NUMBER,
@@ -59,6 +69,14 @@ def asyncapi_text() -> str:
             "caseFacts": {
                 "address": "case.facts",
                 "description": "All facts; partition = shard mod partitions, sent explicitly; deleted after 7 days.",
+                "bindings": {
+                    "kafka": {
+                        "topic": "case.facts",
+                        "partitions": 8,
+                        "topicConfiguration": {"cleanup.policy": ["delete"], "retention.ms": 604_800_000},
+                        "bindingVersion": BINDING,
+                    }
+                },
                 "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
             }
         },
@@ -87,6 +105,9 @@ def _message(fact: type[Fact]) -> dict[str, Any]:
         "name": fact.TYPE,
         "title": words.get("en", fact.TYPE),
         "summary": f"{words.get('fa', '')}; written by {fact.WRITER.value}, version {fact.VERSION}",
+        "contentType": "application/json",
+        # The key is empty: the partition is sent explicitly, since hashing keys is not stable across clients.
+        "bindings": {"kafka": {"key": {"type": "null"}, "bindingVersion": BINDING}},
         "headers": {"$ref": "#/components/schemas/headers"},
         "payload": {
             "schemaFormat": "application/schema+json;version=draft-2020-12",

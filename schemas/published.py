@@ -1,7 +1,7 @@
 """The published language as files: JSON Schemas, golden samples and the index, generated, committed and checked.
 
 A contract change is a reviewable diff; a fact that lacks a label, a sample or a schema, or a released version whose schema
-changed, is refused by `python -m schemas check`.
+changed, is refused by `python -m schemas check` (schemas/compatibility.py).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from schemas.asyncapi import asyncapi_text
+from schemas.compatibility import broken_releases, differences, enter
 from schemas.fact import Fact
 from schemas.facts import FACTS, MalformedFact, UnknownFact, decode, encode
 from schemas.labels import labels
@@ -87,8 +88,14 @@ def faults(here: Path = HERE, facts: dict[str, type[Fact]] | None = None) -> lis
         if not schema.is_file():
             found.append(f"{name}: no schema of version {fact.VERSION}: run `python -m schemas write`")
         elif schema.read_text(encoding="utf-8") != schema_text(fact):
-            found.append(f"{name}: version {fact.VERSION} is released and its schema changed: make a new version with a lift")
+            changed = differences(json.loads(schema.read_text(encoding="utf-8")), json.loads(schema_text(fact)))
+            what = "; ".join(changed) or "only in its words"
+            found.append(
+                f"{name}: version {fact.VERSION} is released and its schema changed ({what}): make a new version with a lift"
+            )
         found += _sample_faults(here, name, fact)
+    if facts is None:
+        found += broken_releases(here, FACTS)
     index = here / "INDEX.md"
     if facts is None and (not index.is_file() or index.read_text(encoding="utf-8") != index_text()):
         found.append("INDEX.md is not up to date: run `python -m schemas write`")
@@ -127,6 +134,7 @@ def write(here: Path = HERE) -> list[str]:
         if not path.exists():
             path.write_text(schema_text(fact), encoding="utf-8")
             written.append(path.name)
+    written += [f"released {entry}" for entry in enter(here, FACTS)]
     index = here / "INDEX.md"
     if not index.is_file() or index.read_text(encoding="utf-8") != index_text():
         index.write_text(index_text(), encoding="utf-8")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 
 import pytest
 
 from caselog.chain import link_of
+from chassis.bus.topic import PARTITIONS, RETENTION_DAYS, TOPIC
 from chassis.bus.wire import Unreadable, headers_of, read, traceparent_of
+from schemas.asyncapi import HEADERS, OPTIONAL, asyncapi_text
 from tests.caselog.vectors import facts
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -28,6 +32,44 @@ def test_the_headers_are_a_cloudevent_in_binary_mode() -> None:
     assert headers["ce_type"] == fact.type.encode()
     assert headers["ce_source"] == f"urn:parvandeh:log:{fact.log_id}".encode()
     assert {"ce_id", "ce_time", "content-type"} <= set(headers)
+
+
+REQUIRED = {"id": "ce_id", "source": "ce_source", "specversion": "ce_specversion", "type": "ce_type", "subject": "ce_subject",
+            "time": "ce_time", "datacontenttype": "content-type"}  # fmt: skip
+"""The attributes of CloudEvents that every message of ours has, and the header of each in binary content mode."""
+
+
+def test_the_wire_the_asyncapi_document_and_cloudevents_agree_on_names_and_on_the_binary_mode() -> None:
+    headers = dict(headers_of(facts()[0]))
+    assert set(REQUIRED.values()) <= set(headers) & (set(HEADERS) - OPTIONAL)
+    assert not headers["content-type"].startswith(b"application/cloudevents")  # that prefix would say structured mode
+    for name in {*headers, *HEADERS} - {"content-type", "traceparent"}:
+        assert re.fullmatch(r"ce_[a-z0-9]{1,20}", name), name
+    (_, message), *_ = json.loads(asyncapi_text())["components"]["messages"].items()
+    assert message["contentType"] == headers["content-type"].decode() == HEADERS["content-type"]["const"]
+    (channel,) = json.loads(asyncapi_text())["channels"].values()
+    kafka = channel["bindings"]["kafka"]
+    assert (kafka["topic"], kafka["partitions"]) == (TOPIC, PARTITIONS)
+    assert kafka["topicConfiguration"]["retention.ms"] == RETENTION_DAYS * 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ce_specversion", b"0.3"),
+        ("ce_id", b"1:0:2"),
+        ("ce_source", b"urn:parvandeh:log:another"),
+        ("ce_time", b"2020-01-01T00:00:00.000000Z"),
+        ("content-type", b"application/cloudevents+json"),
+        ("content-type", b"text/plain"),
+    ],
+)
+def test_an_attribute_that_says_otherwise_than_the_fact_is_refused(name: str, value: bytes) -> None:
+    fact = facts()[0]
+    with pytest.raises(Unreadable, match=name):
+        read([(each, value if each == name else content) for each, content in headers_of(fact)], fact.body)
+    with pytest.raises(Unreadable, match=name):
+        read([each for each in headers_of(fact) if each[0] != name], fact.body)
 
 
 def test_the_trace_goes_with_the_message_and_a_malformed_one_does_not() -> None:
