@@ -46,8 +46,8 @@ check: setup ## linters, types, architecture, schemas up to date; fast
 	@$(PY) -m schemas check
 	@$(PY) -m pytest -q tests/architecture
 
-bench: setup ## what it costs, each figure beside its limit or peer in the same run (BENCH_ROUNDS=1 BENCH_FACTS=20000 is short)
-	@$(PY) -m tests.bench
+bench: setup ## what it costs, each figure beside its limit or peer in the same run (SHORT=1, ONLY="reading", OUTPUT=)
+	@exec $(PY) -m tests.bench $(if $(SHORT),--short) $(if $(ONLY),--only $(ONLY)) $(if $(OUTPUT),--output $(OUTPUT))
 
 faults: setup ## kill every process KILLS times (100) under load, then look for the planted bugs; long
 	@KILLS=$(or $(KILLS),100) $(PY) -m pytest -q -s tests/journeys/test_2_kills.py

@@ -1,72 +1,116 @@
-"""`make bench`: one table, each line beside its limit or peer in the same run; JSON in var/bench/bench.json.
+"""`make bench`: one table, each line beside its limit or peer in the same run; the same as JSON in var/bench.json.
 
-Machines are shared and noisy: read the ratios. BENCH_ROUNDS, BENCH_SECONDS and BENCH_FACTS shorten it.
+Machines are shared and noisy: read the ratios. `--short` runs every line once, briefly and over a small log: that it runs and
+prints, never how fast. `--only PART` measures some of the parts.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
+import platform
 import random
 import shutil
+import signal
+import sys
 import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from rich.console import Console
-from rich.table import Table
 
-from deploy.local import roles
-from deploy.local.postgres import OWNER, Postgres
+from deploy.local.postgres import Postgres
 from tests.bench import append, reading
-from tests.bench.lines import Line
-from tests.databases import Databases
+from tests.bench.ground import Bench, Measure
+from tests.bench.lines import Line, table
 
-ROUNDS: Final = int(os.environ.get("BENCH_ROUNDS", "3"))
-SECONDS: Final = float(os.environ.get("BENCH_SECONDS", "3"))
-FACTS: Final = int(os.environ.get("BENCH_FACTS", "1000000"))
-OUTPUT: Final = Path("var/bench/bench.json")
+OUTPUT: Final = Path("var/bench.json")
 
 
-async def _databases(server: Postgres, directory: Path, prefix: str) -> Databases:
-    databases = Databases(server, roles.passwords(directory / "roles.json"), prefix)
-    connection = await databases.connect("postgres", OWNER)
-    await roles.ensure(connection, databases.passwords, prefix=databases.prefix)
-    await connection.close()
-    await databases.migrate()
-    return databases
+async def _appends(bench: Bench) -> list[Line]:
+    return await append.measure(await bench.databases("append_"), bench.directory, bench.rounds, bench.seconds)
 
 
-async def _measured(server: Postgres, directory: Path, console: Console) -> list[Line]:
-    console.print(f"appends: {ROUNDS} rounds of {SECONDS:g} s each line")
-    lines = await append.measure(await _databases(server, directory, "append_"), directory, ROUNDS, SECONDS)
-    console.print(f"reading: a log of {FACTS:,} facts is filled first")
-    return lines + await reading.measure(await _databases(server, directory, "read_"), ROUNDS, FACTS)
+PARTS: Final[Mapping[str, Measure]] = MappingProxyType(
+    {
+        "append": _appends,
+        "reading": reading.measure,
+    }
+)
+"""The parts of the bench in the order of the table; each is measured on a cluster that nobody else uses meanwhile."""
 
 
-def main() -> None:
-    """Start a cluster of its own, measure, print, remove it."""
+def _asked(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--short", action="store_true", help="every line once, briefly, over a small log")
+    parser.add_argument("--rounds", type=int, help="rounds of each line (5; short: 1)")
+    parser.add_argument("--seconds", type=float, help="seconds of a round (3; short: 0.3)")
+    parser.add_argument("--facts", type=int, help="facts in the large log (1,000,000; short: 12,000)")
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--output", type=Path, default=OUTPUT, help=f"where the JSON goes ({OUTPUT})")
+    asked = parser.parse_args(arguments)
+    asked.rounds = asked.rounds or (1 if asked.short else 5)
+    asked.seconds = asked.seconds or (0.3 if asked.short else 3.0)
+    asked.facts = asked.facts or (12_000 if asked.short else 1_000_000)
+    return asked
+
+
+async def _measured(bench: Bench, parts: Sequence[str]) -> list[Line]:
+    lines: list[Line] = []
+    for name in PARTS:
+        if name in parts:
+            bench.say(f"{name}: {bench.rounds} rounds of {bench.seconds:g} s, a log of {bench.facts:,} facts")
+            lines += await PARTS[name](bench)
+    return lines
+
+
+def _report(asked: argparse.Namespace, lines: Sequence[Line], seed: int) -> dict[str, Any]:
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
+        "seed": seed, "short": asked.short, "rounds": asked.rounds, "seconds": asked.seconds, "facts": asked.facts,
+        "lines": [line.as_json() for line in lines],
+    }  # fmt: skip
+
+
+def _interruptible() -> None:
+    """Ctrl-C and SIGTERM end the run in order; a shell starts what runs in the background with Ctrl-C ignored."""
+    for which in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(which, signal.default_int_handler)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Start a cluster of its own, measure, print, remove it; 130 when it was interrupted."""
+    asked = _asked(arguments)
     seed = random.randrange(1 << 32)
     random.seed(seed)
     console = Console(stderr=True)
-    console.print(f"seed {seed}")
+    _interruptible()
     directory = Path(tempfile.mkdtemp(prefix="parvandeh-bench-"))
-    directory.chmod(0o755)
+    directory.chmod(0o755)  # PostgreSQL runs as a user of its own when we are root
     server = Postgres(directory / "postgres")
     try:
         server.start()
-        lines = asyncio.run(_measured(server, directory, console))
+        bench = Bench(server, directory, asked.rounds, asked.seconds, asked.facts, console)
+        bench.say(f"seed {seed}")
+        lines = asyncio.run(_measured(bench, asked.only))
+    except KeyboardInterrupt:
+        console.print("interrupted: nothing was measured to its end")
+        return 130
     finally:
         server.stop()
         shutil.rmtree(directory, ignore_errors=True)
-    table = Table("figure", "median", "spread", "beside", "its median", "ratio", title="fsync on, bodies of 400 to 1,500 bytes")
-    for line in lines:
-        table.add_row(*line.cells())
-    Console(width=170).print(table)
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    OUTPUT.write_text(json.dumps([line.as_json() for line in lines], indent=1))
+    title = f"fsync on, bodies of 400 to 1,500 bytes, {os.cpu_count()} cores, {asked.rounds} rounds"
+    Console(width=230).print(table(lines, title))
+    asked.output.parent.mkdir(parents=True, exist_ok=True)
+    asked.output.write_text(json.dumps(_report(asked, lines, seed), indent=1) + "\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

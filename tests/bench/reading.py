@@ -17,6 +17,7 @@ from chassis.bus.readers import Reader
 from chassis.bus.rebuild import Rebuild
 from deploy.local.postgres import OWNER
 from tests.bench.append import appends
+from tests.bench.ground import Bench
 from tests.bench.lines import Line
 from tests.bus.ground import apply, prepare
 from tests.databases import Databases
@@ -78,8 +79,9 @@ async def _rebuild(databases: Databases, log: LogReader) -> tuple[float, float]:
     return ours, copied
 
 
-async def measure(databases: Databases, rounds: int, facts: int) -> list[Line]:
-    """The lines of reading; the log is filled to `facts` on the way."""
+async def measure(bench: Bench) -> list[Line]:
+    """The lines of reading; the log is filled to `bench.facts` on the way."""
+    databases, rounds, facts = await bench.databases("read_"), bench.rounds, bench.facts
     await _fill(databases, SMALL)
     small = [await _timelines(databases) for _ in range(rounds)]
     async with databases.reader() as log:

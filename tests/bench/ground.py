@@ -1,0 +1,48 @@
+"""What every part of the bench stands on: one cluster of its own, the length of the run, and how it tells where it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from deploy.local import roles
+from deploy.local.postgres import OWNER, Postgres
+from tests.bench.lines import Line
+from tests.databases import Databases
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One run. Whatever a part starts it stops itself, also when it is cancelled: Ctrl-C leaves no process."""
+
+    server: Postgres
+    directory: Path
+    """Gone after the run."""
+    rounds: int
+    seconds: float
+    """How long one round of a line lasts."""
+    facts: int
+    """The size of the large log."""
+    console: Console
+    began: float = field(default_factory=time.perf_counter)
+
+    def say(self, text: str) -> None:
+        """A line of progress on stderr, with the seconds since the start."""
+        self.console.print(f"[{time.perf_counter() - self.began:6.1f} s] {text}", markup=False, highlight=False)
+
+    async def databases(self, prefix: str) -> Databases:
+        """Databases of a part's own, migrated; they go with the cluster."""
+        made = Databases(self.server, roles.passwords(self.directory / "roles.json"), prefix)
+        connection = await made.connect("postgres", OWNER)
+        await roles.ensure(connection, made.passwords, prefix=prefix)
+        await connection.close()
+        await made.migrate()
+        return made
+
+
+Measure = Callable[[Bench], Awaitable[list[Line]]]
+"""What a part of the bench is."""
