@@ -16,10 +16,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from rich.progress import Progress, TaskID
 
 from chassis.agenda.worker import CarryOut, Worker
+from chassis.bus.access import Access
 from chassis.bus.rebuild import Rebuild, RebuildRefused
 from chassis.parked import parked_lines, release
 from chassis.refusal import StillFaulty
-from chassis.settings import Ground
+from chassis.settings import Ground, Unset
 from chassis.standing import Standing, migrate_service
 from chassis.telemetry import configure
 
@@ -57,6 +58,12 @@ def main(process: Process, arguments: list[str]) -> int:
             ground.refuse_demonstration("demonstration data")
             asyncio.run(_demonstrate(process, ground))
         case ["serve"]:
+            try:
+                if ground.bus:
+                    Access.of(ground)  # here, since a reason that is raised inside the application is lost
+            except Unset as missing:
+                sys.stderr.write(f"{process.service} does not start: {missing}\n")
+                return 2
             configure(process.service, ground)
             serve(process.door(ground), ground)
         case ["agenda"]:

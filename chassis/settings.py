@@ -44,6 +44,14 @@ class Ground(BaseSettings):
     reader_password: SecretStr = SecretStr("")
     owner_password: SecretStr = SecretStr("")
     kafka: str = "127.0.0.1:9092"
+    """`host:port` of Kafka's brokers, separated by commas; not each need be named."""
+    kafka_user: str = ""
+    """The process' own user at Kafka, over TLS; none: plain text, which production refuses (chassis/bus/access.py)."""
+    kafka_password: SecretStr = SecretStr("")
+    kafka_ca: Path | None = None
+    """PEM file of the authority that signs the brokers' certificates; None: those that the system trusts."""
+    kafka_replicas: int | None = Field(default=None, ge=1)
+    """Brokers that hold each fact; None: 3 in production, 1 on the embedded broker."""
     host: str = "127.0.0.1"
     """The address that the HTTP door listens on; loopback unless a proxy stands in front."""
     port: int = Field(default=8000, ge=0, le=65535)
@@ -64,9 +72,9 @@ class Ground(BaseSettings):
     otlp: str = ""
     """Base URL of an OTLP/HTTP collector for traces, or nothing: spans then stay in the process."""
 
-    @field_validator("outbox", mode="before")
+    @field_validator("outbox", "kafka_ca", "kafka_replicas", mode="before")
     @classmethod
-    def _no_outbox(cls, value: object) -> object:
+    def _nothing(cls, value: object) -> object:
         return None if value == "" else value
 
     @field_validator("witnesses", mode="before")
@@ -92,6 +100,15 @@ class Ground(BaseSettings):
         if parts.username or parts.password or parts.path.strip("/"):
             # A role in the URL would silently win over the role that the code names, and grants would mean nothing.
             raise ValueError("PARVANDEH_DATABASE_URL names the server only, without role, password or database")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_way_to_kafka(self) -> Self:
+        if bool(self.kafka_user) != bool(self.kafka_password.get_secret_value()):
+            raise ValueError("PARVANDEH_KAFKA_USER and PARVANDEH_KAFKA_PASSWORD belong together")
+        if self.kafka_ca is not None and not self.kafka_user:
+            # Else who names only the authority believes the way to be safe, and it is plain text.
+            raise ValueError("PARVANDEH_KAFKA_CA is given without PARVANDEH_KAFKA_USER")
         return self
 
     @model_validator(mode="after")

@@ -73,7 +73,11 @@ class Standing:
 
     async def ready(self) -> dict[str, bool]:
         """What this process needs, and whether it is there."""
-        return {"database": await _answers(self.own.fetchval("SELECT 1")), "log": await _answers(self.log.heads())}
+        return {
+            "database": await _answers(self.own.fetchval("SELECT 1")),
+            "log": await _answers(self.log.heads()),
+            "bus": self.inbox.refused is None,  # away is no reason to shut the door: the log repairs
+        }
 
 
 async def _answers(question: object) -> bool:

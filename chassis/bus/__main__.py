@@ -14,8 +14,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from caselog.migrations import migrate
 from caselog.read import LogReader
+from chassis.bus.access import Access
 from chassis.bus.relay import MIGRATIONS, Relay
-from chassis.settings import Ground
+from chassis.settings import Ground, Unset
 from chassis.telemetry import configure
 
 
@@ -27,7 +28,7 @@ async def _migrate(ground: Ground) -> None:
         await connection.close()
 
 
-def door(ground: Ground) -> FastAPI:
+def door(ground: Ground, access: Access) -> FastAPI:
     """The relay behind its two doors for whoever watches over it."""
 
     @asynccontextmanager
@@ -36,7 +37,7 @@ def door(ground: Ground) -> FastAPI:
             asyncpg.create_pool(**ground.as_reader("relay"), min_size=1, max_size=2) as log_pool,
             asyncpg.create_pool(**ground.as_service("relay", "relay"), min_size=2, max_size=3) as own,
         ):
-            relay = Relay(bootstrap=ground.kafka, log=LogReader(log_pool), own=own)
+            relay = Relay(access=access, log=LogReader(log_pool), own=own)
             app.state.relay = relay
             task = asyncio.create_task(relay.run(), name="relay")
             yield
@@ -76,8 +77,13 @@ def main(arguments: list[str]) -> int:
     if arguments:
         print("usage: python -m chassis.bus [migrate]", file=sys.stderr)
         return 2
+    try:
+        access = Access.of(ground)
+    except Unset as missing:
+        print(f"the relay does not start: {missing}", file=sys.stderr)
+        return 2
     configure("relay", ground)
-    uvicorn.run(door(ground), host=ground.host, port=ground.port, log_config=None, access_log=False)
+    uvicorn.run(door(ground, access), host=ground.host, port=ground.port, log_config=None, access_log=False)
     return 0
 
 

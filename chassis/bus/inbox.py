@@ -45,6 +45,8 @@ class Inbox:
         self.shelves = {reader.name: Shelf(reader, own) for reader in readers}
         self._log, self._bus, self._refill = log, bus, refill
         self.stopped: set[str] = set()
+        self.refused: str | None = None
+        """Why the broker does not let this service read, from its start until it first does."""
         self.shares = {reader.name: Share(reader.name) for reader in readers}
 
     @asynccontextmanager

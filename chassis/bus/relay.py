@@ -15,10 +15,12 @@ from typing import Final
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import TopicAuthorizationFailedError
 from prometheus_client import Counter, Gauge
 
 from caselog.queries import Queries
 from caselog.read import LogReader
+from chassis.bus.access import REFUSED_SECONDS, Access, Refused
 from chassis.bus.topic import TOPIC, ensure, partition_of
 from chassis.bus.wire import headers_of
 from schemas.envelope import Recorded
@@ -47,28 +49,34 @@ class RelayState:
 class Relay:
     """Publishes the log; one leads at a time by an advisory lock, a second one waits."""
 
-    def __init__(self, *, bootstrap: str, log: LogReader, own: asyncpg.Pool) -> None:
-        self._bootstrap, self._log, self._own = bootstrap, log, own
+    def __init__(self, *, access: Access, log: LogReader, own: asyncpg.Pool) -> None:
+        self._access, self._log, self._own = access, log, own
         self._sql = Queries.load(Path(__file__).with_name("relay.sql"))
         self.state = RelayState()
+        self._may_not_write = False
+        """Said by the broker only when something is sent: until something was, a new connection is no sign of the right."""
 
     async def run(self) -> None:
-        """Publish until cancelled; a broker or a database that is away is waited for."""
+        """Publish until cancelled; a broker or a database that is away is waited for, and so is one that refuses us."""
         while True:
+            rest = RETRY_SECONDS
             try:
                 async with self._own.acquire() as lock:
                     await self._lead(lock)
+            except Refused as refusal:
+                _log.error("relay_refused", reason=str(refusal))
+                rest = REFUSED_SECONDS
             except Exception as error:  # noqa: BLE001 - a relay that died unseen would leave the bus silent
                 _log.warning("relay_interrupted", error=type(error).__name__)
             finally:
                 self.state.leading = self.state.connected = False
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(rest)
 
     async def _lead(self, lock: asyncpg.Connection) -> None:
         if not await lock.fetchval(self._sql.lead):
             return
         self.state.leading = True
-        fresh = await ensure(self._bootstrap)
+        fresh = await ensure(self._access)
         marks = {row["shard"]: row["seq"] for row in await self._own.fetch(self._sql.marks)}
         if fresh and marks:
             # A wiped broker: go on at the log's head, since publishing years again would hold up today; readers repair the rest.
@@ -76,7 +84,7 @@ class Relay:
             await self._keep(marks)
             _log.warning("broker_was_wiped")
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
+            **self._access.arguments(),
             acks="all",
             enable_idempotence=False,
             linger_ms=0,
@@ -85,7 +93,7 @@ class Relay:
             metadata_max_age_ms=5000,
         )
         await producer.start()
-        self.state.connected = True
+        self.state.connected = not self._may_not_write
         try:
             await self._publish_for_ever(producer, marks, lock)
         finally:
@@ -115,8 +123,13 @@ class Relay:
             await producer.send(TOPIC, value=fact.body, partition=partition_of(fact.shard), headers=headers_of(fact))
             for fact in facts
         ]
-        async with asyncio.timeout(15):
-            await asyncio.gather(*sent)
+        try:
+            async with asyncio.timeout(15):
+                await asyncio.gather(*sent)
+        except TopicAuthorizationFailedError:
+            self._may_not_write = True
+            raise Refused(f"the user {self._access.user} may not write {TOPIC}: `python -m deploy.kafka acls`") from None
+        self._may_not_write, self.state.connected = False, True
         self.state.published += len(sent)
         PUBLISHED.inc(len(sent))
 

@@ -15,8 +15,9 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from caselog.away import AWAY
+from chassis.bus.access import REFUSED_SECONDS, Access, Refused
 from chassis.bus.inbox import FORGED, Inbox
-from chassis.bus.topic import TOPIC, ensure
+from chassis.bus.topic import TOPIC, ensure, may_read
 from chassis.bus.wire import Unreadable, read
 from chassis.settings import Ground
 from schemas.envelope import Recorded
@@ -27,11 +28,13 @@ MAX_RECORDS: Final = 500
 RETRY_SECONDS: Final = 1.0
 
 
-def subscription(bootstrap: str, group: str, inbox: Inbox) -> KafkaBroker:
+def subscription(access: Access, group: str, inbox: Inbox) -> KafkaBroker:
     """A broker, not started, whose subscriber feeds `inbox` as consumer group `group`."""
     # FastStream would make missing topics with settings of its own, and start() then hangs.
     broker = KafkaBroker(
-        bootstrap,
+        list(access.bootstrap),
+        security=access.security(),
+        consumer_only=True,  # a service has no right to write, and needs no producer that could
         allow_auto_create_topics=False,
         metadata_max_age_ms=2000,
         request_timeout_ms=10_000,
@@ -62,12 +65,14 @@ def subscription(bootstrap: str, group: str, inbox: Inbox) -> KafkaBroker:
 async def running_bus(ground: Ground, group: str, inbox: Inbox) -> AsyncIterator[None]:
     """The subscriber as long as the block lives; a broker that is away at the start is waited for in the background.
 
-    The service answers meanwhile and the log repairs: a door must not stay shut because the bus is away.
+    The service answers meanwhile and the log repairs: a door must not stay shut because the bus is away. One that refuses us
+    is told by `inbox.refused`: that is a mistake in the settings, and a new process with it must not take the place of an old.
+    Raises Unset when the settings name no way to the bus that this environment allows.
     """
     if not ground.bus:
         yield
         return
-    task = asyncio.create_task(_keep_subscribed(ground, group, inbox), name="bus")
+    task = asyncio.create_task(_keep_subscribed(Access.of(ground), group, inbox), name="bus")
     try:
         yield
     finally:
@@ -75,18 +80,24 @@ async def running_bus(ground: Ground, group: str, inbox: Inbox) -> AsyncIterator
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _keep_subscribed(ground: Ground, group: str, inbox: Inbox) -> None:
+async def _keep_subscribed(access: Access, group: str, inbox: Inbox) -> None:
     while True:
-        broker = subscription(ground.kafka, group, inbox)
+        broker, rest = subscription(access, group, inbox), RETRY_SECONDS
         try:
-            await ensure(ground.kafka)  # a consumer of a missing topic blocks in start()
+            await ensure(access)  # a consumer of a missing topic blocks in start(), and so does one that may not read
+            await may_read(access, group)
             await broker.start()
+            inbox.refused = None
             await asyncio.Event().wait()
+        except Refused as refusal:
+            inbox.refused = str(refusal)
+            _log.error("bus_refused", group=group, reason=inbox.refused)
+            rest = REFUSED_SECONDS
         except Exception as error:  # noqa: BLE001 - a subscription that died unseen would leave all work to the log
             _log.warning("bus_away", error=type(error).__name__)
         finally:
             await broker.stop()
-        await asyncio.sleep(RETRY_SECONDS)
+        await asyncio.sleep(rest)
 
 
 async def _parse(message: tuple[ConsumerRecord, ...], original: Any) -> KafkaMessage:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
+from aiokafka import errors
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, for_code
+from aiokafka.protocol.metadata import MetadataRequest
+
+from chassis.bus.access import Access, Refused, administering
 
 TOPIC: Final = "case.facts"
 PARTITIONS: Final = 8
 RETENTION_DAYS: Final = 7
-_EXISTS: Final = 36
 
 
-class TopicFault(Exception):
-    """The broker would not make the topic, or it has another number of partitions than the code says."""
+class TopicFault(Refused):
+    """The topic cannot be made, or it is another one than the code needs."""
 
 
 def partition_of(shard: int) -> int:
@@ -21,30 +25,69 @@ def partition_of(shard: int) -> int:
     return shard % PARTITIONS
 
 
-async def ensure(bootstrap: str) -> bool:
+async def ensure(access: Access) -> bool:
     """Make the topic when it is not there; True when it had to be made (a new or a wiped broker).
 
-    Raises TopicFault, or aiokafka's errors when the broker cannot be reached.
+    Asks first, so that no right to make topics is needed where an operator has made it (`python -m deploy.kafka acls`).
+    Raises Refused or TopicFault, or aiokafka's errors when the broker cannot be reached.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5000)
-    await admin.start()
-    try:
-        topic = NewTopic(
-            TOPIC,
-            num_partitions=PARTITIONS,
-            replication_factor=-1,  # the broker's default: 1 on the embedded one, 3 in production
-            replica_assignments={},  # aiokafka takes -1 only beside assignments, and an empty set of them means none
-            topic_configs={"cleanup.policy": "delete", "retention.ms": str(RETENTION_DAYS * 86_400_000)},
-        )
-        # aiokafka's admin returns errors instead of raising them.
-        (_, code, *_), *_ = (await admin.create_topics([topic])).topic_errors
-        if code == 0:
-            return True
-        if code != _EXISTS:
-            raise TopicFault(f"{TOPIC} could not be made: error {code}")
-        found = (await admin.describe_topics([TOPIC]))[0]
-        if len(found["partitions"]) != PARTITIONS:
-            raise TopicFault(f"{TOPIC} has {len(found['partitions'])} partitions, not {PARTITIONS}")
+    async with administering(access) as admin:
+        partitions = await _look(admin, access)
+        if partitions is None:
+            return await _make(admin, access)
+        if len(partitions) != PARTITIONS:
+            raise TopicFault(f"{TOPIC} has {len(partitions)} partitions, not {PARTITIONS}")
+        fewest = min(len(partition["replicas"]) for partition in partitions)
+        if fewest < access.replicas:
+            raise TopicFault(f"{TOPIC} is held by {fewest} brokers, not {access.replicas}: see PARVANDEH_KAFKA_REPLICAS")
         return False
-    finally:
-        await admin.close()
+
+
+async def may_read(access: Access, group: str) -> None:
+    """Raises Refused when the user may not read as `group`: a consumer would wait in its start for ever and say nothing."""
+    async with administering(access) as admin:
+        try:
+            await admin.find_coordinator(group)
+        except GroupAuthorizationFailedError:
+            raise Refused(f"the user {access.user or 'of plain text'} may not read as the group {group}") from None
+        except KafkaError:
+            return  # a new cluster has no coordinators yet: the consumer asks again
+
+
+async def _look(admin: AIOKafkaAdminClient, access: Access) -> list[dict[str, Any]] | None:
+    # The client's own describe_topics lets a broker that makes topics by itself make this one, with partitions of its choice.
+    answer = await admin._send_request(MetadataRequest([TOPIC], allow_auto_topic_creation=False))
+    (topic,) = answer.to_object()["topics"]
+    match for_code(topic["error_code"]):
+        case errors.UnknownTopicOrPartitionError:
+            return None
+        case errors.TopicAuthorizationFailedError:
+            raise Refused(f"the user {access.user or 'of plain text'} may not see {TOPIC}: `python -m deploy.kafka acls`")
+        case errors.NoError | errors.LeaderNotAvailableError:
+            return list(topic["partitions"])
+        case fault:
+            raise fault
+
+
+async def _make(admin: AIOKafkaAdminClient, access: Access) -> bool:
+    topic = NewTopic(
+        TOPIC,
+        num_partitions=PARTITIONS,
+        replication_factor=access.replicas,
+        topic_configs={
+            "cleanup.policy": "delete",
+            "retention.ms": str(RETENTION_DAYS * 86_400_000),
+            "min.insync.replicas": str(access.in_sync),
+        },
+    )
+    # aiokafka's admin returns errors instead of raising them.
+    (_, code, *_), *_ = (await admin.create_topics([topic])).topic_errors
+    match for_code(code):
+        case errors.NoError:
+            return True
+        case errors.TopicAlreadyExistsError:
+            return False  # another process was quicker
+        case errors.TopicAuthorizationFailedError | errors.ClusterAuthorizationFailedError:
+            raise TopicFault(f"{TOPIC} is not there and {access.user} may not make it: `python -m deploy.kafka acls` does")
+        case fault:
+            raise TopicFault(f"{TOPIC} could not be made with {access.replicas} replicas: {fault.__name__}")

