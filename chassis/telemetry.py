@@ -50,12 +50,18 @@ def configure(service: str, ground: Ground) -> None:
 
 
 class _TypeOnly(logging.Formatter):
-    """A library's log line as logger and exception type: its text and its traceback may repeat what a person entered."""
+    """A library's log line as logger, line and exception type: its text and its traceback may repeat what a person entered."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
-        line = {"event": "library", "level": record.levelname.lower(), "logger": record.name, "error": error}
+        line = {
+            "event": "library",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "line": record.lineno,
+            "error": error,
+        }
         return orjson.dumps(line).decode()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -68,7 +69,9 @@ def provide(directory: Path) -> Path:
 
 
 def _bring(jars: tuple[Jar, ...], target: Path) -> None:
-    from jgo.maven import MavenContext  # imported here: only the first start needs it
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # about a directory for run-time files, which nobody here needs
+        from jgo.maven import MavenContext  # imported here: only the first start needs it
 
     cache = target.with_name("repository.part")
     try:

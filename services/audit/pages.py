@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -47,7 +49,14 @@ async def _report(request: Request, case_id: str) -> Report:
 async def show(request: Request, case_id: str, principal: Principal = require(AUDITOR)) -> Response:
     report = await _report(request, case_id)
     spent = report.clocks.at(report.at)
-    return render(request, "timeline.html", report=report, spent=spent, odds=odds, witnesses=request.app.state.witnesses)
+    page = {
+        "report": report,
+        "spent": spent,
+        "odds": odds,
+        "witnesses": request.app.state.witnesses,
+        "at": datetime.fromisoformat,
+    }
+    return render(request, "timeline.html", **page)
 
 
 @router.get("/cases/{case_id}/timeline.json")

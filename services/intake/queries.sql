@@ -37,7 +37,10 @@ INSERT INTO notices (stream, version, template, sent_at) VALUES ($1, $2, $3, $4)
 SELECT * FROM cases WHERE subject = $1 ORDER BY submitted_at DESC, stream LIMIT 200
 
 -- name: of_office
-SELECT * FROM cases WHERE office = $1 AND ($2::timestamptz IS NULL OR submitted_at < $2) ORDER BY submitted_at DESC, stream LIMIT $3
+SELECT * FROM cases
+WHERE office = $1
+  AND ($2::text IS NULL OR (submitted_at, stream) < (SELECT c.submitted_at, c.stream FROM cases c WHERE c.stream = $2 AND c.office = $1))
+ORDER BY submitted_at DESC, stream DESC LIMIT $3
 
 -- name: case
 SELECT * FROM cases WHERE stream = $1

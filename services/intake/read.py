@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 import asyncpg
@@ -44,9 +43,14 @@ class Cases:
         rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.mine, subject)
         return rows
 
-    async def of_office(self, office: str, before: datetime | None) -> Sequence[asyncpg.Record]:
-        """A page of an office's own filings, newest first."""
-        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.of_office, office, before, PAGE)
+    async def of_office(self, office: str, before: str = "") -> Sequence[asyncpg.Record]:
+        """A page of an office's own filings, newest first; `before` is the case that ended the page before, or nothing.
+
+        Named by the case and not by its time: of two filings of one moment a time alone would skip one.
+        """
+        rows: Sequence[asyncpg.Record] = await self._own.fetch(
+            self._sql.of_office, office, f"case:{before}" if before else None, PAGE
+        )
         return rows
 
     async def for_clerks(self) -> tuple[Sequence[asyncpg.Record], int]:

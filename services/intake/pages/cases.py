@@ -31,12 +31,8 @@ _UNSHOWN = (review.DrawCommitted, intake.PapersOpened, review.MaterialOpened)
 
 @router.get("/office")
 async def filings(request: Request, before: str = "", principal: Principal = require("office_operator")) -> Response:
-    try:
-        until = datetime.fromisoformat(before) if before else None
-    except ValueError:
-        until = None
-    rows = await room(request).cases.of_office(principal.office or "", until)
-    older = rows[-1]["submitted_at"].isoformat() if len(rows) == PAGE else ""
+    rows = await room(request).cases.of_office(principal.office or "", before)
+    older = rows[-1]["stream"].removeprefix("case:") if len(rows) == PAGE else ""
     return render(request, "office.html", rows=rows, older=older, types=catalogue().types)
 
 
