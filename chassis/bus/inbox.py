@@ -28,6 +28,8 @@ BEHIND: Final = Gauge("parvandeh_reader_behind", "Facts that a reader has not ap
 PARKED: Final = Gauge("parvandeh_parked_streams", "Streams that a reader could not apply", ["reader"])
 HALTED: Final = Gauge("parvandeh_halted_shards", "Shards that a reader has stopped at a fork", ["reader"])
 TICK_SECONDS: Final = 1.0
+STILL_LOOKS: Final = 5
+"""So many looks a shard may stand still while the bus brings other facts: what waits its turn there is not taken from it."""
 POLL_SECONDS: Final = 0.02
 PAGE: Final = 500
 
@@ -48,6 +50,7 @@ class Inbox:
         self.refused: str | None = None
         """Why the broker does not let this service read, from its start until it first does."""
         self.shares = {reader.name: Share(reader.name) for reader in readers}
+        self._taking = self._taken = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -66,9 +69,14 @@ class Inbox:
         by_shard: dict[int, list[Recorded]] = {}
         for fact in facts:
             by_shard.setdefault(fact.shard, []).append(fact)
-        for shelf in self.shelves.values():
-            for shard, run in by_shard.items():
-                await self._apply(shelf, shard, run, Source.BUS)
+        self._taking += 1
+        try:
+            for shelf in self.shelves.values():
+                for shard, run in by_shard.items():
+                    await self._apply(shelf, shard, run, Source.BUS)
+        finally:
+            self._taking -= 1
+            self._taken += 1
 
     async def wait(self, reader: str, position: Position, stream: str, seconds: float) -> Reach:
         """Wait until `reader` has applied `position`; at most `seconds`. PARKED when the stream is."""
@@ -152,18 +160,23 @@ class Inbox:
             await self._apply(shelf, shard, page, Source.LOG)
 
     async def _watch(self) -> None:
-        behind: dict[tuple[str, int], int] = {}
+        still: dict[tuple[str, int], tuple[int, int]] = {}
+        taken = 0
         while True:
             await asyncio.sleep(TICK_SECONDS if self._bus else POLL_SECONDS)
+            silent, taken = not self._taking and self._taken == taken, self._taken
             try:
-                behind = await self._repair(behind)
+                still = await self._repair(still, 1 if silent else STILL_LOOKS)
             except Exception as error:  # noqa: BLE001 - a watch that died unseen would leave a silent bus unnoticed
                 _log.warning("repair_interrupted", error=type(error).__name__)
 
-    async def _repair(self, before: dict[tuple[str, int], int]) -> dict[tuple[str, int], int]:
-        """Refill what the bus has not moved between two looks; a fact under way is not taken from the bus's hands."""
+    async def _repair(self, before: dict[tuple[str, int], tuple[int, int]], looks: int) -> dict[tuple[str, int], tuple[int, int]]:
+        """Refill each shard that is behind and has not moved for `looks` looks; a fact under way is not taken from the bus.
+
+        `before` and the answer: for each shard that is behind its checkpoint and for how many looks it has stood there.
+        """
         heads = await self._log.heads()
-        behind: dict[tuple[str, int], int] = {}
+        still: dict[tuple[str, int], tuple[int, int]] = {}
         for shelf in self.shelves.values():
             checkpoints = await shelf.checkpoints()
             await self._show(shelf, heads, checkpoints)
@@ -173,11 +186,13 @@ class Inbox:
                 if checkpoint.seq >= heads[shard].seq or checkpoint.halted is not None:
                     continue
                 key = (shelf.reader.name, shard)
-                if not self._bus or before.get(key) == checkpoint.seq:
+                seq, stood = before.get(key, (-1, 0))
+                stood = stood + 1 if seq == checkpoint.seq else 0
+                if not self._bus or stood >= looks:
                     await self._refill_shard(shelf, shard)
                 else:
-                    behind[key] = checkpoint.seq
-        return behind
+                    still[key] = (checkpoint.seq, stood)
+        return still
 
     async def _show(self, shelf: Shelf, heads: Mapping[int, Head], checkpoints: Mapping[int, Checkpoint]) -> None:
         name = shelf.reader.name

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from caselog.chain import link_of
+from chassis.bus.inbox import APPLIED
 from chassis.bus.readers import Reach
 from chassis.bus.shelf import PARKED_LIMIT
 from chassis.parked import release
@@ -165,6 +166,30 @@ async def test_a_reader_that_parks_too_many_streams_stops(databases: Databases) 
 
 async def _is_stopped(inbox: object) -> bool:
     return "rows" in inbox.stopped  # type: ignore[attr-defined]
+
+
+async def test_what_waits_its_turn_on_a_bus_that_flows_is_not_taken_from_it_and_what_was_lost_comes_from_the_log(
+    databases: Databases,
+) -> None:
+    await prepare(databases)
+    late = shard_of("case:late")
+    others = [f"case:n{n}" for n in range(100) if shard_of(f"case:n{n}") != late][:60]
+    async with databases.appender() as appender:
+        for stream in ("case:late", *others):
+            await appender.append(facts(stream, range(1)))
+    log = await whole_log(databases)
+    before = from_the_log()
+    async with inbox_of(databases) as (inbox, _):
+        for fact in (each for each in log if each.shard != late):
+            await inbox.take([fact])
+            await asyncio.sleep(0.05)  # the pace of a bus that flows, about three looks of the watch in all
+        assert from_the_log() == before
+        await eventually(lambda: inbox.caught_up("rows"))
+        assert from_the_log() == before + 1, "what the bus lost"
+
+
+def from_the_log() -> float:
+    return float(APPLIED.labels("rows", "log")._value.get())
 
 
 async def test_two_instances_that_take_the_same_messages_apply_each_once(databases: Databases) -> None:
