@@ -6,7 +6,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::jsonb) ON CONFLICT (i
 UPDATE agenda SET state = 'closed', outcome = 'done' WHERE id = $1 AND state <> 'closed'
 
 -- name: cancel
-UPDATE agenda SET state = 'closed', outcome = 'cancelled' WHERE stream = $1 AND reaction = $2 AND key = $3 AND state <> 'closed'
+-- Only what was owed before the cancelling fact: a fact that is read again must not take away what a later one made owed.
+UPDATE agenda SET state = 'closed', outcome = 'cancelled'
+WHERE stream = $1 AND reaction = $2 AND key = $3 AND cause_seq < $4 AND state <> 'closed'
 
 -- name: claim
 -- A short transaction of its own: no lock is held while an item is carried out. Items of one recipient go in order.

@@ -34,7 +34,7 @@ def agenda_reader(service: str, version: int, owe: Owe) -> Reader:
         for each in owe(fact, recorded):
             match each:
                 case Cancel():
-                    await connection.execute(sql.cancel, recorded.stream, each.reaction, each.key)
+                    await connection.execute(sql.cancel, recorded.stream, each.reaction, each.key, recorded.seq)
                 case Owed():
                     await connection.execute(sql.owe, *_row(service, each, recorded))
 

@@ -136,7 +136,9 @@ class Inbox:
             await self._ask_the_log(shelf, shard, result.suspect)
         elif result.gap_before is not None and self._refill:
             await self._refill_shard(shelf, shard)
-            await self._apply(shelf, shard, [each for each in facts if each.seq >= result.gap_before], Source.LOG)
+            # What lies beyond the log itself is not true, or not seen by a standby yet: it is left to the watch.
+            if (await shelf.checkpoints())[shard].seq + 1 >= result.gap_before:
+                await self._apply(shelf, shard, [each for each in facts if each.seq >= result.gap_before], Source.BUS)
 
     async def _ask_the_log(self, shelf: Shelf, shard: int, suspect: Recorded) -> None:
         """The log agrees with the checkpoint: the message is forged or damaged. It differs: the log itself was forked."""

@@ -1,9 +1,11 @@
 -- name: put_case
-INSERT INTO cases (stream, request_type, district) VALUES ($1, $2, $3)
+INSERT INTO cases (stream, request_type, district) VALUES ($1, $2, $3) ON CONFLICT (stream) DO NOTHING
 
 -- name: ask
 INSERT INTO inquiries (stream, inquiry_id, agency, question, blocking, request_type, district, version)
 SELECT $1, $2, $3, $4, $5, c.request_type, c.district, $6 FROM cases c WHERE c.stream = $1
+ON CONFLICT (stream, inquiry_id) DO UPDATE
+SET opened_at = NULL, due_at = NULL, overdue = false, state = 'asked', answer = NULL, version = excluded.version
 
 -- name: open
 UPDATE inquiries SET state = 'open', opened_at = $3, due_at = $4, version = $5 WHERE stream = $1 AND inquiry_id = $2

@@ -2,6 +2,9 @@
 INSERT INTO cases (stream, tracking_code, subject, request_type, district, channel, office, out_of_hours, submitted_at, unreleased,
                    changed_at, version)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $9, $11)
+ON CONFLICT (stream) DO UPDATE
+SET subject = excluded.subject, identity = 'waiting', unreleased = excluded.unreleased, correction = false, suspended = false,
+    drawn = false, ended = NULL, certificate_id = NULL, changed_at = excluded.changed_at, version = excluded.version
 
 -- name: touch
 UPDATE cases SET version = $2, changed_at = $3 WHERE stream = $1
@@ -31,7 +34,7 @@ UPDATE cases SET ended = $2, correction = false, unreleased = '{}' WHERE stream 
 UPDATE cases SET certificate_id = $2 WHERE stream = $1
 
 -- name: put_notice
-INSERT INTO notices (stream, version, template, sent_at) VALUES ($1, $2, $3, $4)
+INSERT INTO notices (stream, version, template, sent_at) VALUES ($1, $2, $3, $4) ON CONFLICT (stream, version) DO NOTHING
 
 -- name: mine
 SELECT * FROM cases WHERE subject = $1 ORDER BY submitted_at DESC, stream LIMIT 200

@@ -1,5 +1,8 @@
 -- name: put_case
 INSERT INTO cases (stream, request_type, district, office, submitted_at, version) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (stream) DO UPDATE
+SET confirmed = false, stage = NULL, round = 0, committed = false, drawn = NULL, drawn_at = NULL, due_at = NULL, correction = false,
+    inquiries = '{}', suspended = false, ended = NULL, version = excluded.version
 
 -- name: touch
 UPDATE cases SET version = $2 WHERE stream = $1
@@ -44,6 +47,7 @@ UPDATE reviewers SET active = false WHERE staff = $1
 
 -- name: escalate
 INSERT INTO escalations (stream, version, kind, due_at, noted_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (stream, version) DO NOTHING
 
 -- name: assigned
 SELECT * FROM cases WHERE ended IS NULL AND drawn IS NOT NULL ORDER BY due_at NULLS LAST, drawn_at, stream

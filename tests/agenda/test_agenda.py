@@ -345,3 +345,16 @@ async def test_a_page_is_stale_when_another_person_changed_the_case_and_only_the
         assert await here.facts(CaseResumed) == 2
         await decide(3, 3, "reviewer:two")
         assert await here.facts(CaseResumed) == 3
+
+
+async def test_facts_read_again_take_away_nothing_that_a_later_fact_made_owed(databases: Databases) -> None:
+    async with ground(databases) as here:
+        late = NOW + timedelta(days=9000)
+        await here.tell("case:a", asked(1, late), by=here.appender)
+        await here.tell("case:a", answered(1))
+        await here.tell("case:a", asked(1, late), by=here.appender)  # the same key again: only the answer before it must not cancel it
+        before = await here.items()
+        assert before == [("closed", "cancelled"), ("open", None)]
+        await here.own.execute("UPDATE checkpoints SET seq = 0, hash = decode(repeat('00', 32), 'hex')")
+        await eventually(lambda: here.inbox.caught_up("agenda"))
+        assert await here.items() == before

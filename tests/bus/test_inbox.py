@@ -78,6 +78,20 @@ async def test_a_damaged_and_a_forged_message_are_dropped_and_the_true_fact_is_a
         assert all(each.halted is None for each in (await inbox.shelves["rows"].checkpoints()).values())
 
 
+async def test_a_forged_message_beyond_the_log_halts_nothing(databases: Databases) -> None:
+    await prepare(databases)
+    async with databases.appender() as appender:
+        await appender.append(facts("case:a", range(4)))
+    first, *_, last = await whole_log(databases)
+    invented = [replace(last, seq=seq, version=seq, prev=bytes(32)) for seq in (5, 9)]
+    async with inbox_of(databases) as (inbox, own):
+        await inbox.take([first])
+        for forged in invented:
+            await inbox.take([replace(forged, link=link_of(forged))])
+        assert all(each.halted is None for each in (await inbox.shelves["rows"].checkpoints()).values())
+        assert await rows(own) == await rebuilt(databases)
+
+
 async def test_a_log_that_differs_from_what_was_applied_halts_that_shard_only(databases: Databases) -> None:
     await prepare(databases)
     async with databases.appender() as appender:
