@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from deploy.local import keys
+from deploy.local.backoff import BackOff
 from deploy.local.children import StackError, die_with_parent, listening, stop, wait_until
 from deploy.local.processes import DEMONSTRATIONS, KEYS, PROCESSES, Process
 
@@ -22,9 +23,6 @@ WATCHED: Final = ("relay",)
 """Processes without pages that the status page asks as well."""
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 4.0
-BACK_OFF_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 15.0)
-STEADY_SECONDS: Final = 10.0
-"""Who ran this long did not fail at its start: its back-off begins anew."""
 ROOT: Final = Path(__file__).parents[2]
 
 
@@ -35,9 +33,8 @@ class Services:
         """`ground`: the environment that all share; each process gets its own passwords on top, and no other."""
         self._var, self._ground, self._passwords, self._say = var, dict(ground), passwords, say
         self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._failures: dict[str, int] = {}
+        self._back_off: dict[str, BackOff] = {}
         self._again_at: dict[str, float] = {}
-        self._began: dict[str, float] = {}
 
     def environment(self, process: Process) -> dict[str, str]:
         """The environment of one process."""
@@ -105,7 +102,8 @@ class Services:
             start_new_session=True, preexec_fn=die_with_parent if sys.platform == "linux" else None,
         )  # fmt: skip
         self._children[process.name] = child
-        self._began[process.name] = time.monotonic()
+        now = time.monotonic()
+        self._back_off.setdefault(process.name, BackOff(now)).began = now
         assert child.stdout is not None
         threading.Thread(target=self._stream, args=(process.name, child.stdout), daemon=True).start()
 
@@ -118,11 +116,6 @@ class Services:
                 kept.flush()
                 self._say(f"{name:<15} {readable(line)}")
 
-    def kill(self, name: str) -> None:
-        """kill -9 of one process, for the fault tests; `watch` starts it again."""
-        self._children[name].kill()
-        self._children[name].wait()
-
     def watch(self) -> None:
         """Start again, with back-off, what ended by itself."""
         for process in PROCESSES:
@@ -131,9 +124,7 @@ class Services:
                 continue
             now = time.monotonic()
             if process.name not in self._again_at:
-                steady = now - self._began.get(process.name, now) > STEADY_SECONDS
-                failures = self._failures[process.name] = 1 if steady else self._failures.get(process.name, 0) + 1
-                wait = BACK_OFF_SECONDS[min(failures - 1, len(BACK_OFF_SECONDS) - 1)]
+                wait = self._back_off[process.name].ended(now)
                 self._again_at[process.name] = now + wait
                 self._say(f"{process.name} ended by itself; it is started again in {wait} s")
             elif now >= self._again_at[process.name]:

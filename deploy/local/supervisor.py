@@ -19,6 +19,7 @@ import asyncpg
 from caselog.away import AWAY
 from deploy.kafka.broker import Broker
 from deploy.local import roles
+from deploy.local.backoff import BackOff
 from deploy.local.children import POLL_SECONDS, StackError, listening
 from deploy.local.postgres import OWNER, Postgres
 from deploy.local.processes import MIGRATIONS, PROCESSES, SIGN_INS, kafka_port, postgres_port
@@ -28,7 +29,8 @@ PASSED_ON: Final = ("PARVANDEH_BUS", "PARVANDEH_REFILL", "PARVANDEH_SMTP", "PARV
 """Settings of ours that our processes are given as they are."""
 LEAST_FREE: Final = 32 * 1024 * 1024
 """Bytes; with less PostgreSQL cannot even make the next segment of its log."""
-BACK_OFF_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 15.0)
+MOST_FAILURES: Final = 20
+"""So many ends in a row, none after a steady run, and a server is given up."""
 
 
 class Supervisor:
@@ -126,20 +128,19 @@ class Supervisor:
         _say("ready; Ctrl-C stops everything. `make verify` in another terminal checks the log")
 
     def _watch(self) -> None:
-        failures = {"PostgreSQL": 0, "Kafka": 0}
+        back_off = {name: BackOff(time.monotonic()) for name in ("PostgreSQL", "Kafka")}
         while not self._stopping:
             for name, server, port in (("PostgreSQL", self._postgres, postgres_port()), ("Kafka", self._kafka, kafka_port())):
                 if not server.running:
-                    self._restart(name, server, port, failures)
+                    self._restart(name, server, port, back_off[name])
             if self._services is not None:
                 self._services.watch()
             time.sleep(POLL_SECONDS * 10)  # the children's state is asked again each time
 
-    def _restart(self, name: str, server: Postgres | Broker, port: int, failures: dict[str, int]) -> None:
-        wait = BACK_OFF_SECONDS[min(failures[name], len(BACK_OFF_SECONDS) - 1)]
-        failures[name] += 1
-        if failures[name] > 20:
-            raise StackError(f"{name} died {failures[name]} times: see its log under {self._var}")
+    def _restart(self, name: str, server: Postgres | Broker, port: int, back_off: BackOff) -> None:
+        wait = back_off.ended(time.monotonic())
+        if back_off.failures > MOST_FAILURES:
+            raise StackError(f"{name} died {back_off.failures} times in a row: see its log under {self._var}")
         _say(f"{name} ended by itself; it is started again in {wait} s")
         end = time.monotonic() + wait
         while time.monotonic() < end and not self._stopping:
@@ -152,6 +153,7 @@ class Supervisor:
             _say(f"{name} could not be started again: {error}")  # tried again with a longer back-off
         else:
             _say(f"{name} is back")
+        back_off.began = time.monotonic()
 
     def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
