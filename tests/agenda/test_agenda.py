@@ -352,7 +352,7 @@ async def test_facts_read_again_take_away_nothing_that_a_later_fact_made_owed(da
         late = NOW + timedelta(days=9000)
         await here.tell("case:a", asked(1, late), by=here.appender)
         await here.tell("case:a", answered(1))
-        await here.tell("case:a", asked(1, late), by=here.appender)  # the same key again: only the answer before it must not cancel it
+        await here.tell("case:a", asked(1, late), by=here.appender)  # the same key again: the answer before it must not cancel it
         before = await here.items()
         assert before == [("closed", "cancelled"), ("open", None)]
         await here.own.execute("UPDATE checkpoints SET seq = 0, hash = decode(repeat('00', 32), 'hex')")
