@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
@@ -14,7 +15,21 @@ from caselog.installing import install
 from caselog.migrations import migrate
 from caselog.read import LogReader
 from chassis.vault.vault import MIGRATIONS as VAULT_MIGRATIONS
+from deploy.local import roles
 from deploy.local.postgres import OWNER, Postgres
+
+EMPTY: Final = """
+DO $$
+DECLARE name text;
+BEGIN
+    FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
+        EXECUTE format('DROP SCHEMA %I CASCADE', name);
+    END LOOP;
+    CREATE SCHEMA public AUTHORIZATION pg_database_owner;
+    GRANT USAGE ON SCHEMA public TO PUBLIC;
+END $$
+"""
+"""A database as it was made."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,24 @@ class Databases:
             await migrate(connection, "vault", VAULT_MIGRATIONS)
         finally:
             await connection.close()
+
+    async def empty(self) -> None:
+        """Cut every connection to these databases and drop whatever stands in them."""
+        server = await self.connect("postgres", OWNER)
+        try:
+            async with asyncio.timeout(30):
+                await server.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE starts_with(datname, $1)", self.prefix
+                )
+        finally:
+            await server.close()
+        for database in roles.DATABASES:
+            connection = await self.connect(database, OWNER)
+            try:
+                async with asyncio.timeout(30):
+                    await connection.execute(EMPTY)
+            finally:
+                await connection.close()
 
     @asynccontextmanager
     async def appender(self, role: str = "intake", *, port: int | None = None) -> AsyncIterator[Appender]:
