@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 from typing import IO, Final
@@ -23,7 +24,7 @@ from deploy.local.backoff import BackOff
 from deploy.local.children import POLL_SECONDS, StackError, listening
 from deploy.local.postgres import OWNER, Postgres
 from deploy.local.processes import MIGRATIONS, PROCESSES, SIGN_INS, kafka_port, postgres_port
-from deploy.local.services import Services
+from deploy.local.services import AT_ONCE, Services
 
 PASSED_ON: Final = ("PARVANDEH_BUS", "PARVANDEH_REFILL", "PARVANDEH_SMTP", "PARVANDEH_OTLP", "PARVANDEH_WORKING_DAY_SECONDS")
 """Settings of ours that our processes are given as they are."""
@@ -72,8 +73,8 @@ class Supervisor:
         _say("PostgreSQL 18 starts")
         self._postgres.start(postgres_port())
         asyncio.run(self._roles_and_databases())
-        for module in MIGRATIONS:
-            self._migrate(module)
+        with ThreadPoolExecutor(AT_ONCE) as several:  # each has a database of its own
+            list(several.map(self._migrate, MIGRATIONS))
         if not self._stopping:
             _say("Apache Kafka starts (the first time its jars are fetched and checked)")
             self._kafka.start(kafka_port())
