@@ -7,7 +7,7 @@ deduplicated away. Sequence and hash do their work instead (design.md section 4)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,6 +32,8 @@ IDLE_SECONDS: Final = (0.002, 0.05)
 PUBLISHED: Final = Counter("parvandeh_facts_published", "Facts that the broker acknowledged")
 BEHIND: Final = Gauge("parvandeh_relay_behind", "Facts that are not published yet")
 RETRY_SECONDS: Final = 0.5
+BEAT_SECONDS: Final = 1.0
+"""So often a leading relay shows PostgreSQL that it lives; silent for five seconds, it has lost the lead."""
 MIGRATIONS: Final = Path(__file__).parent / "migrations" / "relay"
 
 
@@ -75,7 +77,17 @@ class Relay:
     async def _lead(self, lock: asyncpg.Connection) -> None:
         if not await lock.fetchval(self._sql.lead):
             return
+        await lock.execute(self._sql.lose_the_lead_when_silent)
         self.state.leading = True
+        await _first_to_end(self._beat(lock), self._publish(lock))
+
+    async def _beat(self, lock: asyncpg.Connection) -> None:
+        """Raises when the session of the lead is gone, so that a relay that was frozen steps back as soon as it goes on."""
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            await lock.execute(self._sql.beat)
+
+    async def _publish(self, lock: asyncpg.Connection) -> None:
         fresh = await ensure(self._access)
         marks = {row["shard"]: row["seq"] for row in await self._own.fetch(self._sql.marks)}
         if fresh and marks:
@@ -135,3 +147,16 @@ class Relay:
 
     async def _keep(self, marks: dict[int, int]) -> None:
         await self._own.execute(self._sql.mark, list(marks), list(marks.values()))
+
+
+async def _first_to_end(*works: Coroutine[None, None, None]) -> None:
+    """Run all until one ends, with its result or its exception; the others are cancelled."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -16,7 +16,7 @@ from caselog.outcomes import Append, Appended, NewFact
 from caselog.read import LogReader
 from chassis.bus.access import Access
 from chassis.bus.inbox import Inbox
-from chassis.bus.readers import Reader
+from chassis.bus.readers import Apply, Reader
 from chassis.bus.relay import MIGRATIONS as RELAY_MIGRATIONS
 from chassis.bus.relay import Relay
 from schemas.envelope import Recorded
@@ -100,12 +100,14 @@ async def relaying(databases: Databases, access: Access) -> AsyncIterator[Relay]
 
 
 @asynccontextmanager
-async def inbox_of(databases: Databases, *, bus: bool = True, refill: bool = True) -> AsyncIterator[tuple[Inbox, asyncpg.Pool]]:
+async def inbox_of(
+    databases: Databases, *, bus: bool = True, refill: bool = True, applying: Apply = apply
+) -> AsyncIterator[tuple[Inbox, asyncpg.Pool]]:
     async with (
         asyncpg.create_pool(**databases.where("caselog", "review_reader"), min_size=1, max_size=2) as pool,
         asyncpg.create_pool(**databases.where("review", "review"), min_size=1, max_size=4) as own,
     ):
-        inbox = Inbox([Reader("rows", 1, apply)], own=own, log=LogReader(pool), bus=bus, refill=refill)
+        inbox = Inbox([Reader("rows", 1, applying)], own=own, log=LogReader(pool), bus=bus, refill=refill)
         async with inbox.running():
             yield inbox, own
 

@@ -1,0 +1,43 @@
+"""A bus that lies: it stands at the seam between a subscription and an inbox, in the test and never in the product."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, deque
+from collections.abc import Sequence
+from typing import Final
+
+from chassis.bus.inbox import Inbox
+from schemas.envelope import Recorded
+
+WINDOW: Final = 50
+"""So many messages are held back and told in another order."""
+PAST: Final = 500
+"""So far it rewinds."""
+
+
+class LyingBus:
+    """Drops 5 %, repeats 5 %, reorders in windows of 50, and now and then rewinds; `told` counts each lie."""
+
+    def __init__(self, inbox: Inbox, chance: random.Random) -> None:
+        self._inbox, self._chance = inbox, chance
+        self._held: list[Recorded] = []
+        self._past: deque[Recorded] = deque(maxlen=PAST)
+        self.told: Counter[str] = Counter()
+
+    async def take(self, facts: Sequence[Recorded]) -> None:
+        """As `Inbox.take`, with lies."""
+        for fact in facts:
+            lie = self._chance.choices(("dropped", "repeated", ""), (5, 5, 90))[0]
+            self._held += {"dropped": [], "repeated": [fact, fact]}.get(lie, [fact])
+            self.told[lie or "passed on"] += 1
+        if len(self._held) < WINDOW:
+            return  # what is held back at the end of a run was dropped
+        said, self._held = self._held, []
+        self._chance.shuffle(said)
+        self.told["reordered"] += len(said)
+        if self._past and self._chance.random() < 0.2:
+            said = [*list(self._past)[self._chance.randrange(len(self._past)) :], *said]
+            self.told["rewound"] += 1
+        self._past.extend(said)
+        await self._inbox.take(said)
