@@ -158,7 +158,7 @@ class OneCase(RuleBasedStateMachine):
             event(kind.TYPE)  # shown by --hypothesis-show-statistics: how far the histories come
         approved = sum(isinstance(fact, review.CaseApproved) for fact in facts)
         assert sum(isinstance(fact, intake.CertificateIssued) for fact in facts) == approved
-        told = Counter((fact.about, fact.channel) for fact in facts if isinstance(fact, notify.MessageSent))
+        told = Counter((fact.about, fact.channel, fact.recipient) for fact in facts if isinstance(fact, notify.MessageSent))
         owed = Counter((str(recorded.position), each.channel) for recorded, fact in self.world.log for each in messages_for(fact))
         assert told == owed, "a message was lost or told twice"
         assert max(Counter(self.world.sent).values()) <= 1 + self.world.crashes, "more sends than crashes explain"
