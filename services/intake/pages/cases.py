@@ -14,6 +14,7 @@ from chassis.web.doors import once, require
 from chassis.web.pages import render
 from chassis.web.principal import Principal
 from chassis.web.problems import NotFound
+from chassis.web.uploads import UploadRoute
 from schemas.catalogue import catalogue
 from schemas.clocks import fold
 from schemas.facts import AnyFact, intake, review
@@ -22,7 +23,7 @@ from services.intake.commands import AnswerCorrection, AnswerIdentity, WithdrawC
 from services.intake.pages.room import command_id, document, own_case, person_of, receipt, room, store, uploads, words_of
 from services.intake.read import Case
 
-router = APIRouter()
+router = APIRouter(route_class=UploadRoute)
 WAIT_SECONDS = 2.0
 OWNERS = ("citizen", "office_operator")
 _UNSHOWN = (review.DrawCommitted, intake.PapersOpened, review.MaterialOpened)

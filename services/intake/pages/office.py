@@ -17,13 +17,14 @@ from starlette.responses import RedirectResponse, Response
 from chassis.web.doors import once, require
 from chassis.web.pages import render
 from chassis.web.principal import Principal
+from chassis.web.uploads import UploadRoute
 from schemas.catalogue import catalogue
 from services.intake.commands import OpenForApplicant
 from services.intake.pages.cases import certificate, page
 from services.intake.pages.room import command_id, own_case, room
 from services.intake.read import PAGE, Case
 
-router = APIRouter()
+router = APIRouter(route_class=UploadRoute)
 OPERATOR = "office_operator"
 
 
