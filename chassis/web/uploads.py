@@ -59,7 +59,7 @@ class SealedSpool:
         self._chunks += 1
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes, at most `size` when it is not negative; empty at the end. Raises InvalidTag when the disk altered them."""
+        """The next bytes, at most `size` unless that is negative; empty at the end. Raises InvalidTag when they were altered."""
         end = self._chunks * CHUNK + len(self._last)
         until = end if size < 0 else min(self._at + size, end)
         parts = []
@@ -116,7 +116,7 @@ class UploadRequest(Request):
     """A request whose form may hold papers."""
 
     async def _get_form(self, **_limits: Any) -> FormData:
-        """The form, within this module's limits whoever asks. Raises HTTPException 400 when it is malformed or has too many parts."""
+        """The form, within this module's limits whoever asks. Raises HTTPException 400 when it is malformed or too much."""
         limits = {"max_files": MAX_FILES, "max_fields": MAX_FIELDS, "max_part_size": FIELD_BYTES}
         if self._form is None:
             kind, _ = parse_options_header(self.headers.get("Content-Type"))
