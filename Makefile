@@ -1,6 +1,6 @@
 # The only vocabulary, for people, hooks and CI. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check bench verify faults rebuild parked release reset
+.PHONY: help setup run demo test check bench verify faults rebuild parked release revoke reset
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -32,6 +32,9 @@ parked: setup ## list what could not be applied or carried out (make run must be
 
 release: setup ## let it go on: SERVICE=review READER=cases WHAT=case:... (or READER=agenda WHAT=<item>)
 	@$(PY) -m deploy.local service $(SERVICE) release $(READER) $(WHAT)
+
+revoke: setup ## end every session of a person at a desk at once: SERVICE=review SUBJECT=rev-1 (make run must be up)
+	@$(PY) -m deploy.local service $(SERVICE) revoke $(SUBJECT)
 
 reset: setup ## ask, then forget all local data
 	@$(PY) -m deploy.local reset

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import asyncpg
 import uvicorn
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -23,10 +24,13 @@ from chassis.refusal import StillFaulty
 from chassis.settings import Ground, Unset
 from chassis.standing import Standing, migrate_service
 from chassis.telemetry import configure
+from chassis.vault.keys import KeyFileMissing
+from chassis.web.oidc.relying_party import check, local_subject
+from chassis.web.sessions import Sessions
 
 USAGE: Final = (
     "usage: python -m services.%s migrate | serve | agenda | demonstration | rebuild [READER ...] | parked"
-    " | release READER STREAM | release agenda ITEM"
+    " | release READER STREAM | release agenda ITEM | revoke SUBJECT | subject SUB"
 )
 
 
@@ -54,6 +58,10 @@ def main(process: Process, arguments: list[str]) -> int:
             return asyncio.run(_parked(process, ground))
         case ["release", reader, what]:
             return asyncio.run(_release(process, ground, reader, what))
+        case ["revoke", subject]:
+            return asyncio.run(revoke(ground, process.service, subject))
+        case ["subject", sub]:
+            return say_subject(ground, sub)
         case ["demonstration"]:
             ground.refuse_demonstration("demonstration data")
             asyncio.run(_demonstrate(process, ground))
@@ -61,7 +69,8 @@ def main(process: Process, arguments: list[str]) -> int:
             try:
                 if ground.bus:
                     Access.of(ground)  # here, since a reason that is raised inside the application is lost
-            except Unset as missing:
+                check(ground, process.service)
+            except (Unset, KeyFileMissing) as missing:
                 sys.stderr.write(f"{process.service} does not start: {missing}\n")
                 return 2
             configure(process.service, ground)
@@ -131,6 +140,24 @@ async def _release(process: Process, ground: Ground, reader: str, what: str) -> 
             return 1
     sys.stdout.write("released\n" if released else "nothing of that name is parked\n")
     return 0 if released else 1
+
+
+async def revoke(ground: Ground, service: str, subject: str) -> int:
+    """End every session of `subject` at this service at once; 1 when there was none."""
+    async with asyncpg.create_pool(**ground.as_service(service, service), min_size=1, max_size=1) as own:
+        ended = await Sessions(own).revoke(subject)
+    sys.stdout.write(f"{service} sessions of {subject} that were ended: {ended}\n")
+    return 0 if ended else 1
+
+
+def say_subject(ground: Ground, sub: str) -> int:
+    """Print what staff with this `sub` of the issuer is called here, as an enrolment or `revoke` wants it."""
+    try:
+        sys.stdout.write(local_subject(ground, sub) + "\n")
+    except (Unset, KeyFileMissing) as missing:
+        sys.stderr.write(f"{missing}\n")
+        return 2
+    return 0
 
 
 async def _demonstrate(process: Process, ground: Ground) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from chassis.web.oidc.settings import Oidc
 from schemas.calendar import Days, hurried, working_days
 
 
@@ -71,6 +72,8 @@ class Ground(BaseSettings):
     bus: bool = True
     otlp: str = ""
     """Base URL of an OTLP/HTTP collector for traces, or nothing: spans then stay in the process."""
+    oidc: Oidc = Field(default_factory=Oidc)
+    """`PARVANDEH_OIDC_*`: sign-in by OpenID Connect beside the local accounts."""
 
     @field_validator("outbox", "kafka_ca", "kafka_replicas", mode="before")
     @classmethod
@@ -115,6 +118,12 @@ class Ground(BaseSettings):
     def _real_days_in_production(self) -> Self:
         if self.production and self.working_day_seconds is not None:
             raise ValueError("PARVANDEH_WORKING_DAY_SECONDS exists only for demonstration; PARVANDEH_ENVIRONMENT is production")
+        return self
+
+    @model_validator(mode="after")
+    def _issuer_by_tls(self) -> Self:
+        if self.production and self.oidc.plain:
+            raise ValueError("PARVANDEH_OIDC_ISSUER must be https; PARVANDEH_ENVIRONMENT is production")
         return self
 
     @property

@@ -67,7 +67,6 @@ class Standing:
                 "open": owed["open"],
                 "due": owed["due"],
                 "parked": owed["parked"],
-                "trying": owed["trying"],
                 "oldest": float(owed["oldest_seconds"]),
             },
         }

@@ -20,6 +20,7 @@ from chassis.web.assets import serve
 from chassis.web.doors import enter
 from chassis.web.guards import HeadersMiddleware, RateMiddleware, SizeMiddleware
 from chassis.web.language import LanguageMiddleware
+from chassis.web.oidc import pages as oidc
 from chassis.web.pages import Link, desk
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -45,15 +46,19 @@ def application(
 ) -> FastAPI:
     """The application of `service`, whose folder is `room` (templates/, locale/).
 
-    The lifespan must set `app.state.sessions`, and `accounts` and `codes` where there is such a sign-in. `ready` names what
+    The lifespan must set `app.state.sessions`, and `oidc`, `accounts` and `codes` where there is such a
+    sign-in. `ready` names what
     the process needs and whether it is there; `status` is what /status.json shows.
     `body_limits`: path prefix -> bytes.
     """
     app = FastAPI(title=title, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(enter)])
-    app.state.desk = desk(service, title, room, links, ground.doors, citizens=citizens)
+    app.state.desk = desk(service, title, room, links, ground, citizens=citizens)
     app.state.ground = ground
     problems.install(app)
-    for router in (*routers, sign_in.router, *([sign_in.citizens] if citizens else [])):
+    ways = [sign_in.router, *([sign_in.citizens] if citizens else [])]
+    if ground.oidc.on:
+        ways += [oidc.router, *([oidc.citizens] if citizens and ground.oidc.national_code_claim else [])]
+    for router in (*routers, *ways):
         app.include_router(router)
     app.add_route("/static/{digest}/{name}", serve)
     _watched(app, ready, status)

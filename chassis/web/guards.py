@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from limits import RateLimitItemPerMinute
@@ -15,6 +16,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chassis.web.problems import BodyTooLarge, TooMuch, answer
 
 DEFAULT_BODY: Final = 1024 * 1024
+ENTERING: Final = MappingProxyType(
+    {
+        "POST": ("/sign-in", "/citizen/sign-in", "/citizen/code"),
+        "GET": ("/sign-in/oidc", "/citizen/sign-in/oidc"),  # each makes a row
+    }
+)
 HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -100,7 +107,7 @@ class RateMiddleware:
             await self.app(scope, receive, send)
             return
         address = (scope.get("client") or ("unknown", 0))[0]
-        entering = scope["method"] == "POST" and scope["path"] in ("/sign-in", "/citizen/sign-in", "/citizen/code")
+        entering = scope["path"] in ENTERING.get(scope["method"], ())
         limits = [("all", self._all)] + ([("sign-in", self._sign_in)] if entering else [])
         for name, item in limits:
             if not await self._limiter.hit(item, name, address):

@@ -14,10 +14,12 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from chassis.settings import Ground
 from chassis.web import persian
 from chassis.web.assets import asset
 from chassis.web.language import OWN_LOCALE, Words
-from chassis.web.tokens import form_cookie, form_token, session_cookie
+from chassis.web.oidc.settings import Oidc
+from chassis.web.tokens import by_tls, form_cookie, form_token, session_cookie
 
 OWN_TEMPLATES: Final = Path(__file__).with_name("templates")
 
@@ -43,14 +45,17 @@ class Desk:
     links: tuple[Link, ...]
     doors: dict[str, str]
     citizens: bool
+    oidc: Oidc
 
 
-def desk(service: str, title: str, room: Path, links: Sequence[Link], doors: dict[str, str], *, citizens: bool) -> Desk:
+def desk(service: str, title: str, room: Path, links: Sequence[Link], ground: Ground, *, citizens: bool) -> Desk:
     """The pages of `service`: its templates and texts before the shared ones."""
     loader = ChoiceLoader([FileSystemLoader(room / "templates"), FileSystemLoader(OWN_TEMPLATES)])
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals["asset"] = asset
-    return Desk(service, title, environment, Words([OWN_LOCALE, room / "locale"]), tuple(links), doors, citizens)
+    return Desk(
+        service, title, environment, Words([OWN_LOCALE, room / "locale"]), tuple(links), ground.doors, citizens, ground.oidc
+    )
 
 
 def words(request: Request) -> Words:
@@ -86,7 +91,7 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
     page = HTMLResponse(shared.environment.get_template(template).render(values), status)
     page.headers["Cache-Control"] = "no-store"  # a shared computer of a counter office must not show the last citizen's page
     if fresh:
-        page.set_cookie(form_cookie(shared.service), fresh, httponly=True, samesite="lax", secure=request.url.scheme == "https")
+        page.set_cookie(form_cookie(shared.service), fresh, httponly=True, samesite="lax", secure=by_tls(request))
     return page
 
 

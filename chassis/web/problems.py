@@ -43,6 +43,13 @@ class Forged(Refusal):
     status = 403
 
 
+class SignInFailed(Refusal):
+    """You are not signed in."""
+
+    code = "sign_in_failed"
+    status = 403
+
+
 class NotFound(Refusal):
     """There is nothing here, or it is not yours to see."""
 
@@ -120,7 +127,8 @@ def answer(request: Request, refusal: Refusal, errors: list[dict[str, str]] | No
     if wants_page(request):
         if isinstance(refusal, SignInNeeded):
             return RedirectResponse(f"/sign-in?next={_local(request)}", 303)
-        page = render(request, "error.html", refusal.status, detail=detail, field=refusal.field, errors=errors or [])
+        template = "sign_in_failed.html" if isinstance(refusal, SignInFailed) else "error.html"
+        page = render(request, template, refusal.status, detail=detail, field=refusal.field, errors=errors or [])
         page.headers.update(headers)
         return page
     problem: dict[str, Any] = {

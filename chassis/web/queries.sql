@@ -1,14 +1,26 @@
 -- name: open_session
-INSERT INTO web_sessions (token, subject, principal, idle_until, ends_at)
-VALUES ($1, $2, $3::jsonb, now() + $4::interval, now() + $5::interval)
+INSERT INTO web_sessions (token, subject, principal, idle_until, ends_at, oidc_person, oidc_session)
+VALUES ($1, $2, $3::jsonb, now() + $4::interval, now() + $5::interval, $6, $7)
 
 -- name: use_session
-UPDATE web_sessions SET seen_at = now(), idle_until = now() + $2::interval
+-- The account is asked each time: who was closed, or has another role, office, agency or district, has no session any more,
+-- also when the sign-in that made it was under way at that moment.
+UPDATE web_sessions s SET seen_at = now(), idle_until = now() + $2::interval
 WHERE token = $1 AND idle_until > now() AND ends_at > now()
+AND NOT EXISTS (
+    SELECT FROM web_accounts a WHERE a.account_id = s.subject AND NOT (
+        a.active AND a.role = s.principal->>'role' AND a.office IS NOT DISTINCT FROM s.principal->>'office'
+        AND a.agency IS NOT DISTINCT FROM s.principal->>'agency' AND to_jsonb(a.districts) = s.principal->'districts'
+    )
+)
 RETURNING principal
 
 -- name: end_session
-DELETE FROM web_sessions WHERE token = $1
+DELETE FROM web_sessions WHERE token = $1 RETURNING oidc_person IS NOT NULL
+
+-- name: end_issued
+-- $1: a person, $2: a session at the issuer; either may be unknown. A session of the person that names none may be the one.
+DELETE FROM web_sessions WHERE oidc_session = $2 OR (oidc_person = $1 AND (oidc_session IS NULL OR $2 IS NULL))
 
 -- name: end_sessions_of
 DELETE FROM web_sessions WHERE subject = $1
@@ -53,3 +65,24 @@ DELETE FROM web_codes WHERE challenge = $1
 
 -- name: sweep_codes
 DELETE FROM web_codes WHERE expires_at < now()
+
+-- name: sweep_transactions
+DELETE FROM web_oidc_transactions WHERE expires_at < now()
+
+-- name: put_transaction
+INSERT INTO web_oidc_transactions (state, browser, nonce, verifier, citizen, next, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, now() + $7::interval)
+
+-- name: take_transaction
+DELETE FROM web_oidc_transactions WHERE state = $1 AND browser = $2 AND expires_at > now()
+RETURNING nonce, verifier, citizen, next
+
+-- name: bind_person
+INSERT INTO web_oidc_citizens (person, citizen) VALUES ($1, $2) ON CONFLICT (person) DO NOTHING
+
+-- name: citizen_of_person
+SELECT citizen FROM web_oidc_citizens WHERE person = $1
+
+-- name: rebind_citizen
+INSERT INTO web_citizens (citizen, mobile) VALUES ($1, $2)
+ON CONFLICT (citizen) DO UPDATE SET mobile = excluded.mobile WHERE web_citizens.mobile <> excluded.mobile

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -23,15 +24,24 @@ def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()  # 256 random bits need no slow hash
 
 
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """Whose session at the issuer a session here stands on: keyed hashes, by which the issuer can have it ended."""
+
+    person: bytes | None
+    session: bytes | None = None
+
+
 class Sessions:
-    """Opens, uses and ends sessions. A session ends by sign-out, by rest (30 min), by age (10 h) or by revocation."""
+    """Opens, uses and ends sessions. A session ends by sign-out, by rest (30 min), by age (10 h), by revocation, or when its
+    local account is closed or changed."""
 
     def __init__(self, own: asyncpg.Pool, *, idle: timedelta = IDLE, absolute: timedelta = ABSOLUTE) -> None:
         self._own = own
         self._idle, self._absolute = idle, absolute
         self._sql = Queries.load(SQL)
 
-    async def begin(self, principal: Principal, *, instead_of: str | None = None) -> str:
+    async def begin(self, principal: Principal, *, instead_of: str | None = None, issued: Issued | None = None) -> str:
         """A new session's token; the session `instead_of` ends, so that a token from before sign-in is worth nothing."""
         token = secrets.token_urlsafe(32)
         async with self._own.acquire() as connection, connection.transaction():
@@ -39,7 +49,10 @@ class Sessions:
             if instead_of:
                 await connection.execute(self._sql.end_session, _hash(instead_of))
             row = json.dumps(principal.row(), ensure_ascii=False)
-            await connection.execute(self._sql.open_session, _hash(token), principal.subject, row, self._idle, self._absolute)
+            await connection.execute(
+                self._sql.open_session, _hash(token), principal.subject, row, self._idle, self._absolute,
+                issued and issued.person, issued and issued.session,
+            )  # fmt: skip
         return token
 
     async def principal(self, token: str) -> Principal | None:
@@ -47,10 +60,18 @@ class Sessions:
         row = await self._own.fetchval(self._sql.use_session, _hash(token), self._idle)
         return None if row is None else Principal.from_row(json.loads(row))
 
-    async def end(self, token: str) -> None:
-        """Sign out."""
-        await self._own.execute(self._sql.end_session, _hash(token))
+    async def end(self, token: str) -> bool:
+        """Sign out; whether the session stood on one at the issuer."""
+        return bool(await self._own.fetchval(self._sql.end_session, _hash(token)))
 
-    async def revoke(self, subject: str) -> None:
-        """End every session of one subject."""
-        await self._own.execute(self._sql.end_sessions_of, subject)
+    async def revoke(self, subject: str) -> int:
+        """End every session of one subject; how many there were."""
+        return _count(await self._own.execute(self._sql.end_sessions_of, subject))
+
+    async def end_issued(self, issued: Issued) -> int:
+        """End the session that stands on this one at the issuer, or all of this person where none is named; how many."""
+        return _count(await self._own.execute(self._sql.end_issued, issued.person, issued.session))
+
+
+def _count(status: str) -> int:
+    return int(status.rpartition(" ")[2])

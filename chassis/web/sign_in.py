@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form
@@ -13,28 +13,32 @@ from chassis.web.doors import signed_in
 from chassis.web.language import COOKIE, LANGUAGES
 from chassis.web.pages import render
 from chassis.web.principal import Principal
-from chassis.web.tokens import form_cookie, session_cookie
+from chassis.web.sessions import Issued
+from chassis.web.tokens import by_tls, form_cookie, session_cookie
 from schemas.identifiers import is_mobile, is_national_code, normalised
 
 router = APIRouter()
 citizens = APIRouter()
+LONGEST_PATH: Final = 2000
 Text = Annotated[str, Form(max_length=200)]
 
 
 def local(path: str) -> str:
     """`path` when it leads to a page of this door, else `/`: an open redirect would lend our name to a forged page."""
     parts = urlsplit(path)
+    if len(path) > LONGEST_PATH or not path.isprintable():
+        return "/"  # what no page of ours is called could neither be stored nor stand in a header
     harmless = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
     return path if harmless and "\\" not in path else "/"
 
 
-async def begin(request: Request, principal: Principal, to: str) -> Response:
+async def begin(request: Request, principal: Principal, to: str, issued: Issued | None = None) -> Response:
     """A new session instead of whatever there was, and on to `to`."""
     service = request.app.state.desk.service
     name = session_cookie(service)
-    token = await request.app.state.sessions.begin(principal, instead_of=request.cookies.get(name))
+    token = await request.app.state.sessions.begin(principal, instead_of=request.cookies.get(name), issued=issued)
     answer = RedirectResponse(local(to), 303)
-    answer.set_cookie(name, token, httponly=True, samesite="lax", secure=request.url.scheme == "https", path="/")
+    answer.set_cookie(name, token, httponly=True, samesite="lax", secure=by_tls(request), path="/")
     answer.delete_cookie(form_cookie(service))
     return answer
 
@@ -57,9 +61,10 @@ async def staff(request: Request, username: Text = "", password: Text = "", next
 @router.post("/sign-out")
 async def sign_out(request: Request) -> Response:
     name = session_cookie(request.app.state.desk.service)
-    if token := request.cookies.get(name):
-        await request.app.state.sessions.end(token)
-    answer = RedirectResponse("/", 303)
+    token = request.cookies.get(name)
+    at_issuer = bool(token) and await request.app.state.sessions.end(token)
+    # Not to the issuer at once: our form may lead to our own pages only (form-action in the Content-Security-Policy).
+    answer = RedirectResponse("/signed-out" if at_issuer and request.app.state.desk.oidc.on else "/", 303)
     answer.delete_cookie(name)
     return answer
 

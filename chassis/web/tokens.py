@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+from starlette.requests import Request
+
 
 def session_cookie(service: str) -> str:
     """The name of a service's session cookie: one per service, since all doors share a host on a single machine."""
@@ -14,6 +16,17 @@ def session_cookie(service: str) -> str:
 def form_cookie(service: str) -> str:
     """The cookie to which forms are bound before there is a session."""
     return f"parvandeh_{service}_form"
+
+
+def oidc_cookie(service: str) -> str:
+    """The cookie that binds a sign-in under way at the issuer to the browser that began it."""
+    return f"parvandeh_{service}_oidc"
+
+
+def by_tls(request: Request) -> bool:
+    """Whether the browser speaks TLS to this door: a proxy that ends it may forward plain http, and the cookie must not."""
+    desk, ground = request.app.state.desk, request.app.state.ground
+    return request.url.scheme == "https" or str(ground.doors.get(desk.service, "")).startswith("https://")
 
 
 def form_token(bound_to: str) -> str:

@@ -76,11 +76,11 @@ PROCESSES: Final = (
 """In the order in which they are started."""
 
 KEYS: Final = {
-    "intake": ("service", "alias", "blind", "tracking", "wrap-identity", "wrap-contact", "wrap-property"),
-    "review": ("service", "alias", "wrap-property"),
-    "inquiry": ("service", "alias", "wrap-property"),
-    "notify": ("service", "wrap-contact"),
-    "audit": ("alias", "tracking"),
+    "intake": ("service", "subject", "alias", "blind", "tracking", "wrap-identity", "wrap-contact", "wrap-property"),
+    "review": ("service", "subject", "alias", "wrap-property"),
+    "inquiry": ("service", "subject", "alias", "wrap-property"),
+    "notify": ("service", "subject", "wrap-contact"),
+    "audit": ("subject", "alias", "tracking"),
 }
 """Which key files each service is given, and no other (chassis/vault/keys.py)."""
 

@@ -18,6 +18,7 @@ from typing import IO, Final
 import asyncpg
 
 from caselog.away import AWAY
+from chassis.web.oidc.settings import Oidc
 from deploy.kafka.broker import Broker
 from deploy.local import roles
 from deploy.local.backoff import BackOff
@@ -26,7 +27,10 @@ from deploy.local.postgres import OWNER, Postgres
 from deploy.local.processes import MIGRATIONS, PROCESSES, SIGN_INS, kafka_port, postgres_port
 from deploy.local.services import AT_ONCE, Services
 
-PASSED_ON: Final = ("PARVANDEH_BUS", "PARVANDEH_REFILL", "PARVANDEH_SMTP", "PARVANDEH_OTLP", "PARVANDEH_WORKING_DAY_SECONDS")
+PASSED_ON: Final = (
+    "PARVANDEH_BUS", "PARVANDEH_REFILL", "PARVANDEH_SMTP", "PARVANDEH_OTLP", "PARVANDEH_WORKING_DAY_SECONDS",
+    *(f"PARVANDEH_OIDC_{name.upper()}" for name in Oidc.model_fields),
+)  # fmt: skip
 """Settings of ours that our processes are given as they are."""
 LEAST_FREE: Final = 32 * 1024 * 1024
 """Bytes; with less PostgreSQL cannot even make the next segment of its log."""

@@ -1,14 +1,16 @@
-"""`python -m services.audit migrate | serve | demonstration`."""
+"""`python -m services.audit migrate | serve | demonstration | revoke SUBJECT | subject SUB`."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 
-from chassis.process import serve
-from chassis.settings import Ground
+from chassis.process import revoke, say_subject, serve
+from chassis.settings import Ground, Unset
 from chassis.standing import migrate_service
 from chassis.telemetry import configure
+from chassis.vault.keys import KeyFileMissing
+from chassis.web.oidc.relying_party import check
 from services.audit.app import demonstrate, door
 from services.audit.settings import ROOM
 
@@ -23,10 +25,21 @@ def main(arguments: list[str]) -> int:
             ground.refuse_demonstration("demonstration data")
             asyncio.run(demonstrate(ground))
         case ["serve"]:
+            try:
+                check(ground, "audit")
+            except (Unset, KeyFileMissing) as missing:
+                print(f"audit does not start: {missing}", file=sys.stderr)
+                return 2
             configure("audit", ground)
             serve(door(ground), ground)
+        case ["revoke", subject]:
+            return asyncio.run(revoke(ground, "audit", subject))
+        case ["subject", sub]:
+            return say_subject(ground, sub)
         case _:
-            print("usage: python -m services.audit migrate | serve | demonstration", file=sys.stderr)
+            print(
+                "usage: python -m services.audit migrate | serve | demonstration | revoke SUBJECT | subject SUB", file=sys.stderr
+            )
             return 2
     return 0
 

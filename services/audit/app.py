@@ -16,6 +16,7 @@ from chassis.settings import Ground
 from chassis.vault.keys import VaultKeys
 from chassis.web.accounts import Account, Accounts
 from chassis.web.application import application, refuse_demonstration_accounts
+from chassis.web.oidc.relying_party import relying_party
 from chassis.web.pages import Link
 from chassis.web.sessions import Sessions
 from chassis.witnesses import keys_by_fingerprint, load
@@ -25,6 +26,8 @@ from services.audit.project import projection
 from services.audit.read import Audit
 from services.audit.settings import ROOM, TITLE
 
+ROLES = ("auditor",)
+"""The staff of this desk (domain.md, Who acts)."""
 LINKS = (Link("/", "Find a case"),)
 
 
@@ -40,6 +43,7 @@ def door(ground: Ground) -> FastAPI:
             log = LogReader(log_pool)
             app.state.sessions = Sessions(own)
             app.state.accounts = Accounts(own, app.state.sessions)
+            app.state.oidc = relying_party(ground, "audit", own=own, sessions=app.state.sessions, roles=ROLES)
             await refuse_demonstration_accounts(ground, app.state.accounts)
             app.state.witnesses = load(ground.keys / "witnesses.json")
             app.state.audit = Audit(own, log, keys_by_fingerprint(app.state.witnesses))

@@ -18,6 +18,7 @@ from chassis.settings import Ground
 from chassis.standing import Standing, standing
 from chassis.web.accounts import Account
 from chassis.web.application import application, refuse_demonstration_accounts
+from chassis.web.oidc.relying_party import relying_party
 from chassis.web.pages import Link
 from chassis.web.principal import Principal
 from schemas.catalogue import catalogue
@@ -28,6 +29,8 @@ from services.inquiry.pages import Room, router
 from services.inquiry.read import Inquiries
 from services.inquiry.settings import ROOM, TITLE
 
+ROLES = ("agency_officer",)
+"""The staff of this desk (domain.md, Who acts)."""
 LINKS = (Link("/", "Questions"),)
 
 
@@ -44,6 +47,7 @@ def door(ground: Ground) -> FastAPI:
         async with stand(ground) as here, here.inbox.running(), running_bus(ground, "inquiry", here.inbox):
             await refuse_demonstration_accounts(ground, here.accounts)
             app.state.sessions, app.state.accounts, app.state.here = here.sessions, here.accounts, here
+            app.state.oidc = relying_party(ground, "inquiry", own=here.own, sessions=here.sessions, roles=ROLES)
             app.state.room = Room(here, Inquiries(here.own, here.log), Handling(here.handler, here.vault))
             yield
 

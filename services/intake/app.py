@@ -23,6 +23,7 @@ from chassis.standing import Standing, standing
 from chassis.web.accounts import Account
 from chassis.web.application import application, refuse_demonstration_accounts
 from chassis.web.codes import Codes, subject_of
+from chassis.web.oidc.relying_party import relying_party
 from chassis.web.pages import Link
 from chassis.web.principal import Principal
 from schemas.catalogue import catalogue
@@ -39,6 +40,8 @@ from services.intake.pages.room import DOCUMENT_BYTES, FORM_BYTES, Room
 from services.intake.read import Cases
 from services.intake.settings import ROOM, TITLE
 
+ROLES = ("office_operator", "identity_clerk", "engineer")
+"""The staff of this desk (domain.md, Who acts)."""
 LINKS = (
     Link("/", "Overview"),
     Link("/new", "New request", ("citizen", "office_operator")),
@@ -63,6 +66,9 @@ def door(ground: Ground) -> FastAPI:
         async with stand(ground) as here, here.inbox.running(), running_bus(ground, "intake", here.inbox):
             await refuse_demonstration_accounts(ground, here.accounts)
             app.state.sessions, app.state.accounts = here.sessions, here.accounts
+            app.state.oidc = relying_party(
+                ground, "intake", own=here.own, sessions=here.sessions, roles=ROLES, blind=here.vault.blind
+            )
             outbox = Outbox(ground.outbox, ground.smtp)
             app.state.codes = Codes(here.own, here.vault.blind, outbox.one_time_code)
             key = load_pem_private_key((ground.keys / "receipt.pem").read_bytes(), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -141,13 +141,6 @@ class OpenPapers(Command):
     """A code of the catalogue's group `openings`."""
 
 
-class OpenForApplicant(Command):
-    """An operator of the office that filed opens, for the applicant who stands before them, what is the applicant's alone."""
-
-    what: Literal["note", "certificate"]
-    """The note of the open question, or the certificate."""
-
-
 class IssueCertificate(Command):
     """Reaction to an approval: the certificate was made."""
 
@@ -182,7 +175,6 @@ IntakeCommand = (
     | AnswerCorrection
     | WithdrawCase
     | OpenPapers
-    | OpenForApplicant
     | IssueCertificate
     | RegisterOffice
 )

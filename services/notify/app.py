@@ -19,6 +19,7 @@ from chassis.standing import Standing, standing
 from chassis.web.accounts import Account
 from chassis.web.application import application, refuse_demonstration_accounts
 from chassis.web.language import OWN_LOCALE, Words
+from chassis.web.oidc.relying_party import relying_party
 from chassis.web.pages import Link
 from schemas.facts import decode
 from schemas.facts.intake import CaseSubmitted
@@ -30,6 +31,8 @@ from services.notify.pages import Room, router
 from services.notify.read import Messages
 from services.notify.settings import ROOM, TITLE
 
+ROLES = ("operator",)
+"""The staff of this desk (domain.md, Who acts)."""
 LINKS = (Link("/", "Messages"),)
 
 
@@ -46,6 +49,7 @@ def door(ground: Ground) -> FastAPI:
         async with stand(ground) as here, here.inbox.running(), running_bus(ground, "notify", here.inbox):
             await refuse_demonstration_accounts(ground, here.accounts)
             app.state.sessions, app.state.accounts, app.state.here = here.sessions, here.accounts, here
+            app.state.oidc = relying_party(ground, "notify", own=here.own, sessions=here.sessions, roles=ROLES)
             app.state.room = Room(here, Messages(here.own))
             yield
 
@@ -84,7 +88,7 @@ def reactions(here: Standing) -> Mapping[str, CarryOut]:
 
     async def send(item: Item, channel: str) -> None:
         template, key = item.details["template"], item.id.hex()
-        told = {"template": template, "channel": channel, "about": str(item.cause)}
+        told = {"template": template, "channel": channel, "recipient": "applicant", "about": str(item.cause)}
         record: NotifyCommand = RecordSent(**told, key=key)
         try:
             await _hand_over(item, channel, template, key)

@@ -10,6 +10,7 @@ class RecordSent(Command):
 
     template: str
     channel: str
+    recipient: str
     about: str
     key: str
 
@@ -19,6 +20,7 @@ class RecordFailed(Command):
 
     template: str
     channel: str
+    recipient: str
     about: str
     reason: str
 

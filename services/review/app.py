@@ -18,6 +18,7 @@ from chassis.settings import Ground
 from chassis.standing import Standing, standing
 from chassis.web.accounts import Account
 from chassis.web.application import application, refuse_demonstration_accounts
+from chassis.web.oidc.relying_party import relying_party
 from chassis.web.pages import Link
 from chassis.web.principal import Principal
 from chassis.witnesses import load, signature
@@ -29,6 +30,8 @@ from services.review.pages.room import Room
 from services.review.read import Cases
 from services.review.settings import ROOM, TITLE
 
+ROLES = ("reviewer", "supervisor")
+"""The staff of this desk (domain.md, Who acts)."""
 LINKS = (Link("/queue", "My queue", ("reviewer",)), Link("/supervision", "Supervision", ("supervisor",)))
 DEMONSTRATION = {"rev-1": (1, 2, 3), "rev-2": (1, 3, 5), "rev-3": (2, 4), "rev-4": (2, 4, 5), "rev-5": (1, 2, 3, 4, 5)}
 
@@ -46,6 +49,7 @@ def door(ground: Ground) -> FastAPI:
         async with stand(ground) as here, here.inbox.running(), running_bus(ground, "review", here.inbox):
             await refuse_demonstration_accounts(ground, here.accounts)
             app.state.sessions, app.state.accounts, app.state.here = here.sessions, here.accounts, here
+            app.state.oidc = relying_party(ground, "review", own=here.own, sessions=here.sessions, roles=ROLES)
             app.state.room = Room(here, Cases(here.own, here.log, here.vault), Handling(here.handler, here.vault))
             yield
 

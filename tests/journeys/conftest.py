@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import pytest
 
+from deploy.local.processes import first_port
 from tests.journeys.stack import Stack
+
+OIDC: Final = {
+    "PARVANDEH_OIDC_ISSUER": f"http://127.0.0.1:{first_port() + 99}",
+    "PARVANDEH_OIDC_CLIENT_ID": "parvandeh",
+    "PARVANDEH_OIDC_ROLES": '{"reviewers": {"role": "reviewer"}}',
+    "PARVANDEH_OIDC_NATIONAL_CODE_CLAIM": "national_code",
+}
+"""An issuer that is away: its button stands beside the local accounts, and every door opens all the same."""
 
 
 @pytest.fixture(scope="package")
@@ -31,4 +41,4 @@ def houses() -> Iterator[Callable[..., Stack]]:
 @pytest.fixture
 def house(houses: Callable[..., Stack]) -> Stack:
     """The house as `make run` starts it."""
-    return houses()
+    return houses(**OIDC)

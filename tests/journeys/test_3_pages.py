@@ -68,7 +68,7 @@ def tours(s: Scene) -> dict[str, tuple[str, str, tuple[str, ...]]]:
     forms = tuple(f"/new/{kind}" for kind in catalogue().types)
     return {
         "public": ("intake", "", ("/", "/track", f"/track?code={s.done.tracking_code}", "/track?code=x", "/check", "/check/PK-X",
-                                  "/sign-in", "/citizen/sign-in", "/nothing")),
+                                  "/sign-in", "/citizen/sign-in", "/nothing", "/sign-in/oidc", "/signed-out")),
         "office": ("intake", "office1", ("/", "/new", *forms, "/office", f"/cases/{s.done.case_id}", f"/cases/{s.asked}")),
         "clerk": ("intake", "clerk1", ("/identity", f"/identity/{s.waiting}", f"/identity/{s.waiting}!", "/new")),
         "engineer": ("intake", "engineer1", ("/", "/status")),

@@ -13,6 +13,7 @@ from chassis import blobs, refusal, senders
 from chassis.refusal import Refusal
 from chassis.web import problems
 from chassis.web.language import OWN_LOCALE, Words
+from chassis.web.oidc import refusals as oidc
 from services.notify import decide as notify_decide
 from tests.conftest import ROOT
 
@@ -49,7 +50,7 @@ def test_every_message_of_the_pages_has_a_persian_text(service: str) -> None:
             composed.add(message)
             continue
         assert texts.has("fa", message), f"{name}: {message}"
-    assert composed <= {"door.", "clock.", "notice.", "told.", "channel.", "message."}
+    assert composed <= {"door.", "clock.", "notice.", "channel.", "message."}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -59,7 +60,6 @@ def test_composed_messages_exist_in_both_languages(service: str) -> None:
         "door.": (*SERVICES, "relay"),
         "clock.": ("city", "citizen", "agency", "suspended"),
         "notice.": tuple(template for template, _ in notify_decide._TOLD.values()),
-        "told.": tuple(template for template, _ in notify_decide._TOLD.values()),
         "message.": (*(template for template, _ in notify_decide._TOLD.values()), "subject"),
         "channel.": ("inapp", "sms", "email"),
     }
@@ -76,7 +76,7 @@ def test_composed_messages_exist_in_both_languages(service: str) -> None:
 
 
 def refusals() -> Iterator[tuple[str, type[Refusal]]]:
-    for module in (refusal, problems, blobs, senders, notify_decide):
+    for module in (refusal, problems, oidc, blobs, senders, notify_decide):
         yield from (("notify", each) for each in vars(module).values() if isinstance(each, type) and issubclass(each, Refusal))
     for service in ("intake", "review", "inquiry"):
         module = importlib.import_module(f"services.{service}.refusals")

@@ -23,6 +23,7 @@ from chassis.web.accounts import Account, Accounts
 from chassis.web.application import application
 from chassis.web.codes import Codes
 from chassis.web.doors import once, require
+from chassis.web.oidc.relying_party import relying_party
 from chassis.web.pages import render
 from chassis.web.principal import Principal
 from chassis.web.sessions import Sessions
@@ -53,6 +54,11 @@ async def boss(principal: Principal = require("supervisor")) -> dict[str, str]: 
     return {"subject": principal.subject}
 
 
+@router.get("/mine")
+async def mine(principal: Principal = require("citizen")) -> dict[str, str]:  # noqa: B008
+    return {"subject": principal.subject}
+
+
 @router.post("/api/number")
 async def number(body: Body, key: str = Depends(once)) -> dict[str, Any]:
     return {"number": body.number, "key": key}
@@ -80,9 +86,16 @@ async def refused() -> None:
     raise Special("number")
 
 
+def blind(kind: str, value: str) -> bytes:
+    return f"{kind}:{value}".encode().ljust(32, b".")
+
+
 @asynccontextmanager
-async def running(databases: Databases, **settings: Any) -> AsyncIterator[tuple[FastAPI, list[tuple[str, str]]]]:
+async def running(
+    databases: Databases, ground: Ground | None = None, **settings: Any
+) -> AsyncIterator[tuple[FastAPI, list[tuple[str, str]]]]:
     """The application and the one-time codes that were sent (mobile, code)."""
+    ground = ground or Ground()
     connection = await databases.connect("review", "owner")
     await migrate(connection, "web", WEB)
     await connection.close()
@@ -101,12 +114,16 @@ async def running(databases: Databases, **settings: Any) -> AsyncIterator[tuple[
             return {"database": bool(await own.fetchval("SELECT true")), "bus": False}
 
         app = application(
-            service="demo", title="Review", ground=Ground(), lifespan=lifespan, routers=(router,), room=Path(__file__).parent,
+            service="demo", title="Review", ground=ground, lifespan=lifespan, routers=(router,), room=Path(__file__).parent,
             ready=ready, citizens=True, **settings,
         )  # fmt: skip
         app.state.sessions = Sessions(own)
         app.state.accounts = Accounts(own, app.state.sessions)
-        app.state.codes = Codes(own, lambda kind, value: f"{kind}:{value}".encode().ljust(32, b"."), send)
+        app.state.codes = Codes(own, blind, send)
+        app.state.own = own
+        app.state.oidc = relying_party(
+            ground, "demo", own=own, sessions=app.state.sessions, roles=("reviewer", "supervisor"), blind=blind
+        )
         await app.state.accounts.put([Account("a1", "ann", "right", "reviewer", "Ann")], demonstration=True)
         yield app, sent
 
