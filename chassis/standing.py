@@ -67,6 +67,7 @@ class Standing:
                 "open": owed["open"],
                 "due": owed["due"],
                 "parked": owed["parked"],
+                "trying": owed["trying"],
                 "oldest": float(owed["oldest_seconds"]),
             },
         }

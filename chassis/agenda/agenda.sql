@@ -31,7 +31,8 @@ UPDATE agenda SET state = 'closed', outcome = $2 WHERE id = $1 AND state = 'open
 UPDATE agenda SET state = 'parked', outcome = $2 WHERE id = $1 AND state = 'open'
 
 -- name: again
-UPDATE agenda SET next_at = now() + $2::interval, leased_until = '-infinity' WHERE id = $1 AND state = 'open'
+-- The reason stands in `outcome` while the item is open: who looks at the list must see why it is not done.
+UPDATE agenda SET next_at = now() + $2::interval, leased_until = '-infinity', outcome = $3 WHERE id = $1 AND state = 'open'
 
 -- name: postpone
 UPDATE agenda SET next_at = $2, leased_until = '-infinity', attempts = 0 WHERE id = $1 AND state = 'open'
@@ -43,6 +44,10 @@ WHERE id = $1 AND state = 'parked'
 -- name: parked
 SELECT id, reaction, stream, outcome, attempts FROM agenda WHERE state = 'parked' ORDER BY stream, cause_seq, ordinal LIMIT $1
 
+-- name: trying
+SELECT id, reaction, stream, outcome, attempts, next_at FROM agenda WHERE state = 'open' AND attempts >= $1
+ORDER BY attempts DESC, stream, cause_seq, ordinal LIMIT $2
+
 -- name: carry_over
 -- An item in somebody's hands must not be claimed by another because of a rebuild, and a parked one stays parked.
 UPDATE agenda a SET state = o.state, outcome = o.outcome, attempts = o.attempts, next_at = o.next_at, leased_until = o.leased_until
@@ -50,8 +55,8 @@ FROM public.agenda o WHERE o.id = a.id AND a.state = 'open'
 
 -- name: overview
 SELECT count(*) FILTER (WHERE state = 'open') AS open, count(*) FILTER (WHERE state = 'parked') AS parked,
-    count(*) FILTER (WHERE due) AS due,
+    count(*) FILTER (WHERE due) AS due, count(*) FILTER (WHERE state = 'open' AND attempts >= $1) AS trying,
     coalesce(extract(epoch FROM max(now() - coalesce(due_at, next_at)) FILTER (WHERE due AND isfinite(coalesce(due_at, next_at)))), 0)
         AS oldest_seconds
-FROM (SELECT state, due_at, next_at, state = 'open' AND greatest(coalesce(due_at, '-infinity'), next_at) <= now() AS due
+FROM (SELECT state, due_at, next_at, attempts, state = 'open' AND greatest(coalesce(due_at, '-infinity'), next_at) <= now() AS due
       FROM agenda WHERE state <> 'closed') a

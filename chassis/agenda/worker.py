@@ -42,6 +42,8 @@ IDLE_SECONDS: Final = 0.1
 AWAY_SECONDS: Final = 0.5
 ATTEMPTS: Final = 8
 """An error that nobody foresaw is tried this often, then the item is parked."""
+TRIED_OFTEN: Final = 3
+"""An item that was tried so often is shown: what waits for a channel that is away is neither parked nor done."""
 LONGEST_WAIT: Final = timedelta(minutes=5)
 
 CarryOut = Callable[[Item], Awaitable[None]]
@@ -148,19 +150,25 @@ class Worker:
 
     async def _again(self, item: Item, reason: str) -> None:
         wait = min(timedelta(seconds=0.25 * 2 ** min(item.attempts, 12)), LONGEST_WAIT)
-        await self._own.execute(self._sql.again, item.id, wait)
+        await self._own.execute(self._sql.again, item.id, wait, reason)
         OUTCOMES.labels(item.reaction, "again").inc()
         _log.warning("item_again", reaction=item.reaction, stream=item.stream, reason=reason, attempts=item.attempts)
 
 
 async def overview(own: asyncpg.Pool) -> asyncpg.Record:
-    """How many items are open, due and parked, and for how long the oldest due one has waited (seconds)."""
-    return await own.fetchrow(Queries.load(SQL).overview)
+    """How many items are open, due, parked and tried often, and for how long the oldest due one has waited (seconds)."""
+    return await own.fetchrow(Queries.load(SQL).overview, TRIED_OFTEN)
 
 
 async def parked_items(own: asyncpg.Pool, limit: int = 200) -> Sequence[asyncpg.Record]:
     """The parked items of a service: id, reaction, stream, coded outcome, attempts."""
     found: Sequence[asyncpg.Record] = await own.fetch(Queries.load(SQL).parked, limit)
+    return found
+
+
+async def trying_items(own: asyncpg.Pool, limit: int = 200) -> Sequence[asyncpg.Record]:
+    """What was tried often and is tried on: id, reaction, stream, coded reason, attempts, when it is tried next."""
+    found: Sequence[asyncpg.Record] = await own.fetch(Queries.load(SQL).trying, TRIED_OFTEN, limit)
     return found
 
 

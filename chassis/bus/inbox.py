@@ -30,6 +30,8 @@ HALTED: Final = Gauge("parvandeh_halted_shards", "Shards that a reader has stopp
 TICK_SECONDS: Final = 1.0
 STILL_LOOKS: Final = 5
 """So many looks a shard may stand still while the bus brings other facts: what waits its turn there is not taken from it."""
+LOG_SECONDS: Final = 0.1
+"""Between two looks at the log of a service that has no bus."""
 POLL_SECONDS: Final = 0.02
 PAGE: Final = 500
 
@@ -165,7 +167,7 @@ class Inbox:
         still: dict[tuple[str, int], tuple[int, int]] = {}
         taken = 0
         while True:
-            await asyncio.sleep(TICK_SECONDS if self._bus else POLL_SECONDS)
+            await asyncio.sleep(TICK_SECONDS if self._bus else LOG_SECONDS)
             silent, taken = not self._taking and self._taken == taken, self._taken
             try:
                 still = await self._repair(still, 1 if silent else STILL_LOOKS)

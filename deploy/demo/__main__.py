@@ -82,8 +82,9 @@ def faults_of(report: dict[str, Any], each: Walked) -> list[str]:
     facts = [(fact["type"].partition("/")[0], fact["body"]) for fact in report["facts"]]
     types = Counter(name for name, _ in facts)
     overdue = Counter((name, body.get("round"), body.get("inquiry_id")) for name, body in facts if name in PASSED)
-    keys = Counter(body["key"] for name, body in facts if name == "message.sent")
-    waits = Counter((body.get("about"), body.get("channel")) for name, body in facts if name.startswith("message."))
+    keys = Counter((body["key"], body["recipient"]) for name, body in facts if name == "message.sent")
+    messages = [body for name, body in facts if name.startswith("message.")]
+    waits = Counter((body["about"], body["channel"], body["recipient"]) for body in messages)
     looks = {
         "lost or doubled": report["case"] == each.case_id and types["case.submitted"] == 1 and (types & ENDS).total() == 1,
         "chain or draw does not hold": report["chain"] == "whole" and not any(draw["faults"] for draw in report["draws"]),

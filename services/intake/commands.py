@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -141,6 +141,13 @@ class OpenPapers(Command):
     """A code of the catalogue's group `openings`."""
 
 
+class OpenForApplicant(Command):
+    """An operator of the office that filed opens, for the applicant who stands before them, what is the applicant's alone."""
+
+    what: Literal["note", "certificate"]
+    """The note of the open question, or the certificate."""
+
+
 class IssueCertificate(Command):
     """Reaction to an approval: the certificate was made."""
 
@@ -175,6 +182,7 @@ IntakeCommand = (
     | AnswerCorrection
     | WithdrawCase
     | OpenPapers
+    | OpenForApplicant
     | IssueCertificate
     | RegisterOffice
 )

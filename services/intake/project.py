@@ -16,7 +16,7 @@ from schemas.envelope import Recorded
 from schemas.facts import AnyFact, intake, notify, review
 
 NAME: Final = "cases"
-VERSION: Final = 1
+VERSION: Final = 2
 _SQL: Final = Path(__file__).with_name("queries.sql")
 
 
@@ -64,10 +64,18 @@ async def _apply(connection: asyncpg.Connection, sql: Queries, vault: Vault, fac
             await connection.execute(sql.end_case, stream, "rejected")
         case intake.CertificateIssued():
             await connection.execute(sql.set_certificate, stream, fact.certificate_id)
-        case notify.MessageSent(channel="inapp"):
-            await connection.execute(sql.put_notice, stream, recorded.version, fact.template, recorded.recorded_at)
+        case notify.MessageSent() | notify.MessageFailed():
+            await _told(connection, sql, fact, recorded)
         case _:
             pass  # the other facts change no row of intake; `touch` keeps the version
+
+
+async def _told(
+    connection: asyncpg.Connection, sql: Queries, fact: notify.MessageSent | notify.MessageFailed, recorded: Recorded
+) -> None:
+    failed = fact.reason if isinstance(fact, notify.MessageFailed) else None
+    way = (fact.about, fact.template, fact.recipient, fact.channel, failed)
+    await connection.execute(sql.put_notice, recorded.stream, recorded.version, *way, recorded.recorded_at)
 
 
 async def _submitted(

@@ -34,7 +34,10 @@ UPDATE cases SET ended = $2, correction = false, unreleased = '{}' WHERE stream 
 UPDATE cases SET certificate_id = $2 WHERE stream = $1
 
 -- name: put_notice
-INSERT INTO notices (stream, version, template, sent_at) VALUES ($1, $2, $3, $4) ON CONFLICT (stream, version) DO NOTHING
+-- The office is the one of the case: a row of its list must be found without the case.
+INSERT INTO notices (stream, version, about, template, recipient, channel, failed, office, sent_at)
+SELECT $1, $2, $3, $4, $5, $6, $7, CASE WHEN $5 = 'office' THEN c.office END, $8 FROM cases c WHERE c.stream = $1
+ON CONFLICT (stream, version) DO NOTHING
 
 -- name: mine
 SELECT * FROM cases WHERE subject = $1 ORDER BY submitted_at DESC, stream LIMIT 200
@@ -62,7 +65,25 @@ ORDER BY submitted_at, stream LIMIT $1
 SELECT count(*) FROM cases WHERE ended IS NULL AND (identity = 'waiting' OR (identity = 'confirmed' AND unreleased <> '{}'))
 
 -- name: notices
-SELECT template, sent_at FROM notices WHERE stream = $1 ORDER BY version DESC
+SELECT version, about, template, recipient, channel, failed, sent_at FROM notices WHERE stream = $1 ORDER BY version DESC
+
+-- name: notices_of_office
+SELECT n.stream, n.template, n.sent_at, c.tracking_code, c.request_type, n.version > coalesce(s.version, 0) AS unread
+FROM notices n JOIN cases c USING (stream) LEFT JOIN seen_notices s ON s.office = n.office AND s.stream = n.stream
+WHERE n.office = $1 ORDER BY n.sent_at DESC, n.stream, n.version DESC LIMIT $2
+
+-- name: unread_of_office
+SELECT count(*) FROM notices n LEFT JOIN seen_notices s ON s.office = n.office AND s.stream = n.stream
+WHERE n.office = $1 AND n.sent_at > now() - $2::interval AND n.version > coalesce(s.version, 0)
+
+-- name: see_case
+INSERT INTO seen_notices (office, stream, version) VALUES ($1, $2, $3)
+ON CONFLICT (office, stream) DO UPDATE SET version = greatest(seen_notices.version, excluded.version)
+
+-- name: see_all
+INSERT INTO seen_notices (office, stream, version)
+SELECT office, stream, max(version) FROM notices WHERE office = $1 AND sent_at <= $2 GROUP BY office, stream
+ON CONFLICT (office, stream) DO UPDATE SET version = greatest(seen_notices.version, excluded.version)
 
 -- name: figures
 SELECT count(*) AS filed, count(*) FILTER (WHERE ended IS NOT NULL) AS ended, count(*) FILTER (WHERE out_of_hours) AS out_of_hours

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -13,6 +15,23 @@ from chassis.folding import Folded
 from services.intake.decide import State, evolve
 
 PAGE = 50
+UNREAD_FOR = timedelta(days=90)
+"""Older notices count as read: the count must not walk through all that an office was ever told."""
+
+
+@dataclass
+class Told:
+    """What was told because of one fact."""
+
+    template: str
+    applicant: list[asyncpg.Record]
+    """The ways by which the applicant was told, or could not be: channel, failed, sent_at."""
+    office: list[asyncpg.Record]
+    version: int
+    """The version of the newest notice of these in the stream."""
+
+    def add(self, row: asyncpg.Record) -> None:
+        (self.office if row["recipient"] == "office" else self.applicant).append(row)
 
 
 class Case(Folded[State]):
@@ -66,10 +85,25 @@ class Cases:
         """The case of a certificate."""
         return await self._own.fetchrow(self._sql.by_certificate, certificate_id)
 
-    async def notices(self, stream: str) -> Sequence[asyncpg.Record]:
-        """What the applicant was told in the portal, newest first."""
-        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.notices, stream)
-        return rows
+    async def told(self, stream: str) -> list[Told]:
+        """What was told of a case, to whom and by which ways, newest first."""
+        told: dict[str, Told] = {}
+        for row in await self._own.fetch(self._sql.notices, stream):
+            told.setdefault(row["about"], Told(row["template"], [], [], row["version"])).add(row)
+        return list(told.values())
+
+    async def of_office_told(self, office: str) -> tuple[Sequence[asyncpg.Record], int]:
+        """The newest notices to an office about its own filings, and how many of the last months it has not read."""
+        unread: int = await self._own.fetchval(self._sql.unread_of_office, office, UNREAD_FOR)
+        return await self._own.fetch(self._sql.notices_of_office, office, PAGE), unread
+
+    async def see(self, office: str, stream: str, version: int) -> None:
+        """The office has read the notices of a case up to `version` of its stream."""
+        await self._own.execute(self._sql.see_case, office, stream, version)
+
+    async def see_all(self, office: str, until: datetime) -> None:
+        """The office has read every notice that was sent up to `until`."""
+        await self._own.execute(self._sql.see_all, office, until)
 
     async def figures(self) -> asyncpg.Record:
         """How many cases were filed, ended, and filed out of hours."""

@@ -88,7 +88,7 @@ def reactions(here: Standing) -> Mapping[str, CarryOut]:
 
     async def send(item: Item, channel: str) -> None:
         template, key = item.details["template"], item.id.hex()
-        told = {"template": template, "channel": channel, "recipient": "applicant", "about": str(item.cause)}
+        told = {"template": template, "channel": channel, "about": str(item.cause)}
         record: NotifyCommand = RecordSent(**told, key=key)
         try:
             await _hand_over(item, channel, template, key)

@@ -10,7 +10,6 @@ class RecordSent(Command):
 
     template: str
     channel: str
-    recipient: str
     about: str
     key: str
 
@@ -20,7 +19,6 @@ class RecordFailed(Command):
 
     template: str
     channel: str
-    recipient: str
     about: str
     reason: str
 

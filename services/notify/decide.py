@@ -42,6 +42,10 @@ class State:
     channel: Channel | None = None
 
 
+APPLICANT: Final = "applicant"
+OFFICE: Final = "office"
+"""The counter office that filed; it is told in its list, never by text message or e-mail."""
+
 _EVERYWHERE: Final = ("inapp", "sms", "email")
 _TOLD: Final[dict[type[Fact], tuple[str, tuple[str, ...]]]] = {
     intake.CaseSubmitted: ("filed", _EVERYWHERE),
@@ -77,8 +81,16 @@ def decide(command: c.NotifyCommand, state: State, _at: datetime) -> list[Fact]:
         raise NoSuchCase
     match command:
         case c.RecordSent():
-            return [notify.MessageSent(**command.model_dump())]
+            return [notify.MessageSent(recipient=each, **command.model_dump()) for each in _told_by(command.channel, state)]
         case c.RecordFailed():
-            return [notify.MessageFailed(**command.model_dump())]
+            return [notify.MessageFailed(recipient=APPLICANT, **command.model_dump())]
         case _:
             assert_never(command)
+
+
+def _told_by(channel: str, state: State) -> tuple[str, ...]:
+    """Who is told by one hand-over: a notice in the portal reaches the office that filed together with the applicant.
+
+    Both in one append: else one of them could be told and the other not, and nobody would see it.
+    """
+    return (APPLICANT, OFFICE) if channel == "inapp" and state.channel is Channel.OFFICE else (APPLICANT,)

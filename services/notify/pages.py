@@ -1,4 +1,4 @@
-"""Notify's web door: what was told, what could not be, and parked work."""
+"""Notify's web door: what was told, what could not be, what is tried again, and parked work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from chassis.agenda.worker import parked_items, release_item
+from chassis.agenda.worker import parked_items, release_item, trying_items
 from chassis.standing import Standing
 from chassis.web.doors import require, signed_in
 from chassis.web.pages import render
@@ -40,6 +40,7 @@ async def overview(request: Request) -> Response:
         latest=await room.messages.latest(),
         totals=await room.messages.totals(),
         parked=await parked_items(room.here.own),
+        trying=await trying_items(room.here.own),
     )
 
 

@@ -18,7 +18,7 @@ from caselog.outcomes import Append, Appended, NewFact
 from caselog.read import LogReader
 from chassis.agenda.items import Cancel, Item, Owed
 from chassis.agenda.reader import MIGRATIONS, agenda_reader
-from chassis.agenda.worker import ATTEMPTS, Later, Worker, parked_items, release_item
+from chassis.agenda.worker import ATTEMPTS, Later, Worker, overview, parked_items, release_item, trying_items
 from chassis.bus.inbox import Inbox
 from chassis.handling import Command, Handler
 from chassis.refusal import PageIsStale, Refusal, Stale
@@ -271,7 +271,10 @@ async def test_what_is_away_is_tried_for_ever_and_a_fault_of_ours_is_parked_afte
             await worker.work_once()
             await connection.execute("UPDATE agenda SET next_at = '-infinity' WHERE state = 'open'")
         await connection.close()
-        assert await here.items() == [("open", None), ("parked", "RuntimeError"), ("parked", "RuntimeError")]
+        assert await here.items() == [("open", "Later"), ("parked", "RuntimeError"), ("parked", "RuntimeError")]
+        # What waits for ever is shown: nobody would look for a message that is neither sent nor parked.
+        assert [(row["outcome"], row["attempts"]) for row in await trying_items(here.own)] == [("Later", ATTEMPTS + 3)]
+        assert (await overview(here.own))["trying"] == 1
 
 
 async def test_items_of_one_recipient_go_in_order_and_a_parked_one_does_not_block(databases: Databases) -> None:

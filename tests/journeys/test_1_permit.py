@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import subprocess
 import sys
@@ -39,7 +40,7 @@ async def test_verify_finds_the_log_clean_and_the_draw_command_finds_every_draw_
         subprocess.run,
         [sys.executable, "-m", "deploy.local", "verify"],
         cwd=ROOT,
-        env={"PARVANDEH_VAR": str(house.var)},
+        env=os.environ | {"PARVANDEH_VAR": str(house.var)},
         capture_output=True,
         check=False,
     )

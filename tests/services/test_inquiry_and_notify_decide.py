@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chassis.refusal import NotYet, Stale
-from schemas.facts import FACTS, inquiry, notify
+from schemas.facts import FACTS, inquiry, intake, notify
 from schemas.sealing import Clear
 from services.inquiry import commands as c
 from services.inquiry import refusals as r
@@ -16,7 +16,7 @@ from services.inquiry.decide import State, decide, evolve
 from services.notify import decide as n
 from services.notify.commands import RecordFailed, RecordSent
 from tests.services import facts as f
-from tests.services.scenario import MONDAY, Scenario
+from tests.services.scenario import MONDAY, Outcome, Scenario
 
 
 def case() -> Scenario:
@@ -92,9 +92,27 @@ def test_every_message_is_told_by_a_known_channel_and_records_stay_silent() -> N
 
 
 def test_what_was_told_is_recorded_for_a_case_only() -> None:
-    sent = RecordSent(template="filed", channel="sms", recipient="applicant", about="1:2", key="ab")
-    failed = RecordFailed(template="filed", channel="sms", recipient="applicant", about="1:2", reason="no_address")
+    sent = RecordSent(template="filed", channel="sms", about="1:2", key="ab")
+    failed = RecordFailed(template="filed", channel="sms", about="1:2", reason="no_address")
     story = Scenario(n.State, n.evolve, n.decide)
     story.given(f.submitted(), f.APPROVED).when(sent).then(notify.MessageSent)
     story.given(f.submitted()).when(failed).then(notify.MessageFailed)
     story.given().when(sent).refused(n.NoSuchCase)
+
+
+def by_office() -> intake.CaseSubmitted:
+    return f.submitted().model_copy(update={"channel": intake.Channel.OFFICE, "office": "office-1"})
+
+
+def recipients(outcome: Outcome) -> list[str]:
+    return [each.recipient for each in outcome.facts if isinstance(each, notify.MessageSent | notify.MessageFailed)]
+
+
+@pytest.mark.parametrize("channel", ["inapp", "sms", "email"])
+def test_a_notice_in_the_portal_reaches_the_office_that_filed_too_and_nothing_else_does(channel: str) -> None:
+    sent = RecordSent(template="filed", channel=channel, about="1:2", key="ab")
+    story = Scenario(n.State, n.evolve, n.decide)
+    assert recipients(story.given(by_office()).when(sent)) == (["applicant", "office"] if channel == "inapp" else ["applicant"])
+    assert recipients(story.given(f.submitted()).when(sent)) == ["applicant"]
+    failed = RecordFailed(template="filed", channel=channel, about="1:2", reason="no_address")
+    assert recipients(story.given(by_office()).when(failed)) == ["applicant"]

@@ -224,3 +224,21 @@ def test_an_office_is_registered_once() -> None:
     fact = case().when(register).then(intake.OfficeRegistered)
     case().given(fact).when(register).refused(r.OfficeExists)
     case().when(c.RegisterOffice(name_fa="دفتر", name_en="Office", district=9)).refused(r.WrongDistrict)
+
+
+def test_an_office_opens_a_note_only_while_it_is_asked_and_a_certificate_only_when_there_is_one() -> None:
+    note, certificate = c.OpenForApplicant(what="note"), c.OpenForApplicant(what="certificate")
+    for asked in (f.QUESTIONED, f.CORRECTION):
+        fact = case().given(f.submitted(), asked).when(note).then(intake.PapersOpened)
+        assert (fact.what, fact.reason) == (("note",), "answer_for_applicant")
+    case().given(f.submitted(), f.CORRECTION, f.CORRECTED).when(note).refused(r.NothingAsked)
+    case().given(f.submitted(), f.CORRECTION, f.WITHDRAWN).when(note).refused(r.NothingAsked)
+    case().given(f.submitted(), f.APPROVED).when(certificate).refused(r.UnknownDocument, "certificate")
+    case().when(note).refused(r.NoSuchCase)
+    issued = intake.CertificateIssued(
+        certificate_id="PK-AAAA", outcome="permit", decided_at_position="1:2", decided_link="0" * 64,
+        issued_on=f.DUE.due_at, document=f.ref("x", "certificate"),
+    )  # fmt: skip
+    fact = case().given(f.submitted(), f.APPROVED, issued).when(certificate).then(intake.PapersOpened)
+    assert (fact.what, fact.reason) == (("certificate",), "certificate_for_applicant")
+    assert {"answer_for_applicant", "certificate_for_applicant"} <= set(catalogue().codes["openings"])

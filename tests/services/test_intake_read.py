@@ -8,6 +8,7 @@ import asyncpg
 
 from caselog.migrations import migrate
 from caselog.read import LogReader
+from chassis.standing import INBOX
 from deploy.local.postgres import OWNER
 from services.intake.read import PAGE, Cases
 from services.intake.settings import ROOM
@@ -19,6 +20,7 @@ ONE_MOMENT = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
 async def test_an_office_pages_through_all_its_filings_also_when_many_are_of_one_moment(databases: Databases) -> None:
     owner = await databases.connect("intake", OWNER)
     try:
+        await migrate(owner, "inbox", INBOX)
         await migrate(owner, "intake", ROOM / "migrations")
         filings = [(f"case:{number:04}", f"PK-{number}", "office-1" if number % 3 else "office-2") for number in range(360)]
         await owner.executemany(

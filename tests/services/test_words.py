@@ -50,7 +50,7 @@ def test_every_message_of_the_pages_has_a_persian_text(service: str) -> None:
             composed.add(message)
             continue
         assert texts.has("fa", message), f"{name}: {message}"
-    assert composed <= {"door.", "clock.", "notice.", "channel.", "message."}
+    assert composed <= {"door.", "clock.", "notice.", "told.", "channel.", "message."}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -60,6 +60,7 @@ def test_composed_messages_exist_in_both_languages(service: str) -> None:
         "door.": (*SERVICES, "relay"),
         "clock.": ("city", "citizen", "agency", "suspended"),
         "notice.": tuple(template for template, _ in notify_decide._TOLD.values()),
+        "told.": tuple(template for template, _ in notify_decide._TOLD.values()),
         "message.": (*(template for template, _ in notify_decide._TOLD.values()), "subject"),
         "channel.": ("inapp", "sms", "email"),
     }

@@ -30,10 +30,13 @@ ENDS = (review.CaseApproved, review.CaseRejected, intake.CaseWithdrawn)
 class OneCase(RuleBasedStateMachine):
     """One case and everybody who may touch it."""
 
-    @initialize(kind=st.sampled_from(["site_visit", "building_permit", "bank_inquiry"]), drawn=st.booleans())
-    def the_citizen_files(self, kind: str, drawn: bool) -> None:
-        self.world = World(MONDAY)
-        self.world.ask("intake", submit(kind, channel=Channel.PORTAL))
+    @initialize(
+        kind=st.sampled_from(["site_visit", "building_permit", "bank_inquiry"]), drawn=st.booleans(), office=st.booleans()
+    )
+    def a_request_is_filed(self, kind: str, drawn: bool, office: bool) -> None:
+        self.world, self.office = World(MONDAY), office
+        by = {"channel": Channel.OFFICE, "office": "office-1"} if office else {"channel": Channel.PORTAL}
+        self.world.ask("intake", submit(kind, **by))
         if drawn:  # from the filing alone, chance hardly ever comes as far as a decision
             self.the_clerk_confirms_and_releases()
             self.world.settle()
@@ -158,8 +161,13 @@ class OneCase(RuleBasedStateMachine):
             event(kind.TYPE)  # shown by --hypothesis-show-statistics: how far the histories come
         approved = sum(isinstance(fact, review.CaseApproved) for fact in facts)
         assert sum(isinstance(fact, intake.CertificateIssued) for fact in facts) == approved
-        told = Counter((fact.about, fact.channel) for fact in facts if isinstance(fact, notify.MessageSent))
-        owed = Counter((str(recorded.position), each.channel) for recorded, fact in self.world.log for each in messages_for(fact))
+        told = Counter((fact.about, fact.channel, fact.recipient) for fact in facts if isinstance(fact, notify.MessageSent))
+        owed = Counter(
+            (str(recorded.position), each.channel, recipient)
+            for recorded, fact in self.world.log
+            for each in messages_for(fact)
+            for recipient in (("applicant", "office") if self.office and each.channel == "inapp" else ("applicant",))
+        )
         assert told == owed, "a message was lost or told twice"
         assert max(Counter(self.world.sent).values()) <= 1 + self.world.crashes, "more sends than crashes explain"
         for service in CORES:

@@ -223,9 +223,7 @@ def _command(service: str, entry: Entry, world: World) -> Any:
         case _:
             channel, template = entry.reaction.removeprefix("send_"), entry.owed.details["template"]
             about = str(entry.cause.position)
-            return notify_commands.RecordSent(
-                template=template, channel=channel, recipient="applicant", about=about, key=entry.id.hex()
-            )
+            return notify_commands.RecordSent(template=template, channel=channel, about=about, key=entry.id.hex())
 
 
 def allowed(act: Callable[[], object]) -> bool:

@@ -16,7 +16,7 @@ from services.intake.decide.checks import code, exists, running, stored, text
 from services.intake.decide.filing import submit
 from services.intake.decide.identity import identity, release
 from services.intake.decide.state import State, evolve
-from services.intake.refusals import InvalidField, NothingAsked, OfficeExists, WrongDistrict
+from services.intake.refusals import InvalidField, NothingAsked, OfficeExists, UnknownDocument, WrongDistrict
 
 __all__ = ["State", "decide", "evolve"]
 
@@ -34,6 +34,8 @@ def decide(command: c.IntakeCommand, state: State, at: datetime, *, days: Days =
             if not command.what:
                 raise InvalidField("what")  # an opening of nothing would be a line in the log that explains nothing
             return [intake.PapersOpened(what=command.what, reason=command.reason)]
+        case c.OpenForApplicant():
+            return [_open_for_applicant(command, state)]
         case c.ConfirmIdentity() | c.QuestionIdentity() | c.AnswerIdentity() | c.EscalateIdentity():
             return identity(command, state, at, days)
         case c.ReleaseDocument():
@@ -52,6 +54,19 @@ def decide(command: c.IntakeCommand, state: State, at: datetime, *, days: Days =
             return _issue(command, state)
         case _:
             assert_never(command)
+
+
+def _open_for_applicant(command: c.OpenForApplicant, state: State) -> Fact:
+    exists(state)
+    match command.what:
+        case "note":
+            if not (state.identity_open or state.correction_open):
+                raise NothingAsked  # an answered question needs nobody to read it again
+            return intake.PapersOpened(what=("note",), reason="answer_for_applicant")
+        case "certificate":
+            if not state.certificate:
+                raise UnknownDocument("certificate")
+            return intake.PapersOpened(what=("certificate",), reason="certificate_for_applicant")
 
 
 def _issue(command: c.IssueCertificate, state: State) -> list[Fact]:

@@ -1,4 +1,4 @@
-"""The applicant's own case, and the counter office's filings: timeline, answers, withdrawal, receipt, certificate."""
+"""A case for its applicant and for the office that filed it: timeline, answers, withdrawal, receipt, certificate."""
 
 from __future__ import annotations
 
@@ -14,31 +14,30 @@ from chassis.web.doors import once, require
 from chassis.web.pages import render
 from chassis.web.principal import Principal
 from chassis.web.problems import NotFound
+from chassis.web.uploads import UploadRoute
 from schemas.catalogue import catalogue
 from schemas.clocks import fold
 from schemas.facts import AnyFact, intake, review
 from schemas.labels import label
 from services.intake.commands import AnswerCorrection, AnswerIdentity, WithdrawCase
 from services.intake.pages.room import command_id, document, own_case, person_of, receipt, room, store, uploads, words_of
-from services.intake.read import PAGE, Case
+from services.intake.read import Case
 
-router = APIRouter()
+router = APIRouter(route_class=UploadRoute)
 WAIT_SECONDS = 2.0
 OWNERS = ("citizen", "office_operator")
 _UNSHOWN = (review.DrawCommitted, intake.PapersOpened, review.MaterialOpened)
 """Steps inside the house that tell an applicant nothing; openings by staff stand in the audit desk's timeline."""
 
 
-@router.get("/office")
-async def filings(request: Request, before: str = "", principal: Principal = require("office_operator")) -> Response:
-    rows = await room(request).cases.of_office(principal.office or "", before)
-    older = rows[-1]["stream"].removeprefix("case:") if len(rows) == PAGE else ""
-    return render(request, "office.html", rows=rows, older=older, types=catalogue().types)
-
-
 @router.get("/cases/{case_id}")
 async def show(request: Request, case_id: str, filed: str = "", principal: Principal = require(*OWNERS)) -> Response:
     case = await own_case(request, case_id, principal)
+    return await page(request, case, principal, filed=filed)
+
+
+async def page(request: Request, case: Case, principal: Principal, *, filed: str = "", with_note: bool = False) -> Response:
+    """The page of a case. An office reads the note of an open question only `with_note`: after its opening is in the log."""
     loaded_at = await _now(request)
     lang = request.state.language
     steps = [
@@ -48,6 +47,9 @@ async def show(request: Request, case_id: str, filed: str = "", principal: Princ
     ]
     checkable = await _checkable(request, case)
     clocks = fold((fact, recorded.recorded_at) for recorded, fact in case.facts)
+    told = await room(request).cases.told(case.stream)
+    if principal.office and told:
+        await room(request).cases.see(principal.office, case.stream, max(each.version for each in told))
     return render(
         request,
         "case.html",
@@ -55,12 +57,12 @@ async def show(request: Request, case_id: str, filed: str = "", principal: Princ
         steps=steps,
         filed=filed,
         receipt=receipt(request, case).text(),
-        tracking_code=room(request).here.vault.tracking_code(case_id),
-        notices=await room(request).cases.notices(case.stream),
+        tracking_code=room(request).here.vault.tracking_code(case.case_id),
+        told=told,
         clocks=clocks,
         checkable=checkable,
         spent=clocks.at(loaded_at),
-        asked=await _asked(request, case),
+        asked=await _asked(request, case, with_note=with_note or principal.role == "citizen"),
         **words_of(case),
     )
 
@@ -79,8 +81,8 @@ async def _now(request: Request) -> datetime:
     return loaded.at
 
 
-async def _asked(request: Request, case: Case) -> dict[str, object] | None:
-    """The open question to the applicant with the reviewer's or clerk's note, or None."""
+async def _asked(request: Request, case: Case, *, with_note: bool) -> dict[str, object] | None:
+    """The open question to the applicant, `with_note` with what the reviewer or clerk wrote, or None."""
     wanted: type[AnyFact] | None = None
     if case.state.identity_open:
         wanted = intake.IdentityQuestioned
@@ -91,9 +93,10 @@ async def _asked(request: Request, case: Case) -> dict[str, object] | None:
     recorded, fact = next((r, f) for r, f in reversed(case.facts) if isinstance(f, wanted))
     if not isinstance(fact, intake.IdentityQuestioned | review.CorrectionRequested):
         return None
-    note = (await room(request).here.vault.open(recorded, "note", fact.note))["text"] if fact.note else ""
+    note = (await room(request).here.vault.open(recorded, "note", fact.note))["text"] if fact.note and with_note else ""
     group = "identity_questions" if isinstance(fact, intake.IdentityQuestioned) else "corrections"
-    return {"reasons": fact.reasons, "group": group, "note": note, "due_at": fact.deadline.due_at}
+    sealed = fact.note is not None and not with_note
+    return {"reasons": fact.reasons, "group": group, "note": note, "sealed": sealed, "due_at": fact.deadline.due_at}
 
 
 @router.post("/cases/{case_id}/answer")
@@ -137,7 +140,8 @@ async def withdraw(
 
 
 @router.get("/cases/{case_id}/documents/{document_id}")
-async def own_document(request: Request, case_id: str, document_id: str, principal: Principal = require(*OWNERS)) -> Response:
+async def own_document(request: Request, case_id: str, document_id: str, principal: Principal = require("citizen")) -> Response:
+    """A paper of one's own. No door for the office that filed it: it sees the status of its filings only (domain.md, roles)."""
     case = await own_case(request, case_id, principal)
     if document_id not in case.state.documents:
         raise NotFound
@@ -145,8 +149,12 @@ async def own_document(request: Request, case_id: str, document_id: str, princip
 
 
 @router.get("/cases/{case_id}/certificate")
-async def certificate(request: Request, case_id: str, principal: Principal = require(*OWNERS)) -> Response:
-    case = await own_case(request, case_id, principal)
+async def own_certificate(request: Request, case_id: str, principal: Principal = require("citizen")) -> Response:
+    return await certificate(request, await own_case(request, case_id, principal))
+
+
+async def certificate(request: Request, case: Case) -> Response:
+    """The certificate of a case. Raises NotFound when there is none."""
     issued = next((fact for _, fact in case.facts if isinstance(fact, intake.CertificateIssued)), None)
     if issued is None:
         raise NotFound

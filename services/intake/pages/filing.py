@@ -19,6 +19,7 @@ from chassis.web.doors import once, require
 from chassis.web.pages import render
 from chassis.web.principal import Principal
 from chassis.web.problems import text_of
+from chassis.web.uploads import UploadRoute
 from schemas.catalogue import RequestType, Stored, catalogue
 from schemas.facts.intake import Channel
 from schemas.identifiers import normalised
@@ -27,7 +28,7 @@ from services.intake.decide.filing import filable
 from services.intake.pages.room import Upload, command_id, room, store, uploads
 from services.intake.refusals import InvalidField, UnknownDocument, UnknownRequestType, WrongPerson
 
-router = APIRouter()
+router = APIRouter(route_class=UploadRoute)
 FILERS = ("citizen", "office_operator")
 WAIT_SECONDS = 3.0
 

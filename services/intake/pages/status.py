@@ -42,6 +42,7 @@ class Door:
             "A reader has stopped: too many cases could not be applied.": any(each["stopped"] for each in readers),
             "Cases are parked.": any(each["parked"] for each in readers),
             "Work is parked.": bool(owed.get("parked")),
+            "Something is tried again and again.": bool(owed.get("trying")),
             "It is behind the log.": self.behind > MUCH_BEHIND,
             "Something has been due for more than a minute.": owed.get("oldest", 0.0) > LONG_DUE_SECONDS,
             "The bus is hardly used: facts come from the log.": any((each["share"] or 1.0) < LEAST_SHARE for each in readers),

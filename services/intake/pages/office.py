@@ -1,0 +1,74 @@
+"""The desk of a counter office: its own filings, what it was told of them, and what it opens for an applicant who stands there.
+
+An office sees the status of its own filings (domain.md, roles). What is the applicant's alone (the note of a question, the
+certificate) it opens only while serving them, and each such opening is a fact.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Form
+from pydantic import AwareDatetime
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from chassis.web.doors import once, require
+from chassis.web.pages import render
+from chassis.web.principal import Principal
+from chassis.web.uploads import UploadRoute
+from schemas.catalogue import catalogue
+from services.intake.commands import OpenForApplicant
+from services.intake.pages.cases import certificate, page
+from services.intake.pages.room import command_id, own_case, room
+from services.intake.read import PAGE, Case
+
+router = APIRouter(route_class=UploadRoute)
+OPERATOR = "office_operator"
+
+
+@router.get("/office")
+async def filings(request: Request, before: str = "", principal: Principal = require(OPERATOR)) -> Response:
+    office, cases = principal.office or "", room(request).cases
+    rows = await cases.of_office(office, before)
+    notices, unread = await cases.of_office_told(office)
+    return render(
+        request,
+        "office.html",
+        rows=rows,
+        older=rows[-1]["stream"].removeprefix("case:") if len(rows) == PAGE else "",
+        notices=notices,
+        unread=unread,
+        until=(notices[0]["sent_at"] if notices else datetime.now(UTC)).isoformat(),
+        types=catalogue().types,
+    )
+
+
+@router.post("/office/notices/seen")
+async def seen(request: Request, until: Annotated[AwareDatetime, Form()], principal: Principal = require(OPERATOR)) -> Response:
+    """Everything that the page showed was read; what arrived meanwhile stays unread."""
+    await room(request).cases.see_all(principal.office or "", until)
+    return RedirectResponse("/office", 303)
+
+
+@router.post("/cases/{case_id}/note")
+async def note(request: Request, case_id: str, principal: Principal = require(OPERATOR), key: str = Depends(once)) -> Response:
+    case = await own_case(request, case_id, principal)
+    await _open(request, case, "note", principal, key)
+    return await page(request, case, principal, with_note=True)
+
+
+@router.post("/cases/{case_id}/certificate")
+async def hand_over(
+    request: Request, case_id: str, principal: Principal = require(OPERATOR), key: str = Depends(once)
+) -> Response:
+    case = await own_case(request, case_id, principal)
+    await _open(request, case, "certificate", principal, key)
+    return await certificate(request, case)
+
+
+async def _open(request: Request, case: Case, what: Literal["note", "certificate"], principal: Principal, key: str) -> None:
+    """The opening is in the log before anything is shown. Raises NothingAsked, UnknownDocument."""
+    this = command_id(principal, f"/open/{what}", case.stream, key)
+    await room(request).handling.by_person(OpenForApplicant(what=what), principal, stream=case.stream, command_id=this)
