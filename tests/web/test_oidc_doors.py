@@ -69,7 +69,7 @@ async def opened(app: FastAPI, door: str) -> AsyncIterator[httpx2.AsyncClient]:
 
 async def through(client: httpx2.AsyncClient, path: str, to: str, door: str) -> httpx2.Response:
     begun = await client.get(path, params={"next": to})
-    async with httpx2.AsyncClient() as outside:
+    async with httpx2.AsyncClient(verify=False) as outside:
         sent = await outside.get(begun.headers["location"])
     return await client.get(sent.headers["location"].removeprefix(door))
 
