@@ -126,16 +126,23 @@ async def _explain(access: Access) -> None:
             ) from None
         except UnsupportedSaslMechanismError:
             raise Refused(f"{host}:{port} does not take users by {MECHANISM}") from None
-        except ssl.SSLError:
-            raise Refused(f"{host}:{port} does not speak TLS: see PARVANDEH_KAFKA") from None
-        except KafkaError:
-            # It took the connection and closed it, as it does when it dies, and as a TLS port does to plain text.
+        except (OSError, KafkaError, TimeoutError):
+            # It may be away, or have closed the connection because we speak otherwise than that port.
+            if access.user and await _speaks_plain_text(host, port):
+                raise Refused(f"{host}:{port} does not speak TLS: see PARVANDEH_KAFKA") from None
             if not access.user and await _speaks_tls(host, port):
                 raise Refused(f"{host}:{port} wants TLS and a user: see PARVANDEH_KAFKA_USER") from None
-        except (OSError, TimeoutError):
-            continue
         else:
             connection.close()
+
+
+async def _speaks_plain_text(host: str, port: int) -> bool:
+    try:
+        connection = await create_conn(host, port, request_timeout_ms=TIMEOUT_MS)  # asks for versions, and names nobody
+    except (OSError, KafkaError, TimeoutError):
+        return False
+    connection.close()
+    return True
 
 
 async def _speaks_tls(host: str, port: int) -> bool:

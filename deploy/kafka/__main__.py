@@ -1,0 +1,91 @@
+"""`python -m deploy.kafka acls [USERS.json] | cluster DIRECTORY`: Kafka for an operator.
+
+`acls` makes the users, the topic and the rights that the house needs at a given cluster, and may be run again at any time: what
+is there stays. Where the cluster is and who its administrator is, is said as to every process of ours:
+
+    PARVANDEH_KAFKA=host:port,host:port PARVANDEH_KAFKA_USER=admin PARVANDEH_KAFKA_PASSWORD=... PARVANDEH_KAFKA_CA=ca.pem
+
+`USERS.json` holds `{"relay": "password", "intake": "password", ...}`, a password for each user of deploy/kafka/rights.py; the
+processes are then given theirs by PARVANDEH_KAFKA_USER and PARVANDEH_KAFKA_PASSWORD. Without the file only topic and rights are
+made: for a cluster whose users are made elsewhere. PARVANDEH_KAFKA_REPLICAS says how many brokers hold the topic (3). The
+cluster must have `authorizer.class.name` set and `allow.everyone.if.no.acl.found=false`. Exit code 3: rights were found that the
+table does not have; they are named and left alone, since who gave them may still need them.
+
+`cluster` runs three such brokers on this machine, to try things, until Ctrl-C; its users and `ca.pem` are in DIRECTORY.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+from aiokafka.errors import KafkaError
+
+from chassis.bus.access import Access, Refused
+from chassis.settings import Ground, Unset
+from deploy.kafka.cluster import Cluster
+from deploy.kafka.rights import USERS, provide, strays
+from deploy.local.children import StackError
+
+JARS = Path("var/kafka-jars")
+
+
+async def acls(users: Path | None) -> int:
+    """Make users, topic and rights; 3 when there are more rights than the table has."""
+    ground = Ground()
+    if not ground.kafka_user:
+        raise Unset("PARVANDEH_KAFKA_USER and PARVANDEH_KAFKA_PASSWORD are not set: the administrator's")
+    access = Access.of(ground.model_copy(update={"kafka_replicas": ground.kafka_replicas or 3}))
+    for line in await provide(access, passwords(users) if users else {}):
+        print(line)
+    beyond = await strays(access)
+    for found in beyond:
+        print(f"beyond the table: {found}")
+    return 3 if beyond else 0
+
+
+def passwords(path: Path) -> dict[str, str]:
+    """The password of each of our users. Raises StackError when one is missing."""
+    try:
+        kept: dict[str, str] = json.loads(path.read_text())
+        return {user: kept[user] for user in USERS}
+    except (OSError, ValueError, KeyError) as error:
+        raise StackError(f"{path} must hold a password for each of {', '.join(USERS)} as JSON ({type(error).__name__})") from None
+
+
+async def cluster(here: Cluster) -> int:
+    """Three secured brokers until SIGINT or SIGTERM."""
+    stopped = asyncio.Event()
+    for which in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(which, stopped.set)
+    try:
+        await here.start()
+        print(f"PARVANDEH_KAFKA={','.join(here.bootstrap)} PARVANDEH_KAFKA_CA={here.ca}", flush=True)
+        await stopped.wait()
+    finally:
+        here.stop()
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; what went wrong is one sentence and exit code 1."""
+    try:
+        match arguments:
+            case ["acls"]:
+                return asyncio.run(acls(None))
+            case ["acls", users]:
+                return asyncio.run(acls(Path(users)))
+            case ["cluster", directory]:
+                return asyncio.run(cluster(Cluster(Path(directory).resolve(), JARS.resolve())))
+    except (StackError, Refused, Unset, KafkaError, OSError) as error:
+        print(f"parvandeh  {error}", file=sys.stderr)
+        return 1
+    print("usage: python -m deploy.kafka acls [USERS.json] | cluster DIRECTORY", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

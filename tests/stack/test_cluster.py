@@ -1,0 +1,341 @@
+"""Three brokers, replicated, over TLS with users and rights: a killed one loses nothing, and each wrong principal is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaConnectionError,
+    TopicAuthorizationFailedError,
+)
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from caselog.outcomes import Appended, Repeated
+from caselog.read import LogReader
+from chassis.bus.access import Access, Refused, administering
+from chassis.bus.inbox import Inbox
+from chassis.bus.readers import Reader
+from chassis.bus.subscription import running_bus, subscription
+from chassis.bus.topic import PARTITIONS, TOPIC, TopicFault, ensure, may_read
+from chassis.settings import Ground
+from deploy.kafka.certificates import Authority
+from deploy.kafka.cluster import ADMIN, NODES, Cluster
+from deploy.kafka.rights import RIGHTS, USERS, Operation, Resource, Right, put_right
+from deploy.local.children import StackError
+from deploy.local.roles import SERVICES
+from schemas.envelope import Recorded
+from schemas.facts import AnyFact
+from tests.bus.ground import apply, eventually, facts, inbox_of, prepare, rebuilt, relaying, rows
+from tests.conftest import ROOT
+from tests.databases import Databases
+
+WRONG = SecretStr("wrong")
+
+
+@pytest.fixture(scope="module")
+async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
+    here = Cluster(tmp_path_factory.mktemp("cluster"), ROOT / "var" / "kafka-jars")
+    try:
+        await here.start()
+        yield here
+    finally:
+        here.stop()
+
+
+# One killed under load
+
+
+async def apply_again(connection: asyncpg.Connection, _: AnyFact, recorded: Recorded) -> None:
+    await connection.execute("INSERT INTO again VALUES ($1, $2, $3)", recorded.shard, recorded.seq, recorded.link)
+
+
+@asynccontextmanager
+async def two_readers(databases: Databases, access: Access) -> AsyncIterator[tuple[Inbox, asyncpg.Pool]]:
+    """An inbox of two readers with refill off: what the bus loses is missing for ever."""
+    owner = await databases.connect("review", "owner")
+    await owner.execute("CREATE TABLE again (shard int, seq bigint, link bytea); GRANT SELECT, INSERT ON again TO review")
+    await owner.close()
+    async with (
+        asyncpg.create_pool(**databases.where("caselog", "review_reader"), min_size=1, max_size=2) as pool,
+        asyncpg.create_pool(**databases.where("review", "review"), min_size=1, max_size=4) as own,
+    ):
+        readers = [Reader("rows", 1, apply), Reader("again", 1, apply_again)]
+        inbox = Inbox(readers, own=own, log=LogReader(pool), refill=False)
+        async with inbox.running():
+            bus = subscription(access, "review", inbox)
+            await bus.start()
+            try:
+                yield inbox, own
+            finally:
+                await bus.stop()
+
+
+async def whole(cluster: Cluster) -> bool:
+    """Whether every partition is held, in sync, by all nodes: only then may the next one be killed."""
+    async with administering(cluster.access(ADMIN)) as admin:
+        (topic,) = await admin.describe_topics([TOPIC])
+    return all(len(partition["isr"]) == NODES for partition in topic["partitions"])
+
+
+async def test_each_of_three_brokers_killed_under_load_loses_and_doubles_nothing(databases: Databases, cluster: Cluster) -> None:
+    await prepare(databases)
+    appended, stop = 0, asyncio.Event()
+
+    async with (
+        databases.appender() as appender,
+        relaying(databases, cluster.access("relay")) as relay,
+        two_readers(databases, cluster.access("review")) as (inbox, own),
+    ):
+
+        async def load() -> None:
+            nonlocal appended
+            while not stop.is_set():
+                commands = [facts(f"case:{n % 40}", range(n, n + 1)) for n in range(appended, appended + 10)]
+                outcomes = await asyncio.gather(*(appender.append(command, patience=60) for command in commands))
+                assert all(isinstance(outcome, Appended | Repeated) for outcome in outcomes)
+                appended += 10
+                await asyncio.sleep(0.02)  # the pace of the load: nothing waits for it
+
+        async def another_hundred() -> None:
+            """Facts go on through the bus: that many more are acknowledged by it."""
+            until = relay.state.published + 100
+
+            async def there() -> bool:
+                return relay.state.published >= until
+
+            await eventually(there, 60)
+
+        loading = asyncio.create_task(load())
+        for number in range(NODES):
+            await eventually(lambda: whole(cluster), 60)
+            await another_hundred()
+            cluster.kill(number)
+            killed_at = time.monotonic()
+            await another_hundred()
+            print(f"node {number} killed; another 100 facts acknowledged by the bus after {time.monotonic() - killed_at:.1f} s")
+            assert not loading.done()
+            cluster.restart(number)
+        stop.set()
+        await loading
+        for reader in inbox.shelves:
+            await eventually(lambda r=reader: inbox.caught_up(r), 60)  # type: ignore[misc]
+        log = await rebuilt(databases)
+        assert len(log) == appended
+        assert await rows(own) == log
+        again = await own.fetch("SELECT shard, seq, link FROM again ORDER BY shard, seq")
+        assert [tuple(row) for row in again] == [(shard, seq, link) for shard, seq, _, link, _ in log]
+        assert inbox.shares["rows"].value() == 1.0
+        print(f"{appended} facts, {relay.state.published - appended} of them published again, 0 lost, 0 doubled")
+
+
+async def test_the_topic_is_held_by_three_and_acknowledged_by_two(cluster: Cluster) -> None:
+    async with administering(cluster.access(ADMIN)) as admin:
+        (topic,) = await admin.describe_topics([TOPIC])
+        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, TOPIC)])
+    assert [len(partition["replicas"]) for partition in topic["partitions"]] == [3] * PARTITIONS
+    settings = {entry[0]: entry[1] for entry in answer.resources[0][4]}
+    assert (settings["min.insync.replicas"], settings["cleanup.policy"]) == ("2", "delete")
+
+
+# What each may do, and that nobody may do anything else
+
+
+async def write(access: Access) -> None:
+    producer = AIOKafkaProducer(**access.arguments(), acks="all", request_timeout_ms=10_000)
+    await producer.start()
+    try:
+        await producer.send_and_wait(TOPIC, b"{}", partition=0)
+    finally:
+        await producer.stop()
+
+
+async def read_topic(access: Access) -> None:
+    """Returns when a message, or the end of the topic, was read without a group."""
+    consumer = AIOKafkaConsumer(**access.arguments(), auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(TOPIC, 0)])
+        await consumer.getmany(timeout_ms=2000)
+    finally:
+        await consumer.stop()
+
+
+async def read_group(access: Access, group: str) -> None:
+    async with administering(access) as admin:
+        await admin.list_consumer_group_offsets(group)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_each_service_reads_the_topic_as_its_own_group(cluster: Cluster, service: str) -> None:
+    access = cluster.access(service)
+    await may_read(access, service)
+    await read_group(access, service)
+    await read_topic(access)
+    assert not await ensure(access)
+
+
+async def test_the_relay_writes_and_finds_the_topic_without_a_right_to_make_it(cluster: Cluster) -> None:
+    assert not await ensure(cluster.access("relay"))
+    await write(cluster.access("relay"))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_no_service_writes(cluster: Cluster, service: str) -> None:
+    with pytest.raises(TopicAuthorizationFailedError):
+        await write(cluster.access(service))
+
+
+@pytest.mark.parametrize(("service", "group"), [(a, b) for a in SERVICES for b in SERVICES if a != b])
+async def test_no_service_reads_as_the_group_of_another(cluster: Cluster, service: str, group: str) -> None:
+    with pytest.raises(GroupAuthorizationFailedError):
+        await read_group(cluster.access(service), group)
+    with pytest.raises(Refused, match=f"may not read as the group {group}"):
+        await may_read(cluster.access(service), group)
+
+
+async def test_the_relay_does_not_read(cluster: Cluster) -> None:
+    for group in (*SERVICES, "relay"):
+        with pytest.raises(GroupAuthorizationFailedError):
+            await read_group(cluster.access("relay"), group)
+    with pytest.raises(TopicAuthorizationFailedError):
+        await read_topic(cluster.access("relay"))
+
+
+@pytest.mark.parametrize("user", USERS)
+async def test_nobody_of_ours_makes_or_deletes_a_topic_or_gives_a_right(cluster: Cluster, user: str) -> None:
+    async with administering(cluster.access(user)) as admin:
+        made = await admin.create_topics([NewTopic("mine", 1, 1)])
+        assert made.topic_errors[0][1] in (TopicAuthorizationFailedError.errno, ClusterAuthorizationFailedError.errno)
+        deleted = await admin.delete_topics([TOPIC])
+        assert deleted.topic_error_codes == [(TOPIC, TopicAuthorizationFailedError.errno)]
+        with pytest.raises(StackError, match=f"the right of {user}"):
+            await put_right(admin, Right(user, Operation.WRITE, Resource.TOPIC, TOPIC))
+
+
+async def refused(access: Access) -> None:
+    async with administering(access):
+        raise AssertionError("the cluster let it in")
+
+
+@pytest.mark.parametrize("user", ["relay", "review", ADMIN, "broker", "nobody"])
+async def test_a_wrong_password_and_an_unknown_user_are_refused_and_said(cluster: Cluster, user: str) -> None:
+    with pytest.raises(Refused, match=f"knows no user {user} with this password"):
+        await refused(replace(cluster.access("relay"), user=user, password=WRONG))
+
+
+async def test_plain_text_to_the_tls_port_is_refused_and_said(cluster: Cluster) -> None:
+    with pytest.raises(Refused, match="wants TLS and a user"):
+        await refused(Access(cluster.bootstrap))
+
+
+async def test_tls_without_a_user_is_refused(cluster: Cluster) -> None:
+    arguments = {name: value for name, value in cluster.access("relay").arguments().items() if not name.startswith("sasl")}
+    client = AIOKafkaAdminClient(**arguments | {"security_protocol": "SSL"}, request_timeout_ms=5000)
+    with pytest.raises(KafkaConnectionError):
+        await client.start()
+
+
+async def test_brokers_of_an_unknown_authority_are_not_trusted(cluster: Cluster, tmp_path: Path) -> None:
+    other = tmp_path / "other.pem"
+    other.write_bytes(Authority.make().pem)
+    for ca in (other, None):
+        with pytest.raises(Refused, match="is not trusted"):
+            await refused(replace(cluster.access("relay"), ca=ca))
+
+
+async def test_tls_to_a_plain_text_port_is_refused_and_said(cluster: Cluster, broker: Any) -> None:
+    with pytest.raises(Refused, match="does not speak TLS"):
+        await refused(replace(cluster.access("relay"), bootstrap=broker.access.bootstrap))
+
+
+# What an operator does
+
+
+async def test_users_topic_and_rights_are_made_once_and_a_right_beyond_the_table_is_named(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    users = tmp_path / "users.json"
+    users.write_text(json.dumps(cluster.passwords))
+    code, said = await operator(cluster, "acls", str(users))
+    assert (code, said.count(": was so")) == (0, len(RIGHTS))
+    assert "topic case.facts was there" in said
+    assert not any(password in said for password in cluster.passwords.values())
+    async with administering(cluster.access(ADMIN)) as admin:
+        await put_right(admin, Right("review", Operation.READ, Resource.GROUP, "by-hand"))
+    code, said = await operator(cluster, "acls")
+    assert code == 3
+    assert "beyond the table: User:review may" in said
+
+
+async def test_an_operator_who_is_not_the_administrator_changes_nothing_and_is_told_so(cluster: Cluster) -> None:
+    code, said = await operator(cluster, "acls", user="review")
+    assert code == 1
+    assert "Traceback" not in said
+
+
+async def operator(cluster: Cluster, *arguments: str, user: str = ADMIN) -> tuple[int, str]:
+    """`python -m deploy.kafka` as the user; its exit code, and all that it said."""
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "PARVANDEH_KAFKA": ",".join(cluster.bootstrap),
+        "PARVANDEH_KAFKA_USER": user,
+        "PARVANDEH_KAFKA_PASSWORD": cluster.passwords[user],
+        "PARVANDEH_KAFKA_CA": str(cluster.ca),
+    }
+    command = [sys.executable, "-m", "deploy.kafka", *arguments]
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    async with asyncio.timeout(60):
+        said, _ = await process.communicate()
+    return process.returncode or 0, said.decode()
+
+
+async def test_a_topic_of_fewer_replicas_or_one_that_is_missing_is_said(cluster: Cluster, broker: Any) -> None:
+    await ensure(broker.access)
+    with pytest.raises(TopicFault, match="held by 1 brokers, not 3"):
+        await ensure(replace(broker.access, replicas=3))
+
+
+# A process with a wrong password
+
+
+async def test_a_service_and_a_relay_with_a_wrong_password_say_so_and_are_not_ready(
+    databases: Databases, cluster: Cluster
+) -> None:
+    await prepare(databases)
+    wrong = Ground(
+        kafka=",".join(cluster.bootstrap), kafka_user="review", kafka_password=WRONG, kafka_ca=cluster.ca, kafka_replicas=3
+    )
+
+    async def said(event: str) -> bool:
+        return any(line["event"] == event and "knows no user" in line["reason"] for line in lines)
+
+    with capture_logs() as lines:
+        async with (
+            inbox_of(databases) as (inbox, _),
+            running_bus(wrong, "review", inbox),
+            relaying(databases, replace(cluster.access("relay"), password=WRONG)) as relay,
+        ):
+            await eventually(lambda: said("bus_refused"))
+            await eventually(lambda: said("relay_refused"))
+            assert inbox.refused is not None
+            assert not relay.state.connected
+    assert "wrong" not in str([line for line in lines if line["event"] in ("bus_refused", "relay_refused")])
