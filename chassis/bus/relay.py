@@ -21,7 +21,7 @@ from prometheus_client import Counter, Gauge
 from caselog.queries import Queries
 from caselog.read import LogReader
 from chassis.bus.access import REFUSED_SECONDS, Access, Refused
-from chassis.bus.topic import TOPIC, ensure, partition_of
+from chassis.bus.topic import TOPIC, ensure, may_write, partition_of
 from chassis.bus.wire import headers_of
 from schemas.envelope import Recorded
 
@@ -55,8 +55,6 @@ class Relay:
         self._access, self._log, self._own = access, log, own
         self._sql = Queries.load(Path(__file__).with_name("relay.sql"))
         self.state = RelayState()
-        self._may_not_write = False
-        """Said by the broker only when something is sent: until something was, a new connection is no sign of the right."""
 
     async def run(self) -> None:
         """Publish until cancelled; a broker or a database that is away is waited for, and so is one that refuses us."""
@@ -88,6 +86,7 @@ class Relay:
             await lock.execute(self._sql.beat)
 
     async def _publish(self, lock: asyncpg.Connection) -> None:
+        await may_write(self._access)
         fresh = await ensure(self._access)
         marks = {row["shard"]: row["seq"] for row in await self._own.fetch(self._sql.marks)}
         if fresh and marks:
@@ -105,7 +104,7 @@ class Relay:
             metadata_max_age_ms=5000,
         )
         await producer.start()
-        self.state.connected = not self._may_not_write
+        self.state.connected = True
         try:
             await self._publish_for_ever(producer, marks, lock)
         finally:
@@ -139,9 +138,7 @@ class Relay:
             async with asyncio.timeout(15):
                 await asyncio.gather(*sent)
         except TopicAuthorizationFailedError:
-            self._may_not_write = True
             raise Refused(f"the user {self._access.user} may not write {TOPIC}: `python -m deploy.kafka acls`") from None
-        self._may_not_write, self.state.connected = False, True
         self.state.published += len(sent)
         PUBLISHED.inc(len(sent))
 

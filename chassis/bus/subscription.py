@@ -26,6 +26,8 @@ _log = structlog.get_logger("inbox")
 BACK_OFF_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 MAX_RECORDS: Final = 500
 RETRY_SECONDS: Final = 1.0
+NOT_ASKED: Final = "the broker was not asked yet"
+"""What `inbox.refused` says until the first answer: a process with a wrong password must not be ready for that moment."""
 
 
 def subscription(access: Access, group: str, inbox: Inbox) -> KafkaBroker:
@@ -72,6 +74,7 @@ async def running_bus(ground: Ground, group: str, inbox: Inbox) -> AsyncIterator
     if not ground.bus:
         yield
         return
+    inbox.refused = NOT_ASKED
     task = asyncio.create_task(_keep_subscribed(Access.of(ground), group, inbox), name="bus")
     try:
         yield
@@ -86,8 +89,8 @@ async def _keep_subscribed(access: Access, group: str, inbox: Inbox) -> None:
         try:
             await ensure(access)  # a consumer of a missing topic blocks in start(), and so does one that may not read
             await may_read(access, group)
-            await broker.start()
             inbox.refused = None
+            await broker.start()
             await asyncio.Event().wait()
         except Refused as refusal:
             inbox.refused = str(refusal)
@@ -95,6 +98,8 @@ async def _keep_subscribed(access: Access, group: str, inbox: Inbox) -> None:
             rest = REFUSED_SECONDS
         except Exception as error:  # noqa: BLE001 - a subscription that died unseen would leave all work to the log
             _log.warning("bus_away", error=type(error).__name__)
+            if inbox.refused is NOT_ASKED:
+                inbox.refused = None
         finally:
             await broker.stop()
         await asyncio.sleep(rest)

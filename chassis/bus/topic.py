@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from aiokafka import errors
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, for_code
+from aiokafka.errors import ClusterAuthorizationFailedError, GroupAuthorizationFailedError, KafkaError, for_code
 from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.protocol.transaction import InitProducerIdRequest
 
-from chassis.bus.access import Access, Refused, administering
+from chassis.bus.access import TIMEOUT_MS, Access, Refused, administering
 
 TOPIC: Final = "case.facts"
 PARTITIONS: Final = 8
@@ -52,6 +53,15 @@ async def may_read(access: Access, group: str) -> None:
             raise Refused(f"the user {access.user or 'of plain text'} may not read as the group {group}") from None
         except KafkaError:
             return  # a new cluster has no coordinators yet: the consumer asks again
+
+
+async def may_write(access: Access) -> None:
+    """Raises Refused when the user may write no topic: else it would be said only of the first fact, and the relay look ready."""
+    async with administering(access) as admin:
+        # The id is not used (no idempotent producer, see the relay); Kafka gives one only to who may write somewhere.
+        answer = await admin._send_request(InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=TIMEOUT_MS))
+        if for_code(answer.error_code) is ClusterAuthorizationFailedError:
+            raise Refused(f"the user {access.user or 'of plain text'} may not write {TOPIC}: `python -m deploy.kafka acls`")
 
 
 async def _look(admin: AIOKafkaAdminClient, access: Access) -> list[dict[str, Any]] | None:

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from deploy.local.children import StackError, listening
-from deploy.local.processes import PROCESSES, postgres_port
-from deploy.local.services import Services
+from deploy.local.children import StackError
+from deploy.local.given import Given
+from deploy.local.processes import PROCESSES
 from deploy.local.supervisor import Supervisor
 
 VAR: Final = Path(os.environ.get("PARVANDEH_VAR", "var")).resolve()
@@ -20,11 +20,12 @@ VAR: Final = Path(os.environ.get("PARVANDEH_VAR", "var")).resolve()
 
 def verify() -> int:
     """Re-hash the local log; its server must be up."""
-    if not listening(postgres_port()):
+    given = Given.read()
+    if not given.database_answers():
         raise StackError("nothing to verify: `make run` is not up")
     environment = {
         "PATH": os.environ.get("PATH", ""),
-        "PARVANDEH_DATABASE_URL": f"postgresql://127.0.0.1:{postgres_port()}",
+        "PARVANDEH_DATABASE_URL": given.database_url,
         "PARVANDEH_READER_PASSWORD": json.loads((VAR / "roles.json").read_text())["audit_reader"],
     }
     return subprocess.run([sys.executable, "-m", "caselog", "verify"], env=environment, check=False).returncode
@@ -35,13 +36,12 @@ def service(name: str, arguments: list[str]) -> int:
     process = next((each for each in PROCESSES if each.name == name), None)
     if process is None:
         raise StackError(f"there is no service {name}")
-    if not listening(postgres_port()):
-        raise StackError("`make run` is not up")
-    passwords = json.loads((VAR / "roles.json").read_text())
     server = Supervisor(VAR)
-    environment = Services(VAR, server.environment(), passwords, print).environment(process)
+    if not server.given.database_answers():
+        raise StackError("`make run` is not up")
+    environment = server.services(print).environment(process)
     if arguments[0] == "rebuild":  # it makes tables, which no service may
-        environment["PARVANDEH_OWNER_PASSWORD"] = (VAR / "postgres" / "owner.password").read_text().strip()
+        environment["PARVANDEH_OWNER_PASSWORD"] = server.owner_password
     return subprocess.run([sys.executable, "-m", process.module, *arguments], env=environment, check=False).returncode
 
 
@@ -57,7 +57,10 @@ def parked() -> int:
 
 def reset() -> int:
     """Ask, then forget the local data; the checked jars stay."""
-    if listening(postgres_port()):
+    given = Given.read()
+    if given.database:
+        raise StackError("the cases are in a PostgreSQL that is given by PARVANDEH_DATABASE_URL: nothing of it is forgotten here")
+    if given.database_answers():
         raise StackError("`make run` is up: stop it first")
     answer = input(f"Forget every case, key and account in {VAR}? Type yes: ")
     if answer.strip().lower() != "yes":

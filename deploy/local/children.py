@@ -75,11 +75,11 @@ def free_port() -> int:
         return port
 
 
-def listening(port: int) -> bool:
-    """Whether something accepts connections on the loopback's `port`."""
+def listening(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether something accepts connections on `port`, of the loopback unless another host is named."""
     with socket.socket() as probe:
         probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((host, port)) == 0
 
 
 def server_user() -> str | None:

@@ -32,9 +32,19 @@ ROOT: Final = Path(__file__).parents[2]
 class Services:
     """Every process of ours in one directory `var`."""
 
-    def __init__(self, var: Path, ground: Mapping[str, str], passwords: Mapping[str, str], say: Callable[[str], None]) -> None:
-        """`ground`: the environment that all share; each process gets its own passwords on top, and no other."""
-        self._var, self._ground, self._passwords, self._say = var, dict(ground), passwords, say
+    def __init__(
+        self,
+        var: Path,
+        ground: Mapping[str, str],
+        passwords: Mapping[str, str],
+        kafka: Callable[[str], Mapping[str, str]],
+        say: Callable[[str], None],
+    ) -> None:
+        """`ground`: the environment that all share; each process gets its own passwords on top, and no other.
+
+        `kafka` answers what the process of a name alone is told of Kafka.
+        """
+        self._var, self._ground, self._passwords, self._kafka, self._say = var, dict(ground), passwords, kafka, say
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._back_off: dict[str, BackOff] = {}
         self._again_at: dict[str, float] = {}
@@ -51,7 +61,7 @@ class Services:
         }
         if process.role is not None:
             own["PARVANDEH_PASSWORD"] = self._passwords[process.role]
-        return {**self._ground, **own}
+        return {**self._ground, **own, **self._kafka(process.name)}
 
     def prepare(self) -> None:
         """Keys, the witness' public line, and once the demonstration data."""

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
@@ -23,6 +24,7 @@ from deploy.kafka.broker import Broker
 from deploy.local import roles
 from deploy.local.backoff import BackOff
 from deploy.local.children import POLL_SECONDS, StackError, listening
+from deploy.local.given import Given
 from deploy.local.postgres import OWNER, Postgres
 from deploy.local.processes import MIGRATIONS, PROCESSES, SIGN_INS, kafka_port, postgres_port
 from deploy.local.services import AT_ONCE, Services
@@ -45,6 +47,7 @@ class Supervisor:
         self._var = var
         self._postgres = Postgres(var / "postgres")
         self._kafka = Broker(var / "kafka", var / "kafka-jars")
+        self.given = Given.read()
         self._services: Services | None = None
         self._stopping = False
         self._lock: IO[str] | None = None
@@ -63,31 +66,50 @@ class Supervisor:
                 raise StackError(f"the disk under {self._var} is full: make room, then start again") from None
             if isinstance(error, OSError):
                 raise StackError(f"{error.strerror or error}: {error.filename or self._var}") from error
-            raise StackError(
-                f"PostgreSQL did not answer ({type(error).__name__}); its log is in {self._var / 'postgres'}"
-            ) from None
+            where = "see its own log" if self.given.database else f"its log is in {self._var / 'postgres'}"
+            raise StackError(f"PostgreSQL did not answer ({type(error).__name__}); {where}") from None
         finally:
             self._stop()
 
     def _start(self) -> None:
         self._claim()
-        for name, port in (("PostgreSQL", postgres_port()), ("Kafka", kafka_port())):
+        for name, _, port in self._embedded():
             if listening(port):
                 raise StackError(f"port {port}, which {name} needs, is taken by another program: stop it and start again")
-        _say("PostgreSQL 18 starts")
-        self._postgres.start(postgres_port())
+        if not self.given.database:
+            _say("PostgreSQL 18 starts")
+            self._postgres.start(postgres_port())
         asyncio.run(self._roles_and_databases())
         with ThreadPoolExecutor(AT_ONCE) as several:  # each has a database of its own
             list(several.map(self._migrate, MIGRATIONS))
-        if not self._stopping:
+        if not self._stopping and not self.given.kafka:
             _say("Apache Kafka starts (the first time its jars are fetched and checked)")
             self._kafka.start(kafka_port())
         if not self._stopping:
             _say("our own processes start; the first time with demonstration data")
-            services = Services(self._var, self.environment(), roles.passwords(self._var / "roles.json"), _say)
+            services = self.services(_say)
             services.prepare()
             self._services = services
             services.start(lambda: self._stopping)
+
+    def _embedded(self) -> list[tuple[str, Postgres | Broker, int]]:
+        """The servers of our own, with their ports."""
+        database: list[tuple[str, Postgres | Broker, int]] = [("PostgreSQL", self._postgres, postgres_port())]
+        broker: list[tuple[str, Postgres | Broker, int]] = [("Kafka", self._kafka, kafka_port())]
+        return (database if not self.given.database else []) + (broker if not self.given.kafka else [])
+
+    def services(self, say: Callable[[str], None]) -> Services:
+        """Our own processes on these servers."""
+        return Services(self._var, self.environment(), roles.passwords(self._var / "roles.json"), self.given.own, say)
+
+    @property
+    def owner_password(self) -> str:
+        """Of PostgreSQL's role `owner`. Raises StackError when PostgreSQL is given and its owner's password is not."""
+        if not self.given.database:
+            return self._postgres.owner_password
+        if not self.given.owner_password:
+            raise StackError("PARVANDEH_DATABASE_URL is given without PARVANDEH_OWNER_PASSWORD, the password of its role owner")
+        return self.given.owner_password
 
     def _claim(self) -> None:
         self._var.mkdir(parents=True, exist_ok=True)
@@ -99,16 +121,15 @@ class Supervisor:
             raise StackError(f"another `make run` already uses {self._var}") from None
 
     async def _roles_and_databases(self) -> None:
-        connection = await asyncpg.connect(
-            host="127.0.0.1", port=postgres_port(), user=OWNER, password=self._postgres.owner_password, database="postgres"
-        )
+        host, port = self.given.database_host
+        connection = await asyncpg.connect(host=host, port=port, user=OWNER, password=self.owner_password, database="postgres")
         try:
             await roles.ensure(connection, roles.passwords(self._var / "roles.json"))
         finally:
             await connection.close()
 
     def _migrate(self, module: str) -> None:
-        environment = self.environment() | {"PARVANDEH_OWNER_PASSWORD": self._postgres.owner_password}
+        environment = self.environment() | {"PARVANDEH_OWNER_PASSWORD": self.owner_password}
         done = subprocess.run([sys.executable, "-m", module, "migrate"], env=environment, check=False)
         if done.returncode != 0:
             raise StackError(f"{module} could not be migrated; the lines above say why")
@@ -118,13 +139,13 @@ class Supervisor:
         return {
             "PATH": os.environ.get("PATH", ""),
             "LANG": "C.UTF-8",
-            "PARVANDEH_DATABASE_URL": f"postgresql://127.0.0.1:{postgres_port()}",
-            "PARVANDEH_KAFKA": f"127.0.0.1:{kafka_port()}",
+            **self.given.environment(),
             **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         }
 
     def _announce(self) -> None:
-        _say(f"PostgreSQL is on 127.0.0.1:{postgres_port()}, Kafka on 127.0.0.1:{kafka_port()}")
+        host, port = self.given.database_host
+        _say(f"PostgreSQL is on {host}:{port}, Kafka on {self.given.kafka_hosts}")
         for process in PROCESSES:
             if process.arguments == ("serve",):
                 _say(f"{process.name:<15} http://127.0.0.1:{process.port}/")
@@ -133,9 +154,9 @@ class Supervisor:
         _say("ready; Ctrl-C stops everything. `make verify` in another terminal checks the log")
 
     def _watch(self) -> None:
-        back_off = {name: BackOff(time.monotonic()) for name in ("PostgreSQL", "Kafka")}
+        back_off = {name: BackOff(time.monotonic()) for name, *_ in self._embedded()}
         while not self._stopping:
-            for name, server, port in (("PostgreSQL", self._postgres, postgres_port()), ("Kafka", self._kafka, kafka_port())):
+            for name, server, port in self._embedded():
                 if not server.running:
                     self._restart(name, server, port, back_off[name])
             if self._services is not None:

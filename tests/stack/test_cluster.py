@@ -33,7 +33,7 @@ from chassis.bus.access import Access, Refused, administering
 from chassis.bus.inbox import Inbox
 from chassis.bus.readers import Reader
 from chassis.bus.subscription import running_bus, subscription
-from chassis.bus.topic import PARTITIONS, TOPIC, TopicFault, ensure, may_read
+from chassis.bus.topic import PARTITIONS, TOPIC, TopicFault, ensure, may_read, may_write
 from chassis.settings import Ground
 from deploy.kafka.certificates import Authority
 from deploy.kafka.cluster import ADMIN, NODES, Cluster
@@ -193,6 +193,7 @@ async def test_each_service_reads_the_topic_as_its_own_group(cluster: Cluster, s
 
 async def test_the_relay_writes_and_finds_the_topic_without_a_right_to_make_it(cluster: Cluster) -> None:
     assert not await ensure(cluster.access("relay"))
+    await may_write(cluster.access("relay"))
     await write(cluster.access("relay"))
 
 
@@ -200,6 +201,8 @@ async def test_the_relay_writes_and_finds_the_topic_without_a_right_to_make_it(c
 async def test_no_service_writes(cluster: Cluster, service: str) -> None:
     with pytest.raises(TopicAuthorizationFailedError):
         await write(cluster.access(service))
+    with pytest.raises(Refused, match=f"the user {service} may not write case.facts"):
+        await may_write(cluster.access(service))
 
 
 @pytest.mark.parametrize(("service", "group"), [(a, b) for a in SERVICES for b in SERVICES if a != b])
@@ -334,6 +337,7 @@ async def test_a_service_and_a_relay_with_a_wrong_password_say_so_and_are_not_re
             running_bus(wrong, "review", inbox),
             relaying(databases, replace(cluster.access("relay"), password=WRONG)) as relay,
         ):
+            assert inbox.refused is not None, "not ready before the first answer either"
             await eventually(lambda: said("bus_refused"))
             await eventually(lambda: said("relay_refused"))
             assert inbox.refused is not None
