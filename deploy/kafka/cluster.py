@@ -6,6 +6,7 @@ the controllers agree on, so they cannot be what lets a controller in). Who is n
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import secrets
@@ -60,21 +61,25 @@ class Cluster:
     async def start(self) -> None:
         """Make what a new cluster needs, start all nodes, and give users, topic and rights."""
         self._secrets()
-        self._format()
+        await asyncio.to_thread(self._format)
         for number in range(NODES):
-            self.nodes[number].spawn(self._ports[number])
+            self._spawn(number)
         for node in self.nodes:
-            node.wait()
+            await asyncio.to_thread(node.wait)
         await provide(self.access(ADMIN), {user: self.passwords[user] for user in USERS})
 
     def kill(self, number: int) -> None:
         """kill -9 of one node, counted from 0."""
         self.nodes[number].kill()
 
-    def restart(self, number: int) -> None:
+    async def restart(self, number: int) -> None:
         """Start a killed node again; returns when it accepts clients."""
+        self._spawn(number)
+        await asyncio.to_thread(self.nodes[number].wait)
+
+    def _spawn(self, number: int) -> None:
+        # Never in a thread of its own: the kernel takes the end of the thread that started a child for the end of its parent.
         self.nodes[number].spawn(self._ports[number])
-        self.nodes[number].wait()
 
     def stop(self) -> None:
         """Ask all at once: asked one after the other, the last one waits for a quorum that is gone."""

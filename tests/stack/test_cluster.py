@@ -87,6 +87,16 @@ async def two_readers(databases: Databases, access: Access) -> AsyncIterator[tup
                 await bus.stop()
 
 
+async def messages(cluster: Cluster) -> int:
+    """How many messages the topic has taken."""
+    consumer = AIOKafkaConsumer(**cluster.access("review").arguments())
+    await consumer.start()
+    try:
+        return sum((await consumer.end_offsets([TopicPartition(TOPIC, number) for number in range(PARTITIONS)])).values())
+    finally:
+        await consumer.stop()
+
+
 async def whole(cluster: Cluster) -> bool:
     """Whether every partition is held, in sync, by all nodes: only then may the next one be killed."""
     async with administering(cluster.access(ADMIN)) as admin:
@@ -94,8 +104,10 @@ async def whole(cluster: Cluster) -> bool:
     return all(len(partition["isr"]) == NODES for partition in topic["partitions"])
 
 
+@pytest.mark.timeout(400)  # three starts of a JVM after the three of the cluster
 async def test_each_of_three_brokers_killed_under_load_loses_and_doubles_nothing(databases: Databases, cluster: Cluster) -> None:
     await prepare(databases)
+    before = await messages(cluster)
     appended, stop = 0, asyncio.Event()
 
     async with (
@@ -111,7 +123,8 @@ async def test_each_of_three_brokers_killed_under_load_loses_and_doubles_nothing
                 outcomes = await asyncio.gather(*(appender.append(command, patience=60) for command in commands))
                 assert all(isinstance(outcome, Appended | Repeated) for outcome in outcomes)
                 appended += 10
-                await asyncio.sleep(0.02)  # the pace of the load: nothing waits for it
+                # The pace of the load: nothing waits for it. A slow machine is not buried under facts.
+                await asyncio.sleep(0.02 if relay.state.behind < 1000 else 0.2)
 
         async def another_hundred() -> None:
             """Facts go on through the bus: that many more are acknowledged by it."""
@@ -131,7 +144,7 @@ async def test_each_of_three_brokers_killed_under_load_loses_and_doubles_nothing
             await another_hundred()
             print(f"node {number} killed; another 100 facts acknowledged by the bus after {time.monotonic() - killed_at:.1f} s")
             assert not loading.done()
-            cluster.restart(number)
+            await cluster.restart(number)
         stop.set()
         await loading
         for reader in inbox.shelves:
@@ -142,7 +155,9 @@ async def test_each_of_three_brokers_killed_under_load_loses_and_doubles_nothing
         again = await own.fetch("SELECT shard, seq, link FROM again ORDER BY shard, seq")
         assert [tuple(row) for row in again] == [(shard, seq, link) for shard, seq, _, link, _ in log]
         assert inbox.shares["rows"].value() == 1.0
-        print(f"{appended} facts, {relay.state.published - appended} of them published again, 0 lost, 0 doubled")
+    twice = await messages(cluster) - before - appended
+    assert twice >= 0, "every fact is on the topic"
+    print(f"{appended} facts; {twice} of them more than once on the topic; 0 lost, 0 doubled")
 
 
 async def test_the_topic_is_held_by_three_and_acknowledged_by_two(cluster: Cluster) -> None:
