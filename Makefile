@@ -1,6 +1,6 @@
 # The only vocabulary, for people, hooks and CI. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check bench verify faults rebuild parked release revoke reset
+.PHONY: help setup run demo test check bench verify faults contracts rebuild parked release revoke reset
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -47,6 +47,7 @@ check: setup ## linters, types, architecture, schemas up to date; fast
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy schemas caselog chassis services deploy tests
 	@$(PY) -m schemas check
+	@$(PY) -m deploy.openapi check
 	@$(PY) -m pytest -q tests/architecture
 
 bench: setup ## what it costs, each figure beside its limit or peer in the same run (SHORT=1, ONLY="reading", OUTPUT=)
@@ -55,6 +56,9 @@ bench: setup ## what it costs, each figure beside its limit or peer in the same 
 faults: setup ## kill every process KILLS times (100) under load, then look for the planted bugs; long
 	@KILLS=$(or $(KILLS),100) $(PY) -m pytest -q -s tests/journeys/test_2_kills.py
 	@$(PY) -m pytest -q tests/oracle
+
+contracts: setup ## ask every service EXAMPLES (1,000) requests by its OpenAPI document: no 5xx, no undocumented answer; long
+	@EXAMPLES=$(or $(EXAMPLES),1000) $(PY) -m pytest -q -s tests/journeys/test_9_contracts.py
 
 verify: setup ## re-hash the whole local log from its bytes (make run must be up)
 	@$(PY) -m deploy.local verify

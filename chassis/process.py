@@ -12,8 +12,7 @@ from typing import Final
 
 import asyncpg
 import uvicorn
-from fastapi import FastAPI, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi import FastAPI
 from rich.progress import Progress, TaskID
 
 from chassis.agenda.worker import CarryOut, Worker
@@ -25,6 +24,7 @@ from chassis.settings import Ground, Unset
 from chassis.standing import Standing, migrate_service
 from chassis.telemetry import configure
 from chassis.vault.keys import KeyFileMissing
+from chassis.web.application import small_door
 from chassis.web.oidc.relying_party import check, local_subject
 from chassis.web.sessions import Sessions
 
@@ -184,20 +184,7 @@ def agenda_door(process: Process, ground: Ground) -> FastAPI:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    async def ready(app: FastAPI) -> dict[str, bool]:
+        return {"gate": app.state.worker.state.gate_passed}
 
-    @app.get("/health")
-    async def health() -> dict[str, str]:
-        return {"status": "alive"}
-
-    @app.get("/ready")
-    async def ready(response: Response) -> dict[str, bool]:
-        passed = app.state.worker.state.gate_passed
-        response.status_code = 200 if passed else 503
-        return {"gate": passed}
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-    return app
+    return small_door(process="agenda", lifespan=lifespan, ready=ready)

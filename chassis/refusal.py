@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType, ModuleType
 from typing import ClassVar
 
 
@@ -14,6 +16,8 @@ class Refusal(Exception):
     """Stable; the problem type, and the message id `refusal.<code>` of the text in each language."""
     status: ClassVar[int] = 409
     """The HTTP status that fits (RFC 9110)."""
+    headers: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """What RFC 9110 wants beside that status."""
 
     def __init__(self, field: str | None = None, **values: object) -> None:
         """`field` names the input that is at fault; `values` fill the text and never hold applicant data."""
@@ -25,6 +29,16 @@ class Refusal(Exception):
     def default_text(cls) -> str:
         """The English text: the docstring's first paragraph."""
         return inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+
+
+def refusals_in(module: ModuleType) -> tuple[type[Refusal], ...]:
+    """The refusals that a module defines, by code."""
+    found = {
+        each
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, Refusal) and each.__module__ == module.__name__
+    }
+    return tuple(sorted(found, key=lambda each: each.code))
 
 
 class Stale(Refusal):
@@ -51,6 +65,7 @@ class Busy(Refusal):
 
     code = "busy"
     status = 503
+    headers = MappingProxyType({"Retry-After": "2"})
 
 
 class NotYet(Refusal):

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 
@@ -27,6 +27,7 @@ from chassis.vault.vault import Vault
 from chassis.web.accounts import Accounts
 from chassis.web.sessions import SQL as WEB_SQL
 from chassis.web.sessions import Sessions
+from chassis.web.watching import AgendaStatus, ReaderStatus, Status
 
 INBOX: Final = RELAY.parent / "inbox"
 WEB: Final = WEB_SQL.parent / "migrations"
@@ -47,30 +48,29 @@ class Standing:
     sessions: Sessions
     accounts: Accounts
 
-    async def status(self) -> dict[str, Any]:
+    async def status(self) -> Status:
         """What somebody who watches over this service wants to know at a glance: numbers only, no case and no person."""
         behind, parked = await self.inbox.behind(), await self.inbox.parked()
         owed = await overview(self.own)
-        return {
-            "readers": [
-                {
-                    "reader": name,
-                    "behind": sum(shards.values()),
-                    "halted": sum(each.halted is not None for each in (await self.inbox.shelves[name].checkpoints()).values()),
-                    "parked": sum(reader == name for reader, *_ in parked),
-                    "stopped": name in self.inbox.stopped,
-                    "share": self.inbox.shares[name].value(),
-                }
-                for name, shards in behind.items()
-            ],
-            "agenda": {
-                "open": owed["open"],
-                "due": owed["due"],
-                "parked": owed["parked"],
-                "trying": owed["trying"],
-                "oldest": float(owed["oldest_seconds"]),
-            },
-        }
+        readers = [
+            ReaderStatus(
+                reader=name,
+                behind=sum(shards.values()),
+                halted=sum(each.halted is not None for each in (await self.inbox.shelves[name].checkpoints()).values()),
+                parked=sum(reader == name for reader, *_ in parked),
+                stopped=name in self.inbox.stopped,
+                share=self.inbox.shares[name].value(),
+            )
+            for name, shards in behind.items()
+        ]
+        agenda = AgendaStatus(
+            open=owed["open"],
+            due=owed["due"],
+            parked=owed["parked"],
+            trying=owed["trying"],
+            oldest=float(owed["oldest_seconds"]),
+        )
+        return Status(readers=tuple(readers), agenda=agenda)
 
     async def ready(self) -> dict[str, bool]:
         """What this process needs, and whether it is there."""

@@ -9,15 +9,16 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 import uvicorn
-from fastapi import FastAPI, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi import FastAPI
 
 from caselog.migrations import migrate
 from caselog.read import LogReader
 from chassis.bus.access import Access
-from chassis.bus.relay import MIGRATIONS, Relay
+from chassis.bus.relay import MIGRATIONS, Relay, RelayState
 from chassis.settings import Ground, Unset
 from chassis.telemetry import configure
+from chassis.web.application import small_door
+from chassis.web.watching import RelayStatus
 
 
 async def _migrate(ground: Ground) -> None:
@@ -44,28 +45,15 @@ def door(ground: Ground, access: Access) -> FastAPI:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    async def ready(app: FastAPI) -> dict[str, bool]:
+        state: RelayState = app.state.relay.state
+        return {"leading": state.leading, "connected": state.connected}
 
-    @app.get("/health")
-    async def health() -> dict[str, str]:
-        return {"relay": "alive"}
+    async def status(app: FastAPI) -> RelayStatus:
+        state: RelayState = app.state.relay.state
+        return RelayStatus(leading=state.leading, connected=state.connected, behind=state.behind, published=state.published)
 
-    @app.get("/ready")
-    async def ready(response: Response) -> dict[str, bool | int]:
-        state = app.state.relay.state
-        response.status_code = 200 if state.leading and state.connected else 503
-        return {"leading": state.leading, "connected": state.connected, "published": state.published}
-
-    @app.get("/status.json")
-    async def status() -> dict[str, bool | int]:
-        state = app.state.relay.state
-        return {"leading": state.leading, "connected": state.connected, "behind": state.behind}
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-    return app
+    return small_door(process="relay", lifespan=lifespan, ready=ready, status=status)
 
 
 def main(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""A service's web application: what every door has, around the routes of the service."""
+"""A process's web application: what every door has, around its own routes."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse
 
+from chassis.refusal import Refusal
 from chassis.settings import Ground
 from chassis.telemetry import TraceMiddleware
 from chassis.web import problems, sign_in
 from chassis.web.accounts import Accounts
-from chassis.web.assets import serve
+from chassis.web.assets import FILES, MEDIA_TYPES, asset
 from chassis.web.doors import enter
 from chassis.web.guards import HeadersMiddleware, RateMiddleware, SizeMiddleware
-from chassis.web.language import LanguageMiddleware
+from chassis.web.language import OWN_LOCALE, LanguageMiddleware, Words
 from chassis.web.oidc import pages as oidc
+from chassis.web.openapi import Description, document
 from chassis.web.pages import Link, desk
+from chassis.web.routes import refuses, routes
+from chassis.web.watching import RelayStatus, Status, watching
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 Ready = Callable[[FastAPI], Awaitable[dict[str, bool]]]
-Status = Callable[[FastAPI], Awaitable[dict[str, Any]]]
 
 
 def application(
@@ -37,31 +38,37 @@ def application(
     routers: Sequence[APIRouter],
     room: Path,
     ready: Ready,
-    status: Status | None = None,
+    status: Callable[[FastAPI], Awaitable[Status]] | None = None,
+    refusals: Sequence[type[Refusal]] = (),
     links: Sequence[Link] = (),
     citizens: bool = False,
+    published: bool = False,
     body_limits: Mapping[str, int] | None = None,
     requests_a_minute: int = 600,
     sign_ins_a_minute: int = 20,
 ) -> FastAPI:
     """The application of `service`, whose folder is `room` (templates/, locale/).
 
-    The lifespan must set `app.state.sessions`, and `oidc`, `accounts` and `codes` where there is such a
-    sign-in. `ready` names what
-    the process needs and whether it is there; `status` is what /status.json shows.
+    The lifespan must set `app.state.sessions`, and `oidc`, `accounts` and `codes` where there is such a sign-in. `ready` names what
+    the process needs and whether it is there; `status` is what /status.json shows; `refusals` are those of the service's
+    rules. `published`: systems outside the house use this door, so that it shows its document at /openapi.json.
     `body_limits`: path prefix -> bytes.
     """
-    app = FastAPI(title=title, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(enter)])
+    app = _bare(lifespan)
     app.state.desk = desk(service, title, room, links, ground, citizens=citizens)
-    app.state.ground = ground
+    app.state.ground, app.state.words = ground, app.state.desk.words
+    app.state.description = Description(service, f"Parvandeh: {service}", app.state.words, tuple(refusals))
     problems.install(app)
     ways = [sign_in.router, *([sign_in.citizens] if citizens else [])]
     if ground.oidc.on:
         ways += [oidc.router, *([oidc.citizens] if citizens and ground.oidc.national_code_claim else [])]
     for router in (*routers, *ways):
-        app.include_router(router)
-    app.add_route("/static/{digest}/{name}", serve)
-    _watched(app, ready, status)
+        app.include_router(router, dependencies=[Depends(enter)])
+    asked = status
+    app.include_router(watching(lambda: ready(app), None if asked is None else lambda: asked(app)))
+    app.include_router(_files())
+    if published:
+        app.include_router(_document(app))
     # The last one added is the outermost.
     app.add_middleware(SizeMiddleware, limits=body_limits or {})
     # All people of a demonstration come from one address; in production each has their own.
@@ -73,27 +80,64 @@ def application(
     return app
 
 
-def _watched(app: FastAPI, ready: Ready, status: Status | None) -> None:
-    async def health(_: Request) -> Response:
-        return JSONResponse({"status": "alive"})
+def small_door(
+    *,
+    process: str,
+    lifespan: Lifespan,
+    ready: Ready,
+    routers: Sequence[APIRouter] = (),
+    status: Callable[[FastAPI], Awaitable[RelayStatus]] | None = None,
+    locale: Sequence[Path] = (),
+) -> FastAPI:
+    """The application of a process without pages and people: the relay, an agenda worker, a witness."""
+    app = _bare(lifespan)
+    app.state.words = Words([OWN_LOCALE, *locale])
+    app.state.description = Description(process, f"Parvandeh: {process}", app.state.words)
+    problems.install(app)
+    for router in routers:
+        app.include_router(router)
+    asked = status
+    app.include_router(watching(lambda: ready(app), None if asked is None else lambda: asked(app), RelayStatus))
+    app.add_middleware(SizeMiddleware, limits={})
+    app.add_middleware(LanguageMiddleware)
+    app.add_middleware(HeadersMiddleware)
+    return app
 
-    async def is_ready(_: Request) -> Response:
-        found = await ready(app)
-        return JSONResponse(found, 200 if all(found.values()) else 503)
 
-    async def metrics(_: Request) -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+def _bare(lifespan: Lifespan) -> FastAPI:
+    # FastAPI's own pages load scripts from elsewhere. And a page has one address: none is found by a redirect to a slash.
+    return FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 
-    app.add_route("/health", health)
-    app.add_route("/ready", is_ready)
-    app.add_route("/metrics", metrics)
-    if status is not None:
-        asked = status
 
-        async def figures(_: Request) -> Response:
-            return JSONResponse(await asked(app))
+def _files() -> APIRouter:
+    router = routes()
 
-        app.add_route("/status.json", figures)
+    @router.get("/static/{digest}/{name}")
+    @refuses(problems.NotFound)
+    async def static(digest: str, name: str) -> FileResponse:
+        """A static file; the digest is in its address so that a browser may keep it for a year."""
+        if name not in FILES:
+            raise problems.NotFound
+        # A page from before an update asks by the old digest: it gets the new file, and must not keep it under that name.
+        known = asset(name) == f"/static/{digest}/{name}"
+        keep = "public, max-age=31536000, immutable" if known else "no-cache"
+        return FileResponse(FILES[name], media_type=MEDIA_TYPES[Path(name).suffix], headers={"Cache-Control": keep})
+
+    return router
+
+
+def _document(app: FastAPI) -> APIRouter:
+    router = routes()
+    made: dict[str, Any] = {}
+
+    @router.get("/openapi.json")
+    async def openapi() -> dict[str, Any]:
+        """This document."""
+        if not made:
+            made.update(document(app))
+        return made
+
+    return router
 
 
 async def refuse_demonstration_accounts(ground: Ground, accounts: Accounts) -> None:

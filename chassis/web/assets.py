@@ -8,9 +8,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-
 _OWN: Final = Path(__file__).with_name("static")
 _MODULES: Final = Path(__file__).parents[2] / "node_modules"
 FILES: Final = MappingProxyType(
@@ -24,16 +21,13 @@ FILES: Final = MappingProxyType(
     }
 )
 
+MEDIA_TYPES: Final = MappingProxyType(
+    {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
+)
+"""By ending; written out, since what a machine's own table says of them differs."""
+
 
 @cache
 def asset(name: str) -> str:
     """The URL of a static file. The digest changes with the file, so that no browser shows an old one."""
     return f"/static/{hashlib.sha256(FILES[name].read_bytes()).hexdigest()[:12]}/{name}"
-
-
-async def serve(request: Request) -> Response:
-    """`/static/{digest}/{name}`."""
-    path = FILES.get(request.path_params["name"])
-    if path is None:
-        return Response(status_code=404)
-    return FileResponse(path, headers={"Cache-Control": "public, max-age=31536000, immutable"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -53,19 +53,25 @@ def signed_in(request: Request) -> Principal | None:
     return found
 
 
-def require(*roles: str) -> Any:
-    """A dependency that gives the principal, or refuses: SignInNeeded without a session, NotForYou with another role."""
+@dataclass(frozen=True)
+class Guard:
+    """Lets the roles in, and nobody else."""
 
-    async def check(request: Request) -> Principal:
+    roles: tuple[str, ...]
+
+    async def __call__(self, request: Request) -> Principal:
+        """The principal. Raises SignInNeeded without a session, NotForYou with another role."""
         principal = signed_in(request)
         if principal is None:
             raise SignInNeeded
-        if principal.role not in roles:
+        if principal.role not in self.roles:
             raise NotForYou
         return principal
 
-    checked: Callable[[Request], Awaitable[Principal]] = check
-    return Depends(checked)
+
+def require(*roles: str) -> Any:
+    """A dependency that gives the principal, or refuses: SignInNeeded without a session, NotForYou with another role."""
+    return Depends(Guard(roles))
 
 
 async def once(request: Request) -> str:

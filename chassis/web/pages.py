@@ -60,7 +60,7 @@ def desk(service: str, title: str, room: Path, links: Sequence[Link], ground: Gr
 
 def words(request: Request) -> Words:
     """The texts of this service."""
-    found: Words = request.app.state.desk.words
+    found: Words = request.app.state.words
     return found
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from caselog.append import LogUnavailable
 from caselog.away import AWAY, is_away
@@ -62,6 +64,7 @@ class TooMuch(Refusal):
 
     code = "too_many_requests"
     status = 429
+    headers = MappingProxyType({"Retry-After": "60"})
 
 
 class BodyTooLarge(Refusal):
@@ -83,6 +86,7 @@ class Unavailable(Refusal):
 
     code = "log_unavailable"
     status = 503
+    headers = MappingProxyType({"Retry-After": "2"})
 
 
 class Erased(Refusal):
@@ -106,9 +110,54 @@ class Invalid(Refusal):
     status = 422
 
 
+class Unreadable(Refusal):
+    """What was sent cannot be read: it is not the kind of content that it says."""
+
+    code = "unreadable"
+    status = 400
+
+
+class MethodNotAllowed(Refusal):
+    """This address does not take that kind of request."""
+
+    code = "method_not_allowed"
+    status = 405
+
+
+class Fault(BaseModel):
+    """One thing in a request that is missing or wrong."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    field: str
+    """Where it stands: `body.district`, `query.shard`."""
+    reason: str
+    """A stable code."""
+    detail: str
+    """The reason in the reader's language."""
+
+
+class Problem(BaseModel):
+    """A refused request (RFC 9457). What was entered is never repeated."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: str = Field(pattern=r"^urn:parvandeh:problem:[a-z0-9_]+$")
+    """Stable: what a program goes by."""
+    title: str
+    status: int = Field(ge=400, le=599)
+    detail: str
+    """What happened and what to do, in the reader's language (Accept-Language: fa, en)."""
+    field: str | None = None
+    """The input that is at fault, where it is one."""
+    errors: tuple[Fault, ...] | None = None
+    """Each thing that is missing or wrong, where the request does not have the described form."""
+
+
 def wants_page(request: Request) -> bool:
-    """Whether a person's browser asks."""
-    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+    """Whether a person's browser asks, at a door that has pages."""
+    has_pages = getattr(request.app.state, "desk", None) is not None
+    return has_pages and not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
 
 
 def text_of(request: Request, refusal: Refusal) -> str:
@@ -118,30 +167,38 @@ def text_of(request: Request, refusal: Refusal) -> str:
     return refusal.default_text() if found == message else found
 
 
-def answer(request: Request, refusal: Refusal, errors: list[dict[str, str]] | None = None) -> Response:
+def answer(request: Request, refusal: Refusal, errors: tuple[Fault, ...] | None = None) -> Response:
     """The refusal as a page or as a problem document."""
     detail = text_of(request, refusal)
-    headers = {"Retry-After": "60" if refusal.status == 429 else "2"} if refusal.status in (429, 503) else {}
-    if request.url.path == "/feed" and refusal.status == 401:
-        headers["WWW-Authenticate"] = 'Basic realm="parvandeh feed"'  # RFC 9110: a 401 names how to sign in
+    headers = dict(refusal.headers)
     if wants_page(request):
         if isinstance(refusal, SignInNeeded):
             return RedirectResponse(f"/sign-in?next={_local(request)}", 303)
         template = "sign_in_failed.html" if isinstance(refusal, SignInFailed) else "error.html"
-        page = render(request, template, refusal.status, detail=detail, field=refusal.field, errors=errors or [])
+        page = render(request, template, refusal.status, detail=detail, field=refusal.field, errors=errors or ())
         page.headers.update(headers)
         return page
-    problem: dict[str, Any] = {
-        "type": f"urn:parvandeh:problem:{refusal.code}",
-        "title": refusal.code.replace("_", " "),
-        "status": refusal.status,
-        "detail": detail,
-    }
-    if refusal.field:
-        problem["field"] = refusal.field
-    if errors:
-        problem["errors"] = errors
-    return JSONResponse(problem, refusal.status, headers, MEDIA_TYPE)
+    problem = problem_of(type(refusal), detail, field=refusal.field, errors=errors)
+    return JSONResponse(problem.model_dump(exclude_none=True), refusal.status, headers, MEDIA_TYPE)
+
+
+def problem_of(kind: type[Refusal], detail: str, *, field: str | None = None, errors: tuple[Fault, ...] | None = None) -> Problem:
+    """The document of a refusal."""
+    return Problem(
+        type=f"urn:parvandeh:problem:{kind.code}",
+        title=kind.code.replace("_", " "),
+        status=kind.status,
+        detail=detail,
+        field=field,
+        errors=errors,
+    )
+
+
+def refused(request: Request, refusal: Refusal, page: Callable[[], HTMLResponse]) -> HTMLResponse:
+    """`page`, which shows the refusal beside what was entered, to whoever reads pages. Raises `refusal` for a program."""
+    if wants_page(request):
+        return page()
+    raise refusal
 
 
 def _local(request: Request) -> str:
@@ -152,24 +209,23 @@ def install(app: FastAPI) -> None:
     """Let the application answer every error by `answer`."""
 
     @app.exception_handler(Refusal)
-    async def refused(request: Request, error: Refusal) -> Response:
+    async def refusing(request: Request, error: Refusal) -> Response:
         return answer(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        return answer(request, Invalid(), _fields(error.errors()))
+        return answer(request, Invalid(), _faults(request, error.errors()))
 
     @app.exception_handler(ValidationError)
     async def not_a_command(request: Request, error: ValidationError) -> Response:
-        return answer(request, Invalid(), _fields(error.errors(include_input=False, include_url=False)))
+        return answer(request, Invalid(), _faults(request, error.errors(include_input=False, include_url=False)))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        if error.status_code == 404:
-            return answer(request, NotFound())
-        refusal = Invalid()
-        refusal.status = error.status_code  # type: ignore[misc]
-        return answer(request, refusal)
+        found = answer(request, _BY_STATUS.get(error.status_code, Unreadable)())
+        if allow := (error.headers or {}).get("Allow"):
+            found.headers["Allow"] = allow  # RFC 9110: a 405 names what is allowed
+        return found
 
     @app.exception_handler(LogUnavailable)
     async def away(request: Request, _: LogUnavailable) -> Response:
@@ -195,5 +251,30 @@ def install(app: FastAPI) -> None:
         return answer(request, Broken())
 
 
-def _fields(errors: Any) -> list[dict[str, str]]:
-    return [{"field": ".".join(str(part) for part in each["loc"]), "reason": str(each["type"])} for each in errors]
+_BY_STATUS: Final[Mapping[int, type[Refusal]]] = {
+    401: SignInNeeded,
+    403: NotForYou,
+    404: NotFound,
+    405: MethodNotAllowed,
+    413: BodyTooLarge,
+    422: Invalid,
+}
+"""What the framework itself refuses, by status; anything else is a body that it cannot read."""
+
+
+def _faults(request: Request, errors: Any) -> tuple[Fault, ...]:
+    return tuple(
+        Fault(field=_where(each["loc"], each["type"]), reason=str(each["type"]), detail=_reason(request, each["type"]))
+        for each in errors
+    )
+
+
+def _where(loc: tuple[str | int, ...], code: str) -> str:
+    # The name of a field that nobody asked for is what was entered, so only its place is named.
+    known = loc[:-1] if code == "extra_forbidden" else loc
+    return ".".join(str(part) for part in known)
+
+
+def _reason(request: Request, code: str) -> str:
+    found = words(request).text(request.state.language, f"reason.{code}")
+    return words(request).text(request.state.language, "reason.other") if found == f"reason.{code}" else found

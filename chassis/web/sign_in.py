@@ -5,22 +5,53 @@ from __future__ import annotations
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse
 
+from chassis.refusal import Refusal
 from chassis.web.doors import signed_in
 from chassis.web.language import COOKIE, LANGUAGES
 from chassis.web.pages import render
 from chassis.web.principal import Principal
+from chassis.web.problems import refused, text_of
+from chassis.web.routes import RefusedPage, refuses, routes
 from chassis.web.sessions import Issued
 from chassis.web.tokens import by_tls, form_cookie, session_cookie
 from schemas.identifiers import is_mobile, is_national_code, normalised
 
-router = APIRouter()
-citizens = APIRouter()
+router = routes()
+citizens = routes()
 LONGEST_PATH: Final = 2000
 Text = Annotated[str, Form(max_length=200)]
+
+
+class WrongSignIn(Refusal):
+    """Name and password do not belong together."""
+
+    code = "wrong_sign_in"
+    status = 422
+
+
+class WrongNationalCode(Refusal):
+    """The national code has ten digits, and the last one must fit the others."""
+
+    code = "wrong_national_code"
+    status = 422
+
+
+class WrongMobile(Refusal):
+    """A mobile number has eleven digits and begins with 09."""
+
+    code = "wrong_mobile"
+    status = 422
+
+
+class WrongCode(Refusal):
+    """The code is wrong, used or too old."""
+
+    code = "wrong_code"
+    status = 422
 
 
 def local(path: str) -> str:
@@ -32,7 +63,7 @@ def local(path: str) -> str:
     return path if harmless and "\\" not in path else "/"
 
 
-async def begin(request: Request, principal: Principal, to: str, issued: Issued | None = None) -> Response:
+async def begin(request: Request, principal: Principal, to: str, issued: Issued | None = None) -> RedirectResponse:
     """A new session instead of whatever there was, and on to `to`."""
     service = request.app.state.desk.service
     name = session_cookie(service)
@@ -44,22 +75,24 @@ async def begin(request: Request, principal: Principal, to: str, issued: Issued 
 
 
 @router.get("/sign-in")
-async def staff_form(request: Request, next: str = "/") -> Response:
+async def staff_form(request: Request, next: str = "/") -> HTMLResponse | RedirectResponse:
     if signed_in(request):
         return RedirectResponse(local(next), 303)
     return render(request, "sign_in.html", next=local(next), username="", wrong=False)
 
 
 @router.post("/sign-in")
-async def staff(request: Request, username: Text = "", password: Text = "", next: Text = "/") -> Response:
+@refuses(WrongSignIn)
+async def staff(request: Request, username: Text = "", password: Text = "", next: Text = "/") -> RefusedPage | RedirectResponse:
     principal = await request.app.state.accounts.check(normalised(username), password)
     if principal is None:
-        return render(request, "sign_in.html", 422, next=local(next), username=username, wrong=True)
+        page = {"next": local(next), "username": username, "wrong": True}
+        return refused(request, WrongSignIn(), lambda: render(request, "sign_in.html", 422, **page))
     return await begin(request, principal, next)
 
 
 @router.post("/sign-out")
-async def sign_out(request: Request) -> Response:
+async def sign_out(request: Request) -> RedirectResponse:
     name = session_cookie(request.app.state.desk.service)
     token = request.cookies.get(name)
     at_issuer = bool(token) and await request.app.state.sessions.end(token)
@@ -70,7 +103,7 @@ async def sign_out(request: Request) -> Response:
 
 
 @router.post("/language")
-async def language(to: Text = "fa", next: Text = "/") -> Response:
+async def language(to: Text = "fa", next: Text = "/") -> RedirectResponse:
     answer = RedirectResponse(local(next), 303)
     if to in LANGUAGES:
         answer.set_cookie(COOKIE, to, max_age=31_536_000, samesite="lax")
@@ -78,28 +111,35 @@ async def language(to: Text = "fa", next: Text = "/") -> Response:
 
 
 @citizens.get("/citizen/sign-in")
-async def citizen_form(request: Request, next: str = "/") -> Response:
+async def citizen_form(request: Request, next: str = "/") -> HTMLResponse:
     return render(request, "citizen_sign_in.html", next=local(next), national_code="", mobile="", errors={})
 
 
 @citizens.post("/citizen/sign-in")
-async def challenge(request: Request, national_code: Text = "", mobile: Text = "", next: Text = "/") -> Response:
+@refuses(WrongNationalCode, WrongMobile)
+async def challenge(request: Request, national_code: Text = "", mobile: Text = "", next: Text = "/") -> HTMLResponse:
     code, number = normalised(national_code).replace(" ", ""), normalised(mobile).replace(" ", "")
-    errors = {}
+    found: dict[str, Refusal] = {}
     if not is_national_code(code):
-        errors["national_code"] = "The national code has ten digits, and the last one must fit the others."
+        found["national_code"] = WrongNationalCode("national_code")
     if not is_mobile(number):
-        errors["mobile"] = "A mobile number has eleven digits and begins with 09."
-    if errors:
+        found["mobile"] = WrongMobile("mobile")
+    if found:
+        errors = {name: text_of(request, refusal) for name, refusal in found.items()}
         page = {"next": local(next), "national_code": national_code, "mobile": mobile, "errors": errors}
-        return render(request, "citizen_sign_in.html", 422, **page)
+        first, *_ = found.values()
+        return refused(request, first, lambda: render(request, "citizen_sign_in.html", 422, **page))
     token = await request.app.state.codes.challenge(code, number, request.state.language)
     return render(request, "citizen_code.html", next=local(next), challenge=token, wrong=False)
 
 
 @citizens.post("/citizen/code")
-async def answer_code(request: Request, challenge: Text = "", code: Text = "", next: Text = "/") -> Response:
+@refuses(WrongCode)
+async def answer_code(
+    request: Request, challenge: Text = "", code: Text = "", next: Text = "/"
+) -> RefusedPage | RedirectResponse:
     principal = await request.app.state.codes.answer(challenge, normalised(code).replace(" ", ""))
     if principal is None:
-        return render(request, "citizen_code.html", 422, next=local(next), challenge=challenge, wrong=True)
+        page = {"next": local(next), "challenge": challenge, "wrong": True}
+        return refused(request, WrongCode(), lambda: render(request, "citizen_code.html", 422, **page))
     return await begin(request, principal, next)

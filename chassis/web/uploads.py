@@ -14,13 +14,14 @@ from tempfile import TemporaryFile
 from typing import IO, Any, BinaryIO, Final, cast
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from fastapi.routing import APIRoute
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response
+
+from chassis.web.routes import Door
 
 CHUNK: Final = 65_536
 _TAG: Final = 16
@@ -130,7 +131,7 @@ class UploadRequest(Request):
         return self._form
 
 
-class UploadRoute(APIRoute):
+class UploadRoute(Door):
     """A route that takes papers; its form is closed, and so forgotten, when the answer is made."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -108,7 +108,7 @@ async def figures() -> tuple[int, float]:
     """How many facts the relay published, and the share of facts that readers applied from the bus."""
     from_bus = from_log = 0.0
     async with httpx2.AsyncClient() as client:
-        published = int((await client.get(f"{DOORS['relay']}/ready")).json()["published"])
+        published = int((await client.get(f"{DOORS['relay']}/status.json")).json()["published"])
         for service in SERVICES:
             text = (await client.get(f"{DOORS[service]}/metrics")).text
             for source, value in re.findall(r'parvandeh_facts_applied_total\{reader="[a-z]+",source="(\w+)"\} ([0-9.e+]+)', text):

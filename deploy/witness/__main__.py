@@ -5,24 +5,39 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 import asyncpg
 import orjson
 import uvicorn
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from caselog.away import AWAY
 from caselog.read import LogReader
 from chassis.settings import Ground
 from chassis.telemetry import configure
+from chassis.web.application import small_door
+from chassis.web.problems import Unavailable
+from chassis.web.routes import Shown, refuses, routes
 from deploy.witness.memory import Memory
-from deploy.witness.witness import Witness, WontSign, private_key, public_pem
+from deploy.witness.witness import (
+    ChainBroken,
+    NotACommitment,
+    RoundWithoutRefusal,
+    SignedAnother,
+    UnknownPosition,
+    Witness,
+    WrongLink,
+    private_key,
+    public_pem,
+)
 from schemas.envelope import Position
+from schemas.facts.review import WitnessSignature
 
 NAME: Final = "demonstration"
+LOCALE: Final = Path(__file__).with_name("locale")
 
 
 class Wish(BaseModel):
@@ -35,12 +50,41 @@ class Wish(BaseModel):
     link: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
+class PublicKey(Shown):
+    """The witness' public half."""
+
+    name: str
+    public_key: str
+    """PEM."""
+
+
+router = routes()
+
+
+@router.post("/sign")
+@refuses(UnknownPosition, WrongLink, NotACommitment, ChainBroken, SignedAnother, RoundWithoutRefusal, Unavailable)
+async def sign(request: Request, wish: Wish) -> WitnessSignature:
+    """The signature over the commitment at a position, once for each case, stage and round, and the same again."""
+    try:
+        position = Position.parse(wish.position)
+    except ValueError:
+        raise UnknownPosition from None
+    signed: WitnessSignature = await request.app.state.witness.signature(wish.stream, position, bytes.fromhex(wish.link))
+    return signed
+
+
+@router.get("/key")
+async def public(request: Request) -> PublicKey:
+    """The key under which its signatures are verified."""
+    return PublicKey(name=NAME, public_key=public_pem(request.app.state.key))
+
+
 def door(ground: Ground) -> FastAPI:
     """The witness' own door: sign, its public key, health, ready."""
-    key = private_key(ground.keys / "witness.pem")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.key = key = private_key(ground.keys / "witness.pem")
         memory = Memory(ground.keys / "witness.sqlite")
         async with asyncpg.create_pool(**ground.as_reader("witness"), min_size=0, max_size=2) as pool:
             app.state.log = LogReader(pool)
@@ -48,42 +92,14 @@ def door(ground: Ground) -> FastAPI:
             yield
         memory.close()
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-
-    @app.exception_handler(WontSign)
-    async def refused(_: Request, error: WontSign) -> Response:
-        problem = {"type": f"urn:parvandeh:problem:{error.code}", "title": error.code, "status": error.status}
-        return JSONResponse(problem, error.status, media_type="application/problem+json")
-
-    @app.post("/sign")
-    async def sign(wish: Wish) -> dict[str, str]:
-        try:
-            position = Position.parse(wish.position)
-        except ValueError:
-            raise WontSign("unknown_position", 404) from None
-        signed = await app.state.witness.signature(wish.stream, position, bytes.fromhex(wish.link))
-        answer: dict[str, str] = signed.model_dump()
-        return answer
-
-    @app.get("/key")
-    async def public() -> dict[str, str]:
-        return {"name": NAME, "public_key": public_pem(key)}
-
-    @app.get("/health")
-    async def health() -> dict[str, str]:
-        return {"witness": "alive"}
-
-    @app.get("/ready")
-    async def ready(response: Response) -> dict[str, bool]:
+    async def ready(app: FastAPI) -> dict[str, bool]:
         try:
             await app.state.log.heads()
-            reads = True
         except (asyncpg.PostgresError, *AWAY):
-            reads = False
-        response.status_code = 200 if reads else 503
-        return {"log": reads}
+            return {"log": False}
+        return {"log": True}
 
-    return app
+    return small_door(process="witness", lifespan=lifespan, ready=ready, routers=(router,), locale=(LOCALE,))
 
 
 def main(arguments: list[str]) -> int:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from caselog.chain import link_of
 from caselog.read import LogReader
+from chassis.refusal import Refusal
 from deploy.witness.memory import Memory
 from schemas.draws import sign
 from schemas.envelope import Position, Recorded
@@ -29,12 +30,47 @@ BITS: Final = 3072
 _PAGE: Final = 1000
 
 
-class WontSign(Exception):
-    """The witness refuses; `code` says why, `status` is the HTTP status."""
+class WontSign(Refusal):
+    """The witness does not sign this."""
 
-    def __init__(self, code: str, status: int = 409) -> None:
-        super().__init__(code)
-        self.code, self.status = code, status
+    code = "wont_sign"
+
+
+class UnknownPosition(WontSign):
+    """There is no fact at this position, or not yet."""
+
+    code = "unknown_position"
+    status = 404
+
+
+class WrongLink(WontSign):
+    """The fact at this position is another one."""
+
+    code = "wrong_link"
+
+
+class NotACommitment(WontSign):
+    """The fact at this position commits to no draw."""
+
+    code = "not_a_commitment"
+
+
+class ChainBroken(WontSign):
+    """The log does not follow from what this witness has seen of it before."""
+
+    code = "chain_broken"
+
+
+class SignedAnother(WontSign):
+    """This witness has signed another commitment for the same case, stage and round."""
+
+    code = "signed_another"
+
+
+class RoundWithoutRefusal(WontSign):
+    """A further round needs the refusal of the one before."""
+
+    code = "round_without_refusal"
 
 
 def private_key(path: Path) -> RSAPrivateKey:
@@ -72,15 +108,15 @@ class Witness:
         async with self._one_at_a_time:
             fact = await self._follow(position)
             if fact.stream != stream or fact.link != link:
-                raise WontSign("wrong_link")
+                raise WrongLink
             if fact.type != DrawCommitted.TYPE:
-                raise WontSign("not_a_commitment")
+                raise NotACommitment
             committed = decode(fact.type, fact.type_version, fact.body)
             if not isinstance(committed, DrawCommitted):
-                raise WontSign("not_a_commitment")
+                raise NotACommitment
             await self._after_a_refusal(fact, committed)
             if self._memory.promise(stream, committed.stage, committed.round, link) != link:
-                raise WontSign("signed_another")
+                raise SignedAnother
             return await asyncio.to_thread(sign, self._key, self._name, link)
 
     async def _follow(self, position: Position) -> Recorded:
@@ -90,23 +126,23 @@ class Witness:
         while seq < position.seq:
             page = await self._log.shard(position.shard, seq, min(_PAGE, position.seq - seq))
             if not page:
-                raise WontSign("unknown_position", 404)
+                raise UnknownPosition
             for fact in page:
                 if fact.seq != seq + 1 or fact.prev != last or link_of(fact) != fact.link:
-                    raise WontSign("chain_broken")
+                    raise ChainBroken
                 seq, last, found = fact.seq, fact.link, fact
             self._memory.move(position.shard, seq, last)
         if found is None or found.seq != position.seq:
             found = await self._log.at(position)
         if found is None:
-            raise WontSign("unknown_position", 404)
+            raise UnknownPosition
         if link_of(found) != found.link:
-            raise WontSign("chain_broken")
+            raise ChainBroken
         return found
 
     async def _after_a_refusal(self, fact: Recorded, committed: DrawCommitted) -> None:
         if committed.round < 1:
-            raise WontSign("round_without_refusal")
+            raise RoundWithoutRefusal
         if committed.round == 1:
             return
         for before in await self._log.stream(fact.stream, until_version=fact.version - 1):
@@ -117,4 +153,4 @@ class Witness:
                     committed.round,
                 ):
                     return
-        raise WontSign("round_without_refusal")
+        raise RoundWithoutRefusal

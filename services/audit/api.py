@@ -3,53 +3,113 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Annotated, Any, Final
+from types import MappingProxyType
+from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, HTTPException, Query
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from chassis.bus.wire import headers_of
-from chassis.web.problems import NotForYou, SignInNeeded
+from chassis.refusal import Refusal
+from chassis.web.problems import NotForYou
+from chassis.web.routes import Shown, refuses, routes
 from schemas.envelope import SHARDS, Recorded
 
-router = APIRouter()
+router = routes()
 CONSUMER: Final = "consumer"
 MEDIA_TYPE: Final = "application/cloudevents-batch+json"
 LONGEST: Final = 500
-_basic: Final = HTTPBasic(auto_error=False, realm="parvandeh feed")
+REALM: Final = "parvandeh feed"
 
 
-async def consumer(request: Request, given: Annotated[HTTPBasicCredentials | None, Depends(_basic)]) -> str:
-    """The name of the consumer that asks (RFC 7617: a machine has no session). Raises SignInNeeded, NotForYou."""
+class CredentialsNeeded(Refusal):
+    """Name and password of a consumer are needed, by HTTP Basic."""
+
+    code = "credentials_needed"
+    status = 401
+    headers = MappingProxyType({"WWW-Authenticate": f'Basic realm="{REALM}"'})
+
+
+class _Basic(HTTPBasic):
+    """FastAPI's own refuses what is no base64 by itself and without a problem document; here that is no name at all."""
+
+    async def __call__(self, request: Request) -> HTTPBasicCredentials | None:  # type: ignore[override]
+        try:
+            return await super().__call__(request)
+        except HTTPException:
+            return None
+
+
+async def consumer(
+    request: Request, given: Annotated[HTTPBasicCredentials | None, Depends(_Basic(auto_error=False, realm=REALM))]
+) -> str:
+    """The name of the consumer that asks (RFC 7617: a machine has no session). Raises CredentialsNeeded, NotForYou."""
     principal = await request.app.state.accounts.check(given.username, given.password) if given else None
     if principal is None:
-        raise SignInNeeded
+        raise CredentialsNeeded
     if principal.role != CONSUMER:
         raise NotForYou
     return str(principal.subject)
 
 
-@router.get("/feed")
+class Event(Shown):
+    """A fact as a CloudEvent in JSON: what a link binds is all there, so that a consumer recomputes it (docs/log-format.md)."""
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: str
+    datacontenttype: Literal["application/json"]
+    logid: str
+    epoch: str
+    shard: str
+    seq: str
+    version: str
+    typeversion: str
+    microseconds: str
+    actor: str
+    command: str
+    ordinal: str
+    request: str
+    prev: str
+    link: str
+    cause: str | None = None
+    traceparent: str | None = None
+    metabase64: str
+    """The exact bytes of the fact's meta."""
+    data_base64: str
+    """The exact bytes of the fact."""
+
+
+class Batch(JSONResponse):
+    """Events in CloudEvents' batched mode."""
+
+    media_type = MEDIA_TYPE
+
+
+@router.get("/feed", response_class=Batch, response_model_exclude_none=True)
+@refuses(CredentialsNeeded, NotForYou)
 async def feed(
+    answer: Response,
     request: Request,
     _consumer: Annotated[str, Depends(consumer)],
     shard: Annotated[int, Query(ge=0, lt=SHARDS)],
     after: Annotated[int, Query(ge=0, lt=1 << 62)] = 0,
     limit: Annotated[int, Query(ge=1, le=LONGEST)] = 100,
-) -> Response:
+) -> list[Event]:
     """The facts of a shard after `after`, in order, as CloudEvents; an empty list at the head."""
     facts = await request.app.state.log.shard(shard, after, limit)
-    return JSONResponse([event_of(fact) for fact in facts], media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})
+    answer.headers["Cache-Control"] = "no-store"
+    return [event_of(fact) for fact in facts]
 
 
-def event_of(fact: Recorded) -> dict[str, Any]:
-    """A fact as a CloudEvent in JSON: the attributes of the bus, with the exact bytes of body and meta in base64.
-
-    What a link binds is all there, so that a consumer recomputes it as it does on the bus (docs/log-format.md).
-    """
+def event_of(fact: Recorded) -> Event:
+    """The attributes of the bus, with the exact bytes of body and meta in base64."""
     found = {name.removeprefix("ce_"): value for name, value in headers_of(fact) if name != "ce_meta"}
     found["datacontenttype"] = found.pop("content-type")
-    event = {name: value.decode() for name, value in found.items()}
-    return event | {"metabase64": b64encode(fact.meta).decode(), "data_base64": b64encode(fact.body).decode()}
+    bytes_ = {"metabase64": b64encode(fact.meta).decode(), "data_base64": b64encode(fact.body).decode()}
+    return Event.model_validate({name: value.decode() for name, value in found.items()} | bytes_)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import asyncpg
 from fastapi import FastAPI
@@ -19,6 +18,7 @@ from chassis.web.application import application, refuse_demonstration_accounts
 from chassis.web.oidc.relying_party import relying_party
 from chassis.web.pages import Link
 from chassis.web.sessions import Sessions
+from chassis.web.watching import ReaderStatus, Status
 from chassis.witnesses import keys_by_fingerprint, load
 from services.audit.api import router as feed
 from services.audit.pages import router
@@ -59,15 +59,15 @@ def door(ground: Ground) -> FastAPI:
             return {"log": False}
         return {"log": True}
 
-    async def status(app: FastAPI) -> dict[str, Any]:
+    async def status(app: FastAPI) -> Status:
         behind = await app.state.inbox.behind()
         parked = len(await app.state.inbox.parked())
-        return {
-            "readers": [
-                {"reader": name, "behind": sum(b.values()), "halted": 0, "parked": parked, "stopped": False, "share": None}
+        return Status(
+            readers=tuple(
+                ReaderStatus(reader=name, behind=sum(b.values()), halted=0, parked=parked, stopped=False, share=None)
                 for name, b in behind.items()
-            ]
-        }
+            )
+        )
 
     return application(
         service="audit",
@@ -78,6 +78,7 @@ def door(ground: Ground) -> FastAPI:
         room=ROOM,
         ready=ready,
         status=status,
+        published=True,
         links=LINKS,
     )
 

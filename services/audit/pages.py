@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 
 from caselog.timeline import as_text
 from chassis.web.doors import require, signed_in
 from chassis.web.pages import render
 from chassis.web.principal import Principal
-from chassis.web.problems import NotFound
+from chassis.web.problems import NotFound, refused
+from chassis.web.routes import refuses, routes
 from schemas.catalogue import catalogue
 from schemas.draws import odds
-from services.audit.read import Audit, Report
+from services.audit.read import Audit, Report, TimelineReport
 
-router = APIRouter()
+router = routes()
 AUDITOR = "auditor"
 
 
@@ -27,15 +28,18 @@ def _audit(request: Request) -> Audit:
 
 
 @router.get("/")
-async def desk(request: Request, q: str = "") -> Response:
+@refuses(NotFound)
+async def desk(request: Request, q: str = "") -> HTMLResponse | RedirectResponse:
     principal = signed_in(request)
     if principal is None or principal.role != AUDITOR:
         return RedirectResponse("/sign-in", 303)
     found = await _audit(request).find(q) if q else None
     if found:
         return RedirectResponse(f"/cases/{found}", 303)
-    page = {"q": q[:80], "rows": await _audit(request).latest(), "types": catalogue().types}
-    return render(request, "find.html", 404 if q else 200, **page)
+    page: dict[str, Any] = {"q": q[:80], "rows": await _audit(request).latest(), "types": catalogue().types}
+    if q:
+        return refused(request, NotFound("q"), lambda: render(request, "find.html", 404, **page))
+    return render(request, "find.html", **page)
 
 
 async def _report(request: Request, case_id: str) -> Report:
@@ -46,10 +50,10 @@ async def _report(request: Request, case_id: str) -> Report:
 
 
 @router.get("/cases/{case_id}")
-async def show(request: Request, case_id: str, principal: Principal = require(AUDITOR)) -> Response:
+async def show(request: Request, case_id: str, principal: Principal = require(AUDITOR)) -> HTMLResponse:
     report = await _report(request, case_id)
     spent = report.clocks.at(report.at)
-    page = {
+    page: dict[str, Any] = {
         "report": report,
         "spent": spent,
         "odds": odds,
@@ -60,10 +64,10 @@ async def show(request: Request, case_id: str, principal: Principal = require(AU
 
 
 @router.get("/cases/{case_id}/timeline.json")
-async def as_json(request: Request, case_id: str, principal: Principal = require(AUDITOR)) -> Response:
-    return JSONResponse((await _report(request, case_id)).as_json())
+async def as_json(request: Request, case_id: str, principal: Principal = require(AUDITOR)) -> TimelineReport:
+    return (await _report(request, case_id)).told()
 
 
 @router.get("/cases/{case_id}/timeline.txt")
-async def as_plain_text(request: Request, case_id: str, principal: Principal = require(AUDITOR)) -> Response:
+async def as_plain_text(request: Request, case_id: str, principal: Principal = require(AUDITOR)) -> PlainTextResponse:
     return PlainTextResponse(as_text((await _report(request, case_id)).entries) + "\n")

@@ -6,20 +6,62 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from pydantic import AwareDatetime
 
 from caselog.chain import ZERO_LINK
 from caselog.queries import Queries
 from caselog.read import LogReader
 from caselog.timeline import Entry, timeline
 from chassis.vault.codes import read_tracking_code
-from schemas.clocks import Clocks, fold
+from chassis.web.routes import Shown
+from schemas.clocks import Clocks, Holder, fold
 from schemas.draws import DrawCheck, odds, recompute
 from schemas.envelope import Position
 from schemas.facts import decode
+
+
+class FactEntry(Shown):
+    """One fact of a case."""
+
+    position: str
+    version: int
+    type: str
+    recorded_at: str
+    actor: str
+    link: str
+    whole: bool
+    words_fa: str
+    words_en: str
+    body: dict[str, Any]
+    """The stored body; its schema is that of the fact's type and version (schemas/json)."""
+
+
+class DrawEntry(Shown):
+    """One draw, recomputed."""
+
+    stage: str
+    round: int
+    commitment: str
+    odds: dict[str, str]
+    """Alias -> share, as a fraction."""
+    drawn: str | None
+    faults: tuple[str, ...]
+
+
+class TimelineReport(Shown):
+    """What an auditor's program reads of one case."""
+
+    case: str
+    read_at: AwareDatetime
+    chain: Literal["whole", "broken"]
+    facts: tuple[FactEntry, ...]
+    clocks: dict[Holder, float]
+    """Seconds of each clock's holder."""
+    draws: tuple[DrawEntry, ...]
 
 
 @dataclass(frozen=True)
@@ -38,26 +80,26 @@ class Report:
     def whole(self) -> bool:
         return self.linked and all(entry.whole for entry in self.entries)
 
-    def as_json(self) -> dict[str, Any]:
+    def told(self) -> TimelineReport:
         """The report for a machine."""
-        return {
-            "case": self.case_id,
-            "read_at": self.at.isoformat(),
-            "chain": "whole" if self.whole else "broken",
-            "facts": [asdict(entry) for entry in self.entries],
-            "clocks": {holder.value: took.total_seconds() for holder, took in self.clocks.at(self.at).items()},
-            "draws": [
-                {
-                    "stage": check.stage,
-                    "round": check.round,
-                    "commitment": check.link.hex(),
-                    "odds": {alias: str(share) for alias, share in odds(check.committed.pool).items()},
-                    "drawn": check.made.drawn if check.made else None,
-                    "faults": list(check.faults),
-                }
+        return TimelineReport(
+            case=self.case_id,
+            read_at=self.at,
+            chain="whole" if self.whole else "broken",
+            facts=tuple(FactEntry(**asdict(entry)) for entry in self.entries),
+            clocks={holder: took.total_seconds() for holder, took in self.clocks.at(self.at).items()},
+            draws=tuple(
+                DrawEntry(
+                    stage=check.stage,
+                    round=check.round,
+                    commitment=check.link.hex(),
+                    odds={alias: str(share) for alias, share in odds(check.committed.pool).items()},
+                    drawn=check.made.drawn if check.made else None,
+                    faults=check.faults,
+                )
                 for check in self.draws
-            ],
-        }
+            ),
+        )
 
 
 class Audit:

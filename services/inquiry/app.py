@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI
 
@@ -13,7 +12,7 @@ from chassis.agenda.worker import CarryOut
 from chassis.bus.subscription import running_bus
 from chassis.command_ids import http_command
 from chassis.process import Process
-from chassis.refusal import Refusal
+from chassis.refusal import Refusal, refusals_in
 from chassis.settings import Ground
 from chassis.standing import Standing, standing
 from chassis.web.accounts import Account
@@ -21,7 +20,9 @@ from chassis.web.application import application, refuse_demonstration_accounts
 from chassis.web.oidc.relying_party import relying_party
 from chassis.web.pages import Link
 from chassis.web.principal import Principal
+from chassis.web.watching import Status
 from schemas.catalogue import catalogue
+from services.inquiry import refusals
 from services.inquiry.commands import EscalateInquiry, OpenInquiry, RegisterAgency
 from services.inquiry.consume import readers
 from services.inquiry.handle import Handling
@@ -55,7 +56,7 @@ def door(ground: Ground) -> FastAPI:
         here: Standing = app.state.here
         return await here.ready()
 
-    async def status(app: FastAPI) -> dict[str, Any]:
+    async def status(app: FastAPI) -> Status:
         here: Standing = app.state.here
         return await here.status()
 
@@ -68,6 +69,7 @@ def door(ground: Ground) -> FastAPI:
         room=ROOM,
         ready=ready,
         status=status,
+        refusals=refusals_in(refusals),
         links=LINKS,
     )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from chassis.command_ids import http_command
 from chassis.standing import Standing
@@ -15,6 +15,7 @@ from chassis.web.doors import once, require, signed_in
 from chassis.web.pages import render
 from chassis.web.principal import Principal
 from chassis.web.problems import NotFound
+from chassis.web.routes import routes
 from schemas.catalogue import catalogue
 from schemas.facts import intake, review
 from services.inquiry.commands import AnswerInquiry, OpenQuestion
@@ -22,7 +23,7 @@ from services.inquiry.decide import Asked
 from services.inquiry.handle import Handling
 from services.inquiry.read import Case, Inquiries
 
-router = APIRouter()
+router = routes()
 OFFICER = "agency_officer"
 WAIT_SECONDS = 2.0
 
@@ -43,7 +44,7 @@ def room(request: Request) -> Room:
 
 
 @router.get("/")
-async def desk(request: Request) -> Response:
+async def desk(request: Request) -> HTMLResponse | RedirectResponse:
     principal = signed_in(request)
     if principal is None or principal.role != OFFICER:
         return RedirectResponse("/sign-in", 303)
@@ -73,7 +74,7 @@ def _command(principal: Principal, route: str, case: Case, inquiry_id: str, key:
 
 
 @router.get("/inquiries/{case_id}/{inquiry_id}")
-async def closed(request: Request, case_id: str, inquiry_id: str, principal: Principal = require(OFFICER)) -> Response:
+async def closed(request: Request, case_id: str, inquiry_id: str, principal: Principal = require(OFFICER)) -> HTMLResponse:
     case, asked = await _asked(request, case_id, inquiry_id, principal)
     page: dict[str, Any] = {
         "case_id": case_id,
@@ -88,7 +89,7 @@ async def closed(request: Request, case_id: str, inquiry_id: str, principal: Pri
 @router.post("/inquiries/{case_id}/{inquiry_id}/open")
 async def opened(
     request: Request, case_id: str, inquiry_id: str, principal: Principal = require(OFFICER), key: str = Depends(once)
-) -> Response:
+) -> HTMLResponse:
     """Show what the agency needs of the property: the opening is in the log before anything is shown."""
     case, asked = await _asked(request, case_id, inquiry_id, principal)
     this = _command(principal, "/open", case, inquiry_id, key)
@@ -123,7 +124,7 @@ async def answer(
     note: Annotated[str, Form(max_length=2000)] = "",
     principal: Principal = require(OFFICER),
     key: str = Depends(once),
-) -> Response:
+) -> RedirectResponse:
     case, _ = await _asked(request, case_id, inquiry_id, principal)
     this = _command(principal, "/answer", case, inquiry_id, key)
     command = AnswerInquiry(agency=principal.agency or "", inquiry_id=inquiry_id, answer=answer, note=note)

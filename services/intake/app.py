@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -13,10 +12,11 @@ from fastapi import FastAPI
 
 from chassis.agenda.items import Item
 from chassis.agenda.worker import CarryOut
+from chassis.blobs import TooLarge, WrongType
 from chassis.bus.subscription import running_bus
 from chassis.command_ids import http_command
 from chassis.process import Process
-from chassis.refusal import Refusal
+from chassis.refusal import Refusal, refusals_in
 from chassis.senders import Outbox
 from chassis.settings import Ground
 from chassis.standing import Standing, standing
@@ -26,11 +26,13 @@ from chassis.web.codes import Codes, subject_of
 from chassis.web.oidc.relying_party import relying_party
 from chassis.web.pages import Link
 from chassis.web.principal import Principal
+from chassis.web.watching import Status
 from schemas.catalogue import catalogue
 from schemas.documents import Audience
 from schemas.facts.intake import CaseSubmitted
 from schemas.facts.review import CaseApproved
 from schemas.sealing import DataClass
+from services.intake import refusals
 from services.intake.certificate import Certificate, pdf
 from services.intake.commands import EscalateIdentity, IssueCertificate, RegisterOffice
 from services.intake.consume import readers
@@ -82,7 +84,7 @@ def door(ground: Ground) -> FastAPI:
         here: Standing = app.state.here
         return await here.ready()
 
-    async def status(app: FastAPI) -> dict[str, Any]:
+    async def status(app: FastAPI) -> Status:
         here: Standing = app.state.here
         return await here.status()
 
@@ -95,6 +97,8 @@ def door(ground: Ground) -> FastAPI:
         room=ROOM,
         ready=ready,
         status=status,
+        published=True,
+        refusals=(*refusals_in(refusals), TooLarge, WrongType),
         links=LINKS,
         citizens=True,
         body_limits={"/new/": FORM_BYTES, "/cases/": FORM_BYTES},

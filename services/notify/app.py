@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI
 
@@ -21,6 +20,7 @@ from chassis.web.application import application, refuse_demonstration_accounts
 from chassis.web.language import OWN_LOCALE, Words
 from chassis.web.oidc.relying_party import relying_party
 from chassis.web.pages import Link
+from chassis.web.watching import Status
 from schemas.facts import decode
 from schemas.facts.intake import CaseSubmitted
 from services.notify.commands import NotifyCommand, RecordFailed, RecordSent
@@ -57,7 +57,7 @@ def door(ground: Ground) -> FastAPI:
         here: Standing = app.state.here
         return await here.ready()
 
-    async def status(app: FastAPI) -> dict[str, Any]:
+    async def status(app: FastAPI) -> Status:
         here: Standing = app.state.here
         return await here.status()
 

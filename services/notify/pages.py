@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from chassis.agenda.worker import parked_items, release_item, trying_items
 from chassis.standing import Standing
 from chassis.web.doors import require, signed_in
 from chassis.web.pages import render
 from chassis.web.principal import Principal
+from chassis.web.routes import routes
 from services.notify.read import Messages
 
-router = APIRouter()
+router = routes()
 OPERATOR = "operator"
 
 
@@ -29,7 +30,7 @@ class Room:
 
 
 @router.get("/")
-async def overview(request: Request) -> Response:
+async def overview(request: Request) -> HTMLResponse | RedirectResponse:
     principal = signed_in(request)
     if principal is None or principal.role != OPERATOR:
         return RedirectResponse("/sign-in", 303)
@@ -47,7 +48,7 @@ async def overview(request: Request) -> Response:
 @router.post("/release")
 async def release(
     request: Request, item: Annotated[str, Form(pattern=r"^[0-9a-f]{64}$")], principal: Principal = require(OPERATOR)
-) -> Response:
+) -> RedirectResponse:
     room: Room = request.app.state.room
     await release_item(room.here.own, bytes.fromhex(item))
     return RedirectResponse("/", 303)

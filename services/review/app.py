@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI
 
@@ -13,7 +12,7 @@ from chassis.agenda.worker import CarryOut
 from chassis.bus.subscription import running_bus
 from chassis.command_ids import http_command
 from chassis.process import Process
-from chassis.refusal import Refusal, Stale
+from chassis.refusal import Refusal, Stale, refusals_in
 from chassis.settings import Ground
 from chassis.standing import Standing, standing
 from chassis.web.accounts import Account
@@ -21,8 +20,10 @@ from chassis.web.application import application, refuse_demonstration_accounts
 from chassis.web.oidc.relying_party import relying_party
 from chassis.web.pages import Link
 from chassis.web.principal import Principal
+from chassis.web.watching import Status
 from chassis.witnesses import load, signature
 from services.review import commands as c
+from services.review import refusals
 from services.review.consume import readers
 from services.review.handle import Handling
 from services.review.pages import ROUTERS
@@ -57,7 +58,7 @@ def door(ground: Ground) -> FastAPI:
         here: Standing = app.state.here
         return await here.ready()
 
-    async def status(app: FastAPI) -> dict[str, Any]:
+    async def status(app: FastAPI) -> Status:
         here: Standing = app.state.here
         return await here.status()
 
@@ -70,6 +71,7 @@ def door(ground: Ground) -> FastAPI:
         room=ROOM,
         ready=ready,
         status=status,
+        refusals=refusals_in(refusals),
         links=LINKS,
     )
 

@@ -11,9 +11,12 @@ import pytest
 
 from chassis import blobs, refusal, senders
 from chassis.refusal import Refusal
-from chassis.web import problems
+from chassis.web import problems, sign_in
 from chassis.web.language import OWN_LOCALE, Words
 from chassis.web.oidc import refusals as oidc
+from deploy.witness import witness
+from deploy.witness.__main__ import LOCALE as WITNESS
+from services.audit import api as audit_api
 from services.notify import decide as notify_decide
 from tests.conftest import ROOT
 
@@ -77,8 +80,9 @@ def test_composed_messages_exist_in_both_languages(service: str) -> None:
 
 
 def refusals() -> Iterator[tuple[str, type[Refusal]]]:
-    for module in (refusal, problems, oidc, blobs, senders, notify_decide):
+    for module in (refusal, problems, sign_in, oidc, blobs, senders, notify_decide):
         yield from (("notify", each) for each in vars(module).values() if isinstance(each, type) and issubclass(each, Refusal))
+    yield "audit", audit_api.CredentialsNeeded
     for service in ("intake", "review", "inquiry"):
         module = importlib.import_module(f"services.{service}.refusals")
         yield from ((service, each) for each in vars(module).values() if isinstance(each, type) and issubclass(each, Refusal))
@@ -91,6 +95,12 @@ def test_every_refusal_has_its_text_and_a_status(service: str, kind: type[Refusa
     assert len(kind.default_text()) > 10
     if kind not in (Refusal, refusal.NotYet):  # never shown to a person
         assert words(service).has("fa", f"refusal.{kind.code}"), kind.code
+
+
+def test_every_refusal_of_the_witness_has_its_text() -> None:
+    kinds = refusal.refusals_in(witness)
+    assert len(kinds) == 7
+    assert all(Words([WITNESS]).has("fa", f"refusal.{kind.code}") for kind in kinds)
 
 
 def test_the_texts_of_both_languages_name_the_same_values() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -177,7 +178,10 @@ async def test_too_many_sign_ins_from_one_address_are_slowed_down(databases: Dat
 
 async def test_problems_are_in_the_readers_language_and_never_repeat_what_was_entered(databases: Databases) -> None:
     async with running(databases) as (app, _):
-        for language, words in (("fa", "بخشی از درخواست"), ("en", "Something in the request")):
+        for language, words, reason in (
+            ("fa", "بخشی از درخواست", "اینجا عدد درست می‌باید."),
+            ("en", "Something in the request", "This must be a whole number."),
+        ):
             async with browser(app, language) as client:
                 await sign_in(client)
                 headers = {"X-CSRF-Token": await csrf(client), "Idempotency-Key": "k" * 12}
@@ -186,7 +190,8 @@ async def test_problems_are_in_the_readers_language_and_never_repeat_what_was_en
                 assert answer.headers["content-type"] == "application/problem+json"
                 assert answer.headers["content-language"] == language
                 assert problem["detail"].startswith(words)
-                assert {"field": "body.number", "reason": "int_parsing"} in problem["errors"]
+                assert {"field": "body.number", "reason": "int_parsing", "detail": reason} in problem["errors"]
+                assert SECRET not in json.dumps(problem, ensure_ascii=False)
                 refused = (await client.get("/api/refused")).json()
                 assert (refused["status"], refused["field"]) == (418, "number")
 

@@ -5,22 +5,25 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 import structlog
-from fastapi import APIRouter, Form
+from fastapi import Form
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from chassis.web.doors import BACK_CHANNEL, signed_in
-from chassis.web.oidc.refusals import SignInForged
+from chassis.refusal import refusals_in
+from chassis.web.oidc import refusals
+from chassis.web.oidc.refusals import IssuerAway, LogoutRefused, SignInForged
 from chassis.web.oidc.relying_party import RETURN, RelyingParty
 from chassis.web.oidc.transactions import LIFETIME
 from chassis.web.pages import render
 from chassis.web.problems import SignInFailed
+from chassis.web.routes import Nothing, refuses, routes
 from chassis.web.sign_in import begin as begin_session
 from chassis.web.sign_in import local
 from chassis.web.tokens import by_tls, oidc_cookie
 
-router = APIRouter()
-citizens = APIRouter()
+router = routes()
+citizens = routes()
 _log = structlog.get_logger("web")
 _NOT_KEPT: Final = {"Cache-Control": "no-store"}
 
@@ -31,16 +34,18 @@ def _party(request: Request) -> RelyingParty:
 
 
 @router.get("/sign-in/oidc")
-async def staff(request: Request, next: str = "/") -> Response:
+@refuses(IssuerAway)
+async def staff(request: Request, next: str = "/") -> RedirectResponse:
     return await _begin(request, next, citizen=False)
 
 
 @citizens.get("/citizen/sign-in/oidc")
-async def citizen(request: Request, next: str = "/") -> Response:
+@refuses(IssuerAway)
+async def citizen(request: Request, next: str = "/") -> RedirectResponse:
     return await _begin(request, next, citizen=True)
 
 
-async def _begin(request: Request, to: str, *, citizen: bool) -> Response:
+async def _begin(request: Request, to: str, *, citizen: bool) -> RedirectResponse:
     """A GET and no form: a form may lead to our own pages only, and what it does is bound to this browser by the cookie."""
     if signed_in(request):
         return RedirectResponse(local(to), 303)
@@ -63,7 +68,8 @@ async def _begin(request: Request, to: str, *, citizen: bool) -> Response:
 
 
 @router.get(RETURN)
-async def back(request: Request) -> Response:
+@refuses(*refusals_in(refusals))
+async def back(request: Request) -> RedirectResponse:
     name = oidc_cookie(request.app.state.desk.service)
     try:
         arrival = await _party(request).finish(request.query_params.multi_items(), request.cookies.get(name))
@@ -77,19 +83,20 @@ async def back(request: Request) -> Response:
 
 
 @router.post(BACK_CHANNEL)
-async def logged_out(request: Request, logout_token: Annotated[str, Form(max_length=100_000)] = "") -> Response:
+@refuses(LogoutRefused)
+async def logged_out(request: Request, logout_token: Annotated[str, Form(max_length=100_000)] = "") -> Nothing:
     """OpenID Connect Back-Channel Logout 1.0: 200 when nothing is left of the session, 400 when the token is not believed."""
     try:
         ended = await _party(request).logged_out(logout_token)
     except SignInForged as refusal:
         _say(refusal)
-        return Response(status_code=400, headers=_NOT_KEPT)
+        raise LogoutRefused from None
     _log.info("sessions_ended_by_issuer", count=ended)
-    return Response(status_code=200, headers=_NOT_KEPT)
+    return Nothing(status_code=200, headers=_NOT_KEPT)
 
 
 @router.get("/signed-out")
-async def signed_out(request: Request) -> Response:
+async def signed_out(request: Request) -> HTMLResponse:
     return render(request, "signed_out.html", farewell=await _party(request).farewell())
 
 

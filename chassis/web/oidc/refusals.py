@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
+from chassis.refusal import Refusal
 from chassis.web.problems import SignInFailed
 
 
@@ -75,3 +78,11 @@ class AnotherPerson(SignInFailed):
 
     code = "another_person"
     status = 403
+
+
+class LogoutRefused(Refusal):
+    """The order to end a session could not be proved genuine, so it was not followed."""
+
+    code = "logout_refused"
+    status = 400
+    headers = MappingProxyType({"Cache-Control": "no-store"})

@@ -5,25 +5,27 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from chassis.bus.readers import Reach
 from chassis.web.doors import once, require
 from chassis.web.pages import render
 from chassis.web.principal import Principal
 from chassis.web.problems import NotFound
+from chassis.web.routes import Download, routes, sends
 from chassis.web.uploads import UploadRoute
 from schemas.catalogue import catalogue
 from schemas.clocks import fold
 from schemas.facts import AnyFact, intake, review
 from schemas.labels import label
 from services.intake.commands import AnswerCorrection, AnswerIdentity, WithdrawCase
+from services.intake.pages.forms import answer_form
 from services.intake.pages.room import command_id, document, own_case, person_of, receipt, room, store, uploads, words_of
 from services.intake.read import Case
 
-router = APIRouter(route_class=UploadRoute)
+router = routes(UploadRoute)
 WAIT_SECONDS = 2.0
 OWNERS = ("citizen", "office_operator")
 _UNSHOWN = (review.DrawCommitted, intake.PapersOpened, review.MaterialOpened)
@@ -31,12 +33,12 @@ _UNSHOWN = (review.DrawCommitted, intake.PapersOpened, review.MaterialOpened)
 
 
 @router.get("/cases/{case_id}")
-async def show(request: Request, case_id: str, filed: str = "", principal: Principal = require(*OWNERS)) -> Response:
+async def show(request: Request, case_id: str, filed: str = "", principal: Principal = require(*OWNERS)) -> HTMLResponse:
     case = await own_case(request, case_id, principal)
     return await page(request, case, principal, filed=filed)
 
 
-async def page(request: Request, case: Case, principal: Principal, *, filed: str = "", with_note: bool = False) -> Response:
+async def page(request: Request, case: Case, principal: Principal, *, filed: str = "", with_note: bool = False) -> HTMLResponse:
     """The page of a case. An office reads the note of an open question only `with_note`: after its opening is in the log."""
     loaded_at = await _now(request)
     lang = request.state.language
@@ -100,13 +102,14 @@ async def _asked(request: Request, case: Case, *, with_note: bool) -> dict[str, 
 
 
 @router.post("/cases/{case_id}/answer")
+@sends(answer_form)
 async def answer(
     request: Request,
     case_id: str,
     principal: Principal = require(*OWNERS),
     key: str = Depends(once),
     text: Annotated[str, Form(max_length=2000)] = "",
-) -> Response:
+) -> RedirectResponse:
     case = await own_case(request, case_id, principal)
     files = await uploads(await request.form(), catalogue().types[case.state.request_type].documents)
     person = await person_of(request, case)
@@ -132,7 +135,7 @@ async def withdraw(
     seen: Annotated[int, Form(ge=1)],
     principal: Principal = require(*OWNERS),
     key: str = Depends(once),
-) -> Response:
+) -> RedirectResponse:
     case = await own_case(request, case_id, principal)
     this = command_id(principal, "/withdraw", case.stream, key)
     await room(request).handling.by_person(WithdrawCase(reason=reason), principal, stream=case.stream, command_id=this, seen=seen)
@@ -140,7 +143,7 @@ async def withdraw(
 
 
 @router.get("/cases/{case_id}/documents/{document_id}")
-async def own_document(request: Request, case_id: str, document_id: str, principal: Principal = require("citizen")) -> Response:
+async def own_document(request: Request, case_id: str, document_id: str, principal: Principal = require("citizen")) -> Download:
     """A paper of one's own. No door for the office that filed it: it sees the status of its filings only (domain.md, roles)."""
     case = await own_case(request, case_id, principal)
     if document_id not in case.state.documents:
@@ -149,11 +152,11 @@ async def own_document(request: Request, case_id: str, document_id: str, princip
 
 
 @router.get("/cases/{case_id}/certificate")
-async def own_certificate(request: Request, case_id: str, principal: Principal = require("citizen")) -> Response:
+async def own_certificate(request: Request, case_id: str, principal: Principal = require("citizen")) -> Download:
     return await certificate(request, await own_case(request, case_id, principal))
 
 
-async def certificate(request: Request, case: Case) -> Response:
+async def certificate(request: Request, case: Case) -> Download:
     """The certificate of a case. Raises NotFound when there is none."""
     issued = next((fact for _, fact in case.facts if isinstance(fact, intake.CertificateIssued)), None)
     if issued is None:

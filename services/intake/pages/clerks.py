@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from chassis.copies import clean_copy
 from chassis.handling import Done
@@ -16,6 +16,7 @@ from chassis.web.doors import once, require
 from chassis.web.pages import render
 from chassis.web.principal import Principal
 from chassis.web.problems import NotFound
+from chassis.web.routes import Download, once_in_link, routes
 from schemas.catalogue import catalogue
 from schemas.documents import Audience, DocumentRef
 from schemas.facts.intake import CaseSubmitted
@@ -24,25 +25,25 @@ from services.intake.commands import ConfirmIdentity, OpenPapers, QuestionIdenti
 from services.intake.pages.room import DOCUMENT_BYTES, command_id, document, person_of, room, words_of
 from services.intake.read import Case
 
-router = APIRouter()
+router = routes()
 CLERK = "identity_clerk"
 WAIT_SECONDS = 2.0
 
 
 @router.get("/identity")
-async def queue(request: Request, principal: Principal = require(CLERK)) -> Response:
+async def queue(request: Request, principal: Principal = require(CLERK)) -> HTMLResponse:
     rows, waiting = await room(request).cases.for_clerks()
     return render(request, "identity_queue.html", rows=rows, waiting=waiting, types=catalogue().types)
 
 
 @router.get("/identity/{case_id}")
-async def closed(request: Request, case_id: str, principal: Principal = require(CLERK)) -> Response:
+async def closed(request: Request, case_id: str, principal: Principal = require(CLERK)) -> HTMLResponse:
     case = await _case(request, case_id)
     return render(request, "identity_closed.html", case=case, **words_of(case))
 
 
 @router.post("/identity/{case_id}/open")
-async def opened(request: Request, case_id: str, principal: Principal = require(CLERK), key: str = Depends(once)) -> Response:
+async def opened(request: Request, case_id: str, principal: Principal = require(CLERK), key: str = Depends(once)) -> HTMLResponse:
     """Show the sealed papers: the opening is in the log before anything is shown."""
     case = await _case(request, case_id)
     this = command_id(principal, "/identity/open", case.stream, key)
@@ -65,11 +66,13 @@ async def opened(request: Request, case_id: str, principal: Principal = require(
 
 
 @router.get("/identity/{case_id}/documents/{document_id}")
-async def paper(request: Request, case_id: str, document_id: str, key: str, principal: Principal = require(CLERK)) -> Response:
+async def paper(
+    request: Request, case_id: str, document_id: str, principal: Principal = require(CLERK), key: str = Depends(once_in_link)
+) -> Download:
     case = await _case(request, case_id)
     if document_id not in case.state.documents:
         raise NotFound
-    this = command_id(principal, "/identity/document", f"{case.stream} {document_id}", key[:200])
+    this = command_id(principal, "/identity/document", f"{case.stream} {document_id}", key)
     command = OpenPapers(what=(document_id,), reason="identity_check")
     await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
     return await document(request, case.state.documents[document_id])
@@ -82,7 +85,7 @@ async def confirm(
     seen: Annotated[int, Form(ge=1)],
     principal: Principal = require(CLERK),
     key: str = Depends(once),
-) -> Response:
+) -> RedirectResponse:
     """Release the reviewer's copies that are still missing, then confirm (when that was not done before)."""
     case = await _case(request, case_id)
     for document_id, ref in case.state.documents.items():
@@ -129,7 +132,7 @@ async def question(
     note: Annotated[str, Form(max_length=2000)] = "",
     principal: Principal = require(CLERK),
     key: str = Depends(once),
-) -> Response:
+) -> RedirectResponse:
     case = await _case(request, case_id)
     this = command_id(principal, "/identity/question", case.stream, key)
     command = QuestionIdentity(reasons=tuple(reasons), note=note or None, person=await person_of(request, case))

@@ -5,48 +5,53 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from chassis.blobs import TooLarge, WrongType
 from chassis.bus.readers import Reach
 from chassis.command_ids import NEW, case_id_of
-from chassis.refusal import Refusal
 from chassis.web.codes import subject_of
 from chassis.web.doors import once, require
 from chassis.web.pages import render
 from chassis.web.principal import Principal
-from chassis.web.problems import text_of
+from chassis.web.problems import refused, text_of
+from chassis.web.routes import RefusedPage, refuses, routes, sends
 from chassis.web.uploads import UploadRoute
 from schemas.catalogue import RequestType, Stored, catalogue
 from schemas.facts.intake import Channel
 from schemas.identifiers import normalised
 from services.intake.commands import Contact, Identity, SubmitCase
 from services.intake.decide.filing import filable
+from services.intake.pages.forms import filing_forms
 from services.intake.pages.room import Upload, command_id, room, store, uploads
 from services.intake.refusals import InvalidField, UnknownDocument, UnknownRequestType, WrongPerson
 
-router = APIRouter(route_class=UploadRoute)
+router = routes(UploadRoute)
 FILERS = ("citizen", "office_operator")
 WAIT_SECONDS = 3.0
 
 
 @router.get("/new")
-async def kinds(request: Request, principal: Principal = require(*FILERS)) -> Response:
+async def kinds(request: Request, principal: Principal = require(*FILERS)) -> HTMLResponse:
     return render(request, "kinds.html", types=catalogue().types)
 
 
 @router.get("/new/{kind}")
-async def form(request: Request, kind: str, principal: Principal = require(*FILERS)) -> Response:
+@refuses(UnknownRequestType)
+async def form(request: Request, kind: str, principal: Principal = require(*FILERS)) -> HTMLResponse:
     if kind not in catalogue().types:
         raise UnknownRequestType
     return _form(request, catalogue().types[kind], {}, {})
 
 
 @router.post("/new/{kind}")
-async def file(request: Request, kind: str, principal: Principal = require(*FILERS), key: str = Depends(once)) -> Response:
+@sends(filing_forms)
+async def file(
+    request: Request, kind: str, principal: Principal = require(*FILERS), key: str = Depends(once)
+) -> RefusedPage | RedirectResponse:
     if kind not in catalogue().types:
         raise UnknownRequestType
     sent = await request.form()
@@ -54,10 +59,12 @@ async def file(request: Request, kind: str, principal: Principal = require(*FILE
         return await _file(request, catalogue().types[kind], sent, principal, key)
     except (InvalidField, UnknownDocument, TooLarge, WrongType) as refusal:
         values = {name: value for name, value in sent.items() if isinstance(value, str)}
-        return _form(request, catalogue().types[kind], values, {refusal.field or "": text_of(request, refusal)}, refusal)
+        errors = {refusal.field or "": text_of(request, refusal)}
+        status = refusal.status
+        return refused(request, refusal, lambda: _form(request, catalogue().types[kind], values, errors, status))
 
 
-async def _file(request: Request, kind: RequestType, sent: FormData, principal: Principal, key: str) -> Response:
+async def _file(request: Request, kind: RequestType, sent: FormData, principal: Principal, key: str) -> RedirectResponse:
     here = room(request)
     new_id = command_id(principal, "/new", NEW, key)
     case_id = case_id_of(new_id)
@@ -104,8 +111,6 @@ def _command(
     )
 
 
-def _form(
-    request: Request, kind: RequestType, values: dict[str, Any], errors: dict[str, str], refusal: Refusal | None = None
-) -> Response:
+def _form(request: Request, kind: RequestType, values: dict[str, Any], errors: dict[str, str], status: int = 200) -> HTMLResponse:
     page = {"kind": kind, "values": defaultdict(str, values), "errors": errors}
-    return render(request, "filing.html", refusal.status if refusal else 200, **page)
+    return render(request, "filing.html", status, **page)

@@ -9,14 +9,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from pydantic import AwareDatetime
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from chassis.web.doors import once, require
 from chassis.web.pages import render
 from chassis.web.principal import Principal
+from chassis.web.routes import Download, routes
 from chassis.web.uploads import UploadRoute
 from schemas.catalogue import catalogue
 from services.intake.commands import OpenForApplicant
@@ -24,12 +25,12 @@ from services.intake.pages.cases import certificate, page
 from services.intake.pages.room import command_id, own_case, room
 from services.intake.read import PAGE, Case
 
-router = APIRouter(route_class=UploadRoute)
+router = routes(UploadRoute)
 OPERATOR = "office_operator"
 
 
 @router.get("/office")
-async def filings(request: Request, before: str = "", principal: Principal = require(OPERATOR)) -> Response:
+async def filings(request: Request, before: str = "", principal: Principal = require(OPERATOR)) -> HTMLResponse:
     office, cases = principal.office or "", room(request).cases
     rows = await cases.of_office(office, before)
     notices, unread = await cases.of_office_told(office)
@@ -46,14 +47,14 @@ async def filings(request: Request, before: str = "", principal: Principal = req
 
 
 @router.post("/office/notices/seen")
-async def seen(request: Request, until: Annotated[AwareDatetime, Form()], principal: Principal = require(OPERATOR)) -> Response:
+async def seen(request: Request, until: Annotated[AwareDatetime, Form()], principal: Principal = require(OPERATOR)) -> RedirectResponse:
     """Everything that the page showed was read; what arrived meanwhile stays unread."""
     await room(request).cases.see_all(principal.office or "", until)
     return RedirectResponse("/office", 303)
 
 
 @router.post("/cases/{case_id}/note")
-async def note(request: Request, case_id: str, principal: Principal = require(OPERATOR), key: str = Depends(once)) -> Response:
+async def note(request: Request, case_id: str, principal: Principal = require(OPERATOR), key: str = Depends(once)) -> HTMLResponse:
     case = await own_case(request, case_id, principal)
     await _open(request, case, "note", principal, key)
     return await page(request, case, principal, with_note=True)
@@ -62,7 +63,7 @@ async def note(request: Request, case_id: str, principal: Principal = require(OP
 @router.post("/cases/{case_id}/certificate")
 async def hand_over(
     request: Request, case_id: str, principal: Principal = require(OPERATOR), key: str = Depends(once)
-) -> Response:
+) -> Download:
     case = await own_case(request, case_id, principal)
     await _open(request, case, "certificate", principal, key)
     return await certificate(request, case)

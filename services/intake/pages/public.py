@@ -4,37 +4,40 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse
 
 from caselog.chain import link_of
 from chassis.vault.codes import read_tracking_code
 from chassis.web.doors import signed_in
 from chassis.web.pages import render
-from chassis.web.problems import NotFound
+from chassis.web.problems import NotFound, refused
+from chassis.web.routes import Shown, refuses, routes
 from schemas.catalogue import catalogue
 from schemas.envelope import Position
 from schemas.facts.intake import CertificateIssued
 from services.intake.pages.room import room
 
-router = APIRouter()
+router = routes()
 
 
 @router.get("/")
-async def landing(request: Request) -> Response:
+async def landing(request: Request) -> HTMLResponse:
     principal = signed_in(request)
     mine = await room(request).cases.mine(principal.subject) if principal and principal.role == "citizen" else []
     return render(request, "landing.html", mine=mine, types=catalogue().types, figures_of=await room(request).cases.figures())
 
 
 @router.get("/track")
-async def track(request: Request, code: str = "") -> Response:
+@refuses(NotFound)
+async def track(request: Request, code: str = "") -> HTMLResponse:
     shown = read_tracking_code(code) if code else None
     row = await room(request).cases.by_tracking_code(shown) if shown else None
-    page = {"code": code[:40], "row": row, "asked": bool(code), "types": catalogue().types}
-    return render(request, "track.html", 404 if code and row is None else 200, **page)
+    page: dict[str, Any] = {"code": code[:40], "row": row, "asked": bool(code), "types": catalogue().types}
+    if code and row is None:
+        return refused(request, NotFound("code"), lambda: render(request, "track.html", 404, **page))
+    return render(request, "track.html", **page)
 
 
 class Asked(BaseModel):
@@ -45,36 +48,50 @@ class Asked(BaseModel):
     code: Annotated[str, Field(min_length=5, max_length=40)]
 
 
+class Tracked(Shown):
+    """What anyone who has the tracking code may know."""
+
+    tracking_code: str
+    request_type: str
+    submitted_at: AwareDatetime
+    changed_at: AwareDatetime
+    ended: str | None
+    """How the case ended; null while it runs."""
+
+
 @router.post("/api/track")
-async def track_api(request: Request, asked: Asked) -> dict[str, Any]:
+@refuses(NotFound)
+async def track_api(request: Request, asked: Asked) -> Tracked:
     shown = read_tracking_code(asked.code)
     row = await room(request).cases.by_tracking_code(shown) if shown else None
     if row is None:
         raise NotFound("code")
-    return {
-        "tracking_code": row["tracking_code"],
-        "request_type": row["request_type"],
-        "submitted_at": row["submitted_at"].isoformat(),
-        "changed_at": row["changed_at"].isoformat(),
-        "ended": row["ended"],
-    }
+    return Tracked(
+        tracking_code=row["tracking_code"],
+        request_type=row["request_type"],
+        submitted_at=row["submitted_at"],
+        changed_at=row["changed_at"],
+        ended=row["ended"],
+    )
 
 
 @router.get("/check")
-async def check_form(request: Request, code: str = "") -> Response:
+@refuses(NotFound)
+async def check_form(request: Request, code: str = "") -> HTMLResponse:
     if code:
         return await check(request, code)
     return render(request, "check.html", found=None, code="", asked=False, whole=False, kind=None)
 
 
 @router.get("/check/{code}")
-async def check(request: Request, code: str) -> Response:
+async def check(request: Request, code: str) -> HTMLResponse:
     """A certificate is genuine when its fact stands in the log and the approval to which it is bound is unchanged."""
     shown = read_tracking_code(code)
     row = await room(request).cases.by_certificate(shown) if shown else None
     case = await room(request).cases.load(row["stream"].removeprefix("case:")) if row else None
     if case is None:
-        return render(request, "check.html", 404, found=None, code=code[:40], asked=True, whole=False, kind=None)
+        page: dict[str, Any] = {"found": None, "code": code[:40], "asked": True, "whole": False, "kind": None}
+        return refused(request, NotFound("code"), lambda: render(request, "check.html", 404, **page))
     found = next(fact for _, fact in case.facts if isinstance(fact, CertificateIssued))
     approval = await room(request).here.log.at(Position.parse(found.decided_at_position))
     whole = approval is not None and link_of(approval).hex() == found.decided_link == approval.link.hex()

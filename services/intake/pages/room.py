@@ -10,7 +10,6 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
-from starlette.responses import StreamingResponse
 
 from caselog.receipt import Receipt, sign
 from chassis.blobs import CHUNK
@@ -19,6 +18,7 @@ from chassis.standing import Standing
 from chassis.web.codes import subject_of
 from chassis.web.principal import Principal
 from chassis.web.problems import NotFound
+from chassis.web.routes import Download
 from schemas.catalogue import Paper, catalogue
 from schemas.documents import DocumentRef
 from schemas.facts.intake import CaseSubmitted
@@ -117,19 +117,9 @@ async def store(request: Request, files: list[Upload], *, case_id: str, person: 
     return tuple(stored)
 
 
-async def document(request: Request, ref: DocumentRef) -> StreamingResponse:
-    """A document as a download that no browser runs in our name."""
-    stream = room(request).here.blobs.get(ref)
-    headers = {
-        "Content-Disposition": f'attachment; filename="{ref.kind}{_ending(ref.media_type)}"',
-        "Content-Security-Policy": "sandbox; default-src 'none'",
-        "Cache-Control": "no-store",
-    }
-    return StreamingResponse(stream, media_type=ref.media_type, headers=headers)
-
-
-def _ending(media_type: str) -> str:
-    return {"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png"}.get(media_type, "")
+async def document(request: Request, ref: DocumentRef) -> Download:
+    """A document as a download."""
+    return Download(room(request).here.blobs.get(ref), ref.media_type, ref.kind)
 
 
 def receipt(request: Request, case: Case) -> Receipt:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx2
-from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse
 
 from chassis.web.doors import require
 from chassis.web.pages import render
 from chassis.web.principal import Principal
+from chassis.web.routes import routes
 
-router = APIRouter()
+router = routes()
 STAFF: Final = ("identity_clerk", "engineer")
 ASK_SECONDS: Final = 2.0
 MUCH_BEHIND: Final = 500
@@ -36,7 +36,7 @@ class Door:
         """Message ids of what somebody should look at; empty when all is well."""
         if self.found is None:
             return ["It does not answer."]
-        readers, owed = self.found.get("readers", []), self.found.get("agenda", {})
+        readers, owed = self.found.get("readers", []), self.owed or {}
         looks = {
             "A shard has stopped at a fork: call the engineers at once.": any(each["halted"] for each in readers),
             "A reader has stopped: too many cases could not be applied.": any(each["stopped"] for each in readers),
@@ -77,7 +77,7 @@ async def _ask(client: httpx2.AsyncClient, name: str, door: str) -> Door:
 
 
 @router.get("/status")
-async def status(request: Request, principal: Principal = require(*STAFF)) -> Response:
+async def status(request: Request, principal: Principal = require(*STAFF)) -> HTMLResponse:
     async with httpx2.AsyncClient(timeout=ASK_SECONDS) as client:
         named = request.app.state.desk.doors.items()
         doors = await asyncio.gather(*(_ask(client, name, door) for name, door in named))

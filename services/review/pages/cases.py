@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
+from pydantic import AwareDatetime
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from chassis.web.doors import once, require, signed_in
 from chassis.web.pages import render
 from chassis.web.principal import Principal
 from chassis.web.problems import NotFound
+from chassis.web.routes import Download, Shown, once_in_link, refuses, routes
 from schemas.catalogue import catalogue
 from schemas.clocks import Holder
 from schemas.facts import inquiry, intake
@@ -23,7 +25,7 @@ from services.review.pages.room import command_id, room
 from services.review.read import Case
 from services.review.refusals import NotYourCase
 
-router = APIRouter()
+router = routes()
 REVIEWER = "reviewer"
 WAIT_SECONDS = 2.0
 _BY_GRADE = {1: (), 2: ("registry_plate", "renewal_code"), 3: ("registry_plate", "renewal_code", "address")}
@@ -31,7 +33,7 @@ _BY_GRADE = {1: (), 2: ("registry_plate", "renewal_code"), 3: ("registry_plate",
 
 
 @router.get("/")
-async def first(request: Request) -> Response:
+async def first(request: Request) -> RedirectResponse:
     principal = signed_in(request)
     if principal is None:
         return RedirectResponse("/sign-in", 303)
@@ -39,26 +41,38 @@ async def first(request: Request) -> Response:
 
 
 @router.get("/queue")
-async def queue(request: Request, principal: Principal = require(REVIEWER)) -> Response:
+async def queue(request: Request, principal: Principal = require(REVIEWER)) -> HTMLResponse:
     rows = await room(request).cases.queue(principal.subject)
     return render(request, "queue.html", rows=rows, types=catalogue().types)
 
 
+class Task(Shown):
+    """A case that is drawn for the reviewer: nothing of it tells who the applicant is."""
+
+    case: str
+    request_type: str
+    stage: str
+    district: int
+    due_at: AwareDatetime | None
+    correction_open: bool
+    open_inquiries: int
+    suspended: bool
+
+
 @router.get("/api/queue")
-async def queue_api(request: Request, principal: Principal = require(REVIEWER)) -> list[dict[str, Any]]:
-    rows = await room(request).cases.queue(principal.subject)
+async def queue_api(request: Request, principal: Principal = require(REVIEWER)) -> list[Task]:
     return [
-        {
-            "case": row["stream"].removeprefix("case:"),
-            "request_type": row["request_type"],
-            "stage": row["stage"],
-            "district": row["district"],
-            "due_at": row["due_at"].isoformat() if row["due_at"] else None,
-            "correction_open": row["correction"],
-            "open_inquiries": len(row["inquiries"]),
-            "suspended": row["suspended"],
-        }
-        for row in rows
+        Task(
+            case=row["stream"].removeprefix("case:"),
+            request_type=row["request_type"],
+            stage=row["stage"],
+            district=row["district"],
+            due_at=row["due_at"],
+            correction_open=row["correction"],
+            open_inquiries=len(row["inquiries"]),
+            suspended=row["suspended"],
+        )
+        for row in await room(request).cases.queue(principal.subject)
     ]
 
 
@@ -73,13 +87,16 @@ async def _drawn(request: Request, case_id: str, principal: Principal) -> tuple[
 
 
 @router.get("/cases/{case_id}")
-async def closed(request: Request, case_id: str, principal: Principal = require(REVIEWER)) -> Response:
+@refuses(NotYourCase)
+async def closed(request: Request, case_id: str, principal: Principal = require(REVIEWER)) -> HTMLResponse:
     case, _ = await _drawn(request, case_id, principal)
     return render(request, "case_closed.html", case=case, kind=catalogue().types[case.state.request_type])
 
 
 @router.post("/cases/{case_id}/open")
-async def opened(request: Request, case_id: str, principal: Principal = require(REVIEWER), key: str = Depends(once)) -> Response:
+async def opened(
+    request: Request, case_id: str, principal: Principal = require(REVIEWER), key: str = Depends(once)
+) -> HTMLResponse:
     """Show the material: the opening is in the log before anything is shown."""
     case, _ = await _drawn(request, case_id, principal)
     kind = catalogue().types[case.state.request_type]
@@ -120,22 +137,17 @@ async def _material(request: Request, case: Case, shown: tuple[str, ...]) -> dic
 
 @router.get("/cases/{case_id}/documents/{document_id}")
 async def released_copy(
-    request: Request, case_id: str, document_id: str, key: str, principal: Principal = require(REVIEWER)
-) -> Response:
+    request: Request, case_id: str, document_id: str, principal: Principal = require(REVIEWER), key: str = Depends(once_in_link)
+) -> Download:
     case, _ = await _drawn(request, case_id, principal)
     found = [f for _, f in case.facts if isinstance(f, intake.DocumentReleased) and f.document_id == document_id]
     if not found:
         raise NotFound
-    this = command_id(principal, "/document", f"{case.stream} {document_id}", key[:200])
+    this = command_id(principal, "/document", f"{case.stream} {document_id}", key)
     command = c.OpenMaterial(what=(document_id,), reason="review")
     await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
     copy = found[-1].copy_of
-    headers = {
-        "Content-Disposition": f'attachment; filename="{copy.kind}"',
-        "Content-Security-Policy": "sandbox; default-src 'none'",
-        "Cache-Control": "no-store",
-    }
-    return StreamingResponse(room(request).here.blobs.get(copy), media_type=copy.media_type, headers=headers)
+    return Download(room(request).here.blobs.get(copy), copy.media_type, copy.kind)
 
 
 async def _do(
@@ -145,7 +157,7 @@ async def _do(
     key: str,
     seen: int | None,
     command: Callable[[str], c.ReviewCommand],
-) -> Response:
+) -> RedirectResponse:
     case = await room(request).cases.load(case_id)
     if case is None or not case.state.request_type:
         raise NotFound
@@ -173,7 +185,7 @@ async def approve(
     note: Note = "",
     principal: Principal = require(REVIEWER),
     key: str = Depends(once),
-) -> Response:
+) -> RedirectResponse:
     def command(reviewer: str) -> c.ReviewCommand:
         return c.ApproveCase(reviewer=reviewer, conditions=tuple(conditions), note=note)
 
@@ -189,7 +201,7 @@ async def reject(
     note: Note = "",
     principal: Principal = require(REVIEWER),
     key: str = Depends(once),
-) -> Response:
+) -> RedirectResponse:
     def command(reviewer: str) -> c.ReviewCommand:
         return c.RejectCase(reviewer=reviewer, reasons=tuple(reasons), note=note)
 
@@ -205,7 +217,7 @@ async def correct(
     note: Note = "",
     principal: Principal = require(REVIEWER),
     key: str = Depends(once),
-) -> Response:
+) -> RedirectResponse:
     def command(reviewer: str) -> c.ReviewCommand:
         return c.RequestCorrection(reviewer=reviewer, reasons=tuple(reasons), note=note)
 
@@ -222,7 +234,7 @@ async def inquire(
     note: Note = "",
     principal: Principal = require(REVIEWER),
     key: str = Depends(once),
-) -> Response:
+) -> RedirectResponse:
     # The inquiry's id comes from the key of the request, so that a repetition asks once.
     inquiry_id = command_id(principal, "/inquiry-id", case_id, key).hex()[:16]
 
@@ -240,7 +252,7 @@ async def take_back(
     reason: Code,
     principal: Principal = require(REVIEWER),
     key: str = Depends(once),
-) -> Response:
+) -> RedirectResponse:
     def command(reviewer: str) -> c.ReviewCommand:
         return c.WithdrawInquiry(reviewer=reviewer, inquiry_id=inquiry_id, reason=reason)
 
@@ -250,12 +262,12 @@ async def take_back(
 @router.post("/cases/{case_id}/suspend")
 async def suspend(
     request: Request, case_id: str, seen: Seen, reason: Code, principal: Principal = require(REVIEWER), key: str = Depends(once)
-) -> Response:
+) -> RedirectResponse:
     return await _do(request, case_id, principal, key, seen, lambda me: c.SuspendCase(reviewer=me, reason=reason))
 
 
 @router.post("/cases/{case_id}/refuse")
 async def refuse(
     request: Request, case_id: str, reason: Code, principal: Principal = require(REVIEWER), key: str = Depends(once)
-) -> Response:
+) -> RedirectResponse:
     return await _do(request, case_id, principal, key, None, lambda me: c.RefuseAssignment(reviewer=me, reason=reason))

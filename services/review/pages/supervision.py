@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from chassis.agenda.worker import parked_items, release_item
 from chassis.web.doors import once, require
 from chassis.web.pages import render
 from chassis.web.principal import Principal
 from chassis.web.problems import NotFound
+from chassis.web.routes import refuses, routes
 from schemas.catalogue import catalogue
 from schemas.labels import labels
 from services.review.commands import ResumeCase
 from services.review.pages.room import command_id, room
 
-router = APIRouter()
+router = routes()
 SUPERVISOR = "supervisor"
 
 
 @router.get("/supervision")
-async def overview(request: Request, principal: Principal = require(SUPERVISOR)) -> Response:
+async def overview(request: Request, principal: Principal = require(SUPERVISOR)) -> HTMLResponse:
     cases = room(request).cases
     return render(
         request,
@@ -47,7 +48,7 @@ async def resume(
     reason: Annotated[str, Form(max_length=60)],
     principal: Principal = require(SUPERVISOR),
     key: str = Depends(once),
-) -> Response:
+) -> RedirectResponse:
     stream = f"case:{case_id}"
     this = command_id(principal, "/resume", stream, key)
     await room(request).handling.by_person(ResumeCase(reason=reason), principal, stream=stream, command_id=this)
@@ -57,18 +58,19 @@ async def resume(
 @router.post("/supervision/release")
 async def release(
     request: Request, item: Annotated[str, Form(pattern=r"^[0-9a-f]{64}$")], principal: Principal = require(SUPERVISOR)
-) -> Response:
+) -> RedirectResponse:
     await release_item(room(request).here.own, bytes.fromhex(item))
     return RedirectResponse("/supervision", 303)
 
 
 @router.post("/supervision/release-stream")
+@refuses(NotFound)
 async def release_stream(
     request: Request,
     reader: Annotated[str, Form(max_length=40)],
     stream: Annotated[str, Form(max_length=100)],
     principal: Principal = require(SUPERVISOR),
-) -> Response:
+) -> RedirectResponse:
     if reader not in room(request).here.inbox.shelves:
         raise NotFound
     await room(request).here.inbox.release(reader, stream)

@@ -1,0 +1,1 @@
+"""The OpenAPI documents of all doors as files: generated, committed, checked."""

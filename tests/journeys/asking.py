@@ -1,0 +1,173 @@
+"""Schemathesis asks a running door what its OpenAPI document allows, and what it does not, as each of its people."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from chassis.web.tokens import form_token
+from schemas.catalogue import catalogue
+from schemas.published import HERE
+
+CHECKS: Final = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+ACCEPTS: Final = ("application/json", "application/json", "text/html", "*/*")
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A signed-in browser: the cookie of a service's session."""
+
+    service: str
+    cookie: str
+
+    def fill(self, kwargs: dict[str, Any], *, forged: bool) -> None:
+        """Let a request come from this browser, by a form of our own page unless it is forged."""
+        kwargs["cookies"] = {f"parvandeh_{self.service}": self.cookie}
+        kwargs["headers"]["X-CSRF-Token"] = "0" * 64 if forged else form_token(self.cookie)
+
+
+@dataclass
+class Knowledge:
+    """What a person at a door would know: real ids and forms, without which every request only meets the first check."""
+
+    ids: dict[str, list[str]] = field(default_factory=dict)
+    """Path or query parameter -> values that exist."""
+    forms: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    """Path -> a form that can be filed."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Field -> a genuine document."""
+
+    def put(self, kwargs: dict[str, Any], path: str, luck: random.Random) -> None:
+        """Let some of the fields be what they should be."""
+        whole = self.forms.get(path) if luck.random() < 0.5 else None
+        if isinstance(kwargs.get("files"), list):
+            kept = dict(whole or {})
+            fields = [(name, self._file(name, value, luck)) for name, (_, value) in kwargs["files"] if name not in kept]
+            kwargs["files"] = fields + [(name, (None, value)) for name, value in kept.items()]
+        elif isinstance(kwargs.get("data"), dict):
+            for name in list(kwargs["data"]):
+                if luck.random() < 0.7:
+                    kwargs["data"][name] = self._good(name, kwargs["data"][name], luck)
+
+    def _file(self, name: str, value: Any, luck: random.Random) -> tuple[str | None, Any]:
+        if name in self.files:
+            return ("paper.pdf", self.files[name] if luck.random() < 0.8 else value)
+        return (None, value if isinstance(value, str | bytes) else json.dumps(value))
+
+    def _good(self, name: str, given: Any, luck: random.Random) -> Any:
+        if name == "seen":
+            return luck.choice(("1", "5", "1000"))
+        if name in ("reason", "reasons", "conditions", "question", "answer", "agency"):
+            return luck.choice([key for group in catalogue().codes.values() for key in group])
+        return luck.choice(self.ids[name]) if name in self.ids else given
+
+
+@dataclass
+class Asking:
+    """One door asked by one seed."""
+
+    service: str
+    base_url: str
+    people: Mapping[str, Signed]
+    """Role -> who is signed in with it."""
+    knows: Knowledge
+    basic: tuple[str, str] | None = None
+    statuses: Counter[str] = field(default_factory=Counter)
+    """What was answered, by operation and status."""
+    faults: dict[str, str] = field(default_factory=dict)
+    """What must not be, once for each kind: operation, status and what is wrong with it."""
+
+    def ask(self, examples: int, number: int) -> int:
+        """Ask at least `examples` requests, in equal parts allowed and not allowed; returns how many were asked."""
+        document = json.loads((HERE / "openapi" / f"{self.service}.json").read_text(encoding="utf-8"))
+        found: Any = schemathesis.openapi.from_dict(document).get_all_operations()
+        operations = [each.ok() for each in found]  # raises where the document is no OpenAPI
+        each = -(-examples // (2 * len(operations)))
+        with requests.Session() as session:
+            for operation in operations:
+                for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+                    self._ask(operation, mode, each, number, session)
+        return self.statuses.total()
+
+    def _ask(self, operation: Any, mode: GenerationMode, examples: int, number: int, session: requests.Session) -> None:
+        @seed(number)
+        @settings(
+            max_examples=examples,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy(generation_mode=mode), chance=st.integers(0, 1 << 32))
+        def one(case: Case[Any], chance: int) -> None:
+            self._one(case, random.Random(chance), session)
+
+        try:
+            one()
+        except Unsatisfiable:
+            # Nothing can be wrong about a request that takes nothing: it is asked as it should be, by another seed.
+            if mode is GenerationMode.NEGATIVE:
+                self._ask(operation, GenerationMode.POSITIVE, examples, number + 1, session)
+
+    def _one(self, case: Case[Any], luck: random.Random, session: requests.Session) -> None:
+        operation = case.operation
+        if case.path_parameters and luck.random() < 0.7:
+            for name in case.path_parameters:
+                if name in self.knows.ids:
+                    case.path_parameters[name] = luck.choice(self.knows.ids[name])
+        kwargs = case.as_transport_kwargs(base_url=self.base_url)
+        kwargs["headers"]["Accept"] = luck.choice(ACCEPTS)
+        kwargs["headers"]["Accept-Language"] = luck.choice(("fa", "en"))
+        self._as_somebody(kwargs, operation, luck)
+        self.knows.put(kwargs, operation.path, luck)
+        answer = session.request(**kwargs, allow_redirects=False, timeout=60)
+        self.statuses[f"{operation.method.upper()} {operation.path} {answer.status_code}"] += 1
+        try:
+            case.validate_response(answer, checks=CHECKS)
+        except (Failure, FailureGroup) as failure:
+            for wrong in _failures(failure):
+                what = f"{self.service} {operation.method.upper()} {operation.path} {answer.status_code}: {type(wrong).__name__}"
+                self.faults.setdefault(
+                    what, f"{wrong}\n{answer.request.url}\n{str(answer.request.body)[:400]}\n{answer.text[:400]}"
+                )
+
+    def _as_somebody(self, kwargs: dict[str, Any], operation: Any, luck: random.Random) -> None:
+        roles: Sequence[str] = operation.definition.raw.get("x-roles", ())
+        kwargs["cookies"] = {}
+        if self.basic and operation.path == "/feed" and luck.random() < 0.8:
+            kwargs["auth"] = self.basic
+        if operation.path == "/sign-out":
+            return  # a session that is signed out would leave the rest of the questions outside
+        if luck.random() < 0.1:
+            return
+        fitting = [role for role in roles if role in self.people] if luck.random() < 0.9 else []
+        if candidates := fitting or list(self.people):
+            self.people[luck.choice(sorted(candidates))].fill(kwargs, forged=luck.random() < 0.05)
+        if luck.random() < 0.9:
+            kwargs["headers"]["Idempotency-Key"] = f"{luck.getrandbits(64):016x}"
+
+
+def _failures(failure: BaseException) -> Iterator[BaseException]:
+    if isinstance(failure, FailureGroup):
+        for each in failure.exceptions:
+            yield from _failures(each)
+    else:
+        yield failure
