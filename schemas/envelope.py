@@ -30,7 +30,9 @@ class Position:
     def parse(cls, text: str) -> Position:
         """The position that `text` names; raises ValueError when it is none."""
         shard, _, seq = text.partition(":")
-        if not (shard.isascii() and shard.isdigit() and seq.isascii() and seq.isdigit() and int(shard) < SHARDS):
+        digits = text.isascii() and shard.isdigit() and seq.isdigit() and len(text) <= 21
+        # The log counts in 63 bits: a larger number is no place in it, and no query can be asked with it.
+        if not digits or int(shard) >= SHARDS or int(seq) >= 1 << 63:
             raise ValueError("a position is written shard:seq")
         return cls(int(shard), int(seq))
 

@@ -46,7 +46,8 @@ class Accounts:
 
     async def check(self, username: str, password: str) -> Principal | None:
         """The principal of this name and password, or None; unknown, closed and wrong are the same answer in the same time."""
-        row = await self._own.fetchrow(self._sql.account, username.strip().lower())
+        # PostgreSQL's text cannot hold U+0000, so nobody has such a name; HTTP Basic can send one.
+        row = None if "\0" in username else await self._own.fetchrow(self._sql.account, username.strip().lower())
         stored = row["password"] if row else await asyncio.to_thread(_nobody, self._hasher)
         right = await asyncio.to_thread(self._verify, stored, password)
         if row is None or not right:

@@ -49,9 +49,9 @@ def application(
 ) -> FastAPI:
     """The application of `service`, whose folder is `room` (templates/, locale/).
 
-    The lifespan must set `app.state.sessions`, and `oidc`, `accounts` and `codes` where there is such a sign-in. `ready` names what
-    the process needs and whether it is there; `status` is what /status.json shows; `refusals` are those of the service's
-    rules. `published`: systems outside the house use this door, so that it shows its document at /openapi.json.
+    The lifespan must set `app.state.sessions`, and `oidc`, `accounts` and `codes` where there is such a sign-in. `ready`
+    names what the process needs and whether it is there; `status` is what /status.json shows; `refusals` are those of the
+    service's rules. `published`: systems outside the house use this door, so that it shows its document at /openapi.json.
     `body_limits`: path prefix -> bytes.
     """
     app = _bare(lifespan)
@@ -92,7 +92,7 @@ def small_door(
     """The application of a process without pages and people: the relay, an agenda worker, a witness."""
     app = _bare(lifespan)
     app.state.words = Words([OWN_LOCALE, *locale])
-    app.state.description = Description(process, f"Parvandeh: {process}", app.state.words)
+    app.state.description = Description(process, f"Parvandeh: {process}", app.state.words, pages=False)
     problems.install(app)
     for router in routers:
         app.include_router(router)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fastapi import Depends
+from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from chassis.web.principal import Principal
-from chassis.web.problems import Forged, KeyMissing, NotForYou, SignInNeeded
+from chassis.web.problems import Forged, KeyMissing, NotForYou, NotFound, SignInNeeded, Unstorable
 from chassis.web.tokens import form_cookie, form_token, session_cookie
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -20,7 +22,8 @@ BACK_CHANNEL: Final = "/sign-in/oidc/logout"
 
 
 async def enter(request: Request) -> None:
-    """Find the principal of the request, and refuse a forged form. Runs before every route."""
+    """Find the principal of the request, and refuse a forged form and what no database keeps. Runs before every route."""
+    _address_can_be_asked(request)
     service = request.app.state.desk.service
     token = request.cookies.get(session_cookie(service))
     request.state.principal = await request.app.state.sessions.principal(token) if token else None
@@ -38,6 +41,21 @@ async def enter(request: Request) -> None:
     given = request.headers.get("x-csrf-token") or str((await _form(request)).get("_csrf", ""))
     if not hmac.compare_digest(given.encode(), form_token(bound).encode()):
         raise Forged
+    form = await _form(request)
+    _can_be_kept(form.multi_items() if isinstance(form, FormData) else ())
+
+
+def _address_can_be_asked(request: Request) -> None:
+    if "\0" in request.url.path or "\0" in request.scope["path"]:
+        raise NotFound
+    _can_be_kept(request.query_params.multi_items())
+
+
+def _can_be_kept(fields: Iterable[tuple[str, Any]]) -> None:
+    """Refuse U+0000 here, once for all: PostgreSQL's text cannot hold it, and every query would fail by its own error."""
+    for name, value in fields:
+        if isinstance(value, str) and "\0" in value:
+            raise Unstorable(name if name.isidentifier() and name.isascii() else None)
 
 
 async def _form(request: Request) -> Any:

@@ -20,7 +20,7 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from chassis.refusal import Busy, PageIsStale, Refusal, RequestDiffers, Stale, StillFaulty
 from chassis.web import problems as p
 from chassis.web.assets import MEDIA_TYPES
-from chassis.web.doors import Guard, enter, once
+from chassis.web.doors import BACK_CHANNEL, Guard, enter, once
 from chassis.web.language import Words
 from chassis.web.routes import Download, Form, Nothing, RefusedPage, forms_of, once_in_link, refused_by, returned
 from chassis.web.tokens import session_cookie
@@ -60,8 +60,8 @@ class Description:
     words: Words
     refusals: tuple[type[Refusal], ...] = ()
     """What the service's rules refuse: any route that changes something may answer them."""
-    limited: bool = True
-    """Whether the door limits rates and stands on a database of its own."""
+    pages: bool = True
+    """Whether people use the door: it has pages, limits of rate and a database of its own."""
 
 
 @dataclass
@@ -113,7 +113,7 @@ def _complete(paths: dict[str, Any], route: RouteContext, method: str, writing: 
     assert endpoint is not None
     operation: dict[str, Any] = paths[path][method.lower()]
     calls, guard = _calls(route), _guard(route)
-    changes = method not in _SAFE
+    changes = _changes(route, method)
     operation["operationId"] = f"{method.lower()}{path}".replace("/", ".").replace("{", "").replace("}", "").rstrip(".")
     operation["responses"] = _successes(operation["responses"], path, endpoint)
     if enter in calls:
@@ -129,7 +129,7 @@ def _complete(paths: dict[str, Any], route: RouteContext, method: str, writing: 
         operation["requestBody"] = _body(forms[""])
     _with_tokens(operation, once=once in calls)
     kinds = list(_refusals(route, method, operation, writing.about))
-    pages = enter in calls and not path.startswith("/api/")
+    pages = writing.about.pages and not path.startswith("/api/")
     if pages and guard is not None and p.SignInNeeded in kinds:
         operation["responses"].setdefault("303", _redirect())
     for status in sorted({kind.status for kind in kinds}):
@@ -169,21 +169,28 @@ def _refusals(route: RouteContext, method: str, operation: Mapping[str, Any], ab
         yield p.NotFound
     if enter not in calls:
         return
-    if about.limited:
+    if about.pages:
         yield from (p.TooMuch, p.Unavailable, p.BodyTooLarge)
+    if operation.get("parameters") or operation.get("requestBody"):
+        yield p.Unstorable
     if guard is not None:
         yield from (p.SignInNeeded, p.NotForYou)
         if "{" in str(route.path_format):
             yield p.Erased
     if once in calls:
         yield p.KeyMissing
-    if method not in _SAFE:
+    if _changes(route, method):
         yield p.Forged
         if str(route.path_format).startswith("/api/"):
             yield p.SignInNeeded
-    if guard is not None and (method not in _SAFE or once_in_link in calls):
+    if guard is not None and (_changes(route, method) or once_in_link in calls):
         yield from _COMMANDS
         yield from about.refusals
+
+
+def _changes(route: RouteContext, method: str) -> bool:
+    """Whether the request needs a form of our own; the issuer's orders have a signature instead."""
+    return method not in _SAFE and route.path_format != BACK_CHANNEL
 
 
 def _calls(route: RouteContext) -> set[Any]:

@@ -117,6 +117,13 @@ class Unreadable(Refusal):
     status = 400
 
 
+class Unstorable(Refusal):
+    """This text holds a character that cannot be kept (U+0000). Take it out."""
+
+    code = "unstorable"
+    status = 422
+
+
 class MethodNotAllowed(Refusal):
     """This address does not take that kind of request."""
 

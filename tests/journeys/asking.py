@@ -28,6 +28,8 @@ from schemas.catalogue import catalogue
 from schemas.published import HERE
 
 CHECKS: Final = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+HOSTILE: Final = ("\0", "a\0b", "0:" + "9" * 30, "0:\u00b2", "x" * 5000, "\u202e", "a/b", "%00", "'; --", "PK-AAAA-AAAA-AAA")
+"""What has broken a door before, or breaks others'; chance alone finds it seldom."""
 ACCEPTS: Final = ("application/json", "application/json", "text/html", "*/*")
 
 
@@ -57,20 +59,30 @@ class Knowledge:
 
     def put(self, kwargs: dict[str, Any], path: str, luck: random.Random) -> None:
         """Let some of the fields be what they should be."""
+        if isinstance(kwargs.get("params"), dict):
+            kwargs["params"] = {name: self.value(name, value, luck) for name, value in kwargs["params"].items()}
         whole = self.forms.get(path) if luck.random() < 0.5 else None
         if isinstance(kwargs.get("files"), list):
             kept = dict(whole or {})
             fields = [(name, self._file(name, value, luck)) for name, (_, value) in kwargs["files"] if name not in kept]
-            kwargs["files"] = fields + [(name, (None, value)) for name, value in kept.items()]
+            kwargs["files"] = fields + [(name, (None, self._hostile(value, luck))) for name, value in kept.items()]
         elif isinstance(kwargs.get("data"), dict):
-            for name in list(kwargs["data"]):
-                if luck.random() < 0.7:
-                    kwargs["data"][name] = self._good(name, kwargs["data"][name], luck)
+            kwargs["data"] = {name: self.value(name, value, luck) for name, value in kwargs["data"].items()}
+
+    def _hostile(self, value: str, luck: random.Random) -> str:
+        return luck.choice(HOSTILE) if luck.random() < 0.02 else value
 
     def _file(self, name: str, value: Any, luck: random.Random) -> tuple[str | None, Any]:
         if name in self.files:
             return ("paper.pdf", self.files[name] if luck.random() < 0.8 else value)
         return (None, value if isinstance(value, str | bytes) else json.dumps(value))
+
+    def value(self, name: str, given: Any, luck: random.Random) -> Any:
+        """A value for a field: mostly one that exists, sometimes what schemathesis made, sometimes a hostile one."""
+        chance = luck.random()
+        if chance < 0.12:
+            return luck.choice(HOSTILE)
+        return self._good(name, given, luck) if chance < 0.8 else given
 
     def _good(self, name: str, given: Any, luck: random.Random) -> Any:
         if name == "seen":
@@ -100,6 +112,8 @@ class Asking:
         document = json.loads((HERE / "openapi" / f"{self.service}.json").read_text(encoding="utf-8"))
         found: Any = schemathesis.openapi.from_dict(document).get_all_operations()
         operations = [each.ok() for each in found]  # raises where the document is no OpenAPI
+        # The house runs without an issuer, so that it has no routes for one; tests/oidc asks them.
+        operations = [each for each in operations if "oidc" not in each.path and each.path != "/signed-out"]
         each = -(-examples // (2 * len(operations)))
         with requests.Session() as session:
             for operation in operations:
@@ -129,10 +143,8 @@ class Asking:
 
     def _one(self, case: Case[Any], luck: random.Random, session: requests.Session) -> None:
         operation = case.operation
-        if case.path_parameters and luck.random() < 0.7:
-            for name in case.path_parameters:
-                if name in self.knows.ids:
-                    case.path_parameters[name] = luck.choice(self.knows.ids[name])
+        for name in case.path_parameters or {}:
+            case.path_parameters[name] = self.knows.value(name, case.path_parameters[name], luck)
         kwargs = case.as_transport_kwargs(base_url=self.base_url)
         kwargs["headers"]["Accept"] = luck.choice(ACCEPTS)
         kwargs["headers"]["Accept-Language"] = luck.choice(("fa", "en"))

@@ -210,6 +210,45 @@ async def test_a_fault_of_ours_tells_nothing_and_a_log_that_is_away_says_what_is
         assert "RuntimeError" in out.out + out.err
 
 
+async def test_a_text_that_no_database_keeps_is_refused_by_name_before_any_query(databases: Databases) -> None:
+    async with running(databases) as (app, _), browser(app) as client:
+        page = await client.get("/sign-in", headers={"Accept": "text/html"})
+        hidden = next(each for each in forms(page.text) if each.action == "/sign-in").hidden
+        posted = await client.post("/sign-in", data={**hidden, "username": "a\0b", "password": "x"})
+        asked = await client.get("/sign-in", params={"next": "/\0"})
+        for answer, field in ((posted, "username"), (asked, "next")):
+            assert (answer.status_code, answer.json()["type"]) == (422, "urn:parvandeh:problem:unstorable")
+            assert answer.json()["field"] == field
+        assert (await client.get("/static/x/%00")).status_code == 404
+        assert await app.state.accounts.check("a\0b", "x") is None
+
+
+async def test_a_program_gets_a_problem_document_where_a_person_gets_the_form_again(databases: Databases) -> None:
+    async with running(databases) as (app, _), browser(app) as client:
+        page = await client.get("/sign-in", headers={"Accept": "text/html"})
+        hidden = next(each for each in forms(page.text) if each.action == "/sign-in").hidden
+        for path, values, code, field in (
+            ("/sign-in", {"username": "ann", "password": "x"}, "wrong_sign_in", None),
+            ("/citizen/sign-in", {"national_code": "1", "mobile": "09131112233"}, "wrong_national_code", "national_code"),
+            ("/citizen/sign-in", {"national_code": CODE, "mobile": "1"}, "wrong_mobile", "mobile"),
+            ("/citizen/code", {"challenge": "x", "code": "1"}, "wrong_code", None),
+        ):
+            answer = await client.post(path, data={**hidden, **values})
+            assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+            assert (answer.json()["type"], answer.json().get("field")) == (f"urn:parvandeh:problem:{code}", field)
+            person = await client.post(path, data={**hidden, **values}, headers={"Accept": "text/html"})
+            assert (person.status_code, person.headers["content-type"]) == (422, "text/html; charset=utf-8")
+
+
+async def test_a_wrong_method_names_the_right_one_and_an_address_has_no_second_form(databases: Databases) -> None:
+    async with running(databases) as (app, _), browser(app) as client:
+        wrong = await client.delete("/staff")
+        assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET")
+        assert wrong.json()["type"] == "urn:parvandeh:problem:method_not_allowed"
+        assert (await client.get("/staff/")).status_code == 404
+        assert (await client.post("/sign-in", content=b"x", headers={"Content-Type": "multipart/form-data"})).status_code == 400
+
+
 async def test_readiness_names_what_is_missing(databases: Databases) -> None:
     async with running(databases) as (app, _), browser(app) as client:
         answer = await client.get("/ready")

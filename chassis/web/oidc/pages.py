@@ -9,8 +9,8 @@ from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from chassis.web.doors import BACK_CHANNEL, signed_in
 from chassis.refusal import refusals_in
+from chassis.web.doors import BACK_CHANNEL, signed_in
 from chassis.web.oidc import refusals
 from chassis.web.oidc.refusals import IssuerAway, LogoutRefused, SignInForged
 from chassis.web.oidc.relying_party import RETURN, RelyingParty

@@ -13,6 +13,7 @@ class IssuerAway(SignInFailed):
 
     code = "issuer_away"
     status = 503
+    headers = MappingProxyType({"Retry-After": "60"})
 
 
 class IssuerRefused(SignInFailed):

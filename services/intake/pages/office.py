@@ -47,14 +47,18 @@ async def filings(request: Request, before: str = "", principal: Principal = req
 
 
 @router.post("/office/notices/seen")
-async def seen(request: Request, until: Annotated[AwareDatetime, Form()], principal: Principal = require(OPERATOR)) -> RedirectResponse:
+async def seen(
+    request: Request, until: Annotated[AwareDatetime, Form()], principal: Principal = require(OPERATOR)
+) -> RedirectResponse:
     """Everything that the page showed was read; what arrived meanwhile stays unread."""
     await room(request).cases.see_all(principal.office or "", until)
     return RedirectResponse("/office", 303)
 
 
 @router.post("/cases/{case_id}/note")
-async def note(request: Request, case_id: str, principal: Principal = require(OPERATOR), key: str = Depends(once)) -> HTMLResponse:
+async def note(
+    request: Request, case_id: str, principal: Principal = require(OPERATOR), key: str = Depends(once)
+) -> HTMLResponse:
     case = await own_case(request, case_id, principal)
     await _open(request, case, "note", principal, key)
     return await page(request, case, principal, with_note=True)
