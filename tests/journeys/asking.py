@@ -112,7 +112,7 @@ class Asking:
         document = json.loads((HERE / "openapi" / f"{self.service}.json").read_text(encoding="utf-8"))
         found: Any = schemathesis.openapi.from_dict(document).get_all_operations()
         operations = [each.ok() for each in found]  # raises where the document is no OpenAPI
-        # The house runs without an issuer, so that it has no routes for one; tests/oidc asks them.
+        # The house runs without an issuer, so that it has no routes for one; tests/web/test_oidc.py asks them.
         operations = [each for each in operations if "oidc" not in each.path and each.path != "/signed-out"]
         each = -(-examples // (2 * len(operations)))
         with requests.Session() as session:

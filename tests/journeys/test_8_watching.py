@@ -24,6 +24,8 @@ from tests.bus.ground import eventually
 from tests.conftest import ROOT
 from tests.journeys.stack import DOORS, Stack
 
+AS_HEADER = {"traceparent": "traceparent", "datacontenttype": "content-type"}
+"""The attributes whose Kafka header is not their name after `ce_`."""
 CONSUMER = ("consumer1", "consumer1-demo")
 
 
@@ -44,7 +46,7 @@ async def test_a_consumer_reads_a_shard_to_its_head_and_recomputes_every_link(ho
             break
         assert len(page) <= 3
         for event in page:
-            headers = [(name if name == "traceparent" else f"ce_{name}", value.encode()) for name, value in event.items()]
+            headers = [(AS_HEADER.get(name, f"ce_{name}"), value.encode()) for name, value in event.items()]
             headers.append(("ce_meta", b64decode(event["metabase64"])))
             fact = read(headers, b64decode(event["data_base64"]))
             assert (event["specversion"], fact.seq, fact.prev) == ("1.0", after + 1, last)

@@ -13,7 +13,7 @@ class IssuerAway(SignInFailed):
 
     code = "issuer_away"
     status = 503
-    headers = MappingProxyType({"Retry-After": "60"})
+    headers = MappingProxyType({"Retry-After": "2"})
 
 
 class IssuerRefused(SignInFailed):
