@@ -11,10 +11,10 @@ from typing import Any, Final, Self
 
 import httpx2
 import orjson
-from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped]
-from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[import-untyped]
-from authlib.oauth2.client import OAuth2Client  # type: ignore[import-untyped]
-from authlib.oidc.discovery import get_well_known_url  # type: ignore[import-untyped]
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.httpx_client import AsyncOAuth2Client
+from authlib.oauth2.client import OAuth2Client
+from authlib.oidc.discovery import get_well_known_url
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, KeySet, RSAKey, import_key
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator

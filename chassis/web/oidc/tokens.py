@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from authlib.oauth2.claims import JWTClaims  # type: ignore[import-untyped]
-from authlib.oidc.core import CodeIDToken  # type: ignore[import-untyped]
+from authlib.oauth2.claims import JWTClaims
+from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import ClaimError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
