@@ -28,8 +28,10 @@ from schemas.catalogue import catalogue
 from schemas.published import HERE
 
 CHECKS: Final = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-HOSTILE: Final = ("\0", "a\0b", "0:" + "9" * 30, "0:\u00b2", "x" * 5000, "\u202e", "a/b", "%00", "'; --", "PK-AAAA-AAAA-AAA")
-"""What has broken a door before, or breaks others'; chance alone finds it seldom."""
+HOSTILE: Final = ("a\0b", "0:" + "9" * 30, "x" * 5000, "a/b", "0:\u00b2", "\0", "\u202e", "%00", "'; --", "PK-AAAA-AAAA-AAA")
+"""What has broken a door before, or breaks others'. Chance alone finds it seldom: each place is given the first ones once."""
+SWEPT: Final = 4
+"""Of these, how many each place is given; the rest come by chance."""
 ACCEPTS: Final = ("application/json", "application/json", "text/html", "*/*")
 
 
@@ -104,11 +106,13 @@ class Asking:
     basic: tuple[str, str] | None = None
     statuses: Counter[str] = field(default_factory=Counter)
     """What was answered, by operation and status."""
+    attacks: int = 0
+    """Of these, how many with a hostile value by plan and not by schemathesis."""
     faults: dict[str, str] = field(default_factory=dict)
     """What must not be, once for each kind: operation, status and what is wrong with it."""
 
     def ask(self, examples: int, number: int) -> int:
-        """Ask at least `examples` requests, in equal parts allowed and not allowed; returns how many were asked."""
+        """Ask at least `examples` requests of schemathesis, half of them not allowed; returns how many were asked."""
         document = json.loads((HERE / "openapi" / f"{self.service}.json").read_text(encoding="utf-8"))
         found: Any = schemathesis.openapi.from_dict(document).get_all_operations()
         operations = [each.ok() for each in found]  # raises where the document is no OpenAPI
@@ -117,9 +121,10 @@ class Asking:
         each = -(-examples // (2 * len(operations)))
         with requests.Session() as session:
             for operation in operations:
+                self._attack(operation, document, session)
                 for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
                     self._ask(operation, mode, each, number, session)
-        return self.statuses.total()
+        return self.statuses.total() - self.attacks
 
     def _ask(self, operation: Any, mode: GenerationMode, examples: int, number: int, session: requests.Session) -> None:
         @seed(number)
@@ -141,6 +146,48 @@ class Asking:
             if mode is GenerationMode.NEGATIVE:
                 self._ask(operation, GenerationMode.POSITIVE, examples, number + 1, session)
 
+    def _attack(self, operation: Any, document: Mapping[str, Any], session: requests.Session) -> None:
+        """Give each place of a request (each path parameter; all the rest) each hostile value, as who may ask it."""
+        raw = operation.definition.raw
+        places = {each["name"]: each["in"] for each in raw.get("parameters", ())}
+        path = [name for name, place in places.items() if place == "path"]
+        content = raw.get("requestBody", {}).get("content", {})
+        media = next(iter(content), None)
+        names = sorted(_fields(content[media]["schema"], document)) if media else []
+        luck = random.Random(operation.label)
+        for number, value in enumerate(HOSTILE[:SWEPT]):
+            for target in (*path, "") if path else ("",):
+                case = operation.Case(
+                    path_parameters={name: value if name == target else self._known(name) for name in path},
+                    query={name: value for name, place in places.items() if place == "query" and target == ""},
+                )
+                kwargs = case.as_transport_kwargs(base_url=self.base_url)
+                kwargs["headers"]["Accept"] = ACCEPTS[number % len(ACCEPTS)]
+                self._fill(kwargs, media, {name: self._given(name, value, target) for name in names}, operation.path)
+                self._as_somebody(kwargs, operation, luck, surely=True)
+                self._send(case, kwargs, session)
+                self.attacks += 1
+
+    def _known(self, name: str) -> str:
+        return self.knows.ids.get(name, ["x"])[0]
+
+    def _given(self, name: str, value: str, target: str) -> str:
+        if name == "seen":
+            return "1000"
+        return value if target == "" or name not in self.knows.ids else self._known(name)
+
+    def _fill(self, kwargs: dict[str, Any], media: str | None, given: Mapping[str, str], path: str) -> None:
+        if media == "application/json":
+            kwargs["json"] = dict(given)
+        elif media == "multipart/form-data":
+            needed = ("national_code", "mobile", "district", "email")
+            form = self.knows.forms.get(path, {})
+            fields = [(name, (None, form[name] if name in form and name in needed else value)) for name, value in given.items()]
+            papers = [(name, ("paper.pdf", content)) for name, content in self.knows.files.items() if name in given]
+            kwargs["files"] = [each for each in fields if each[0] not in self.knows.files] + papers
+        elif media is not None:
+            kwargs["data"] = dict(given)
+
     def _one(self, case: Case[Any], luck: random.Random, session: requests.Session) -> None:
         operation = case.operation
         for name in case.path_parameters or {}:
@@ -150,7 +197,16 @@ class Asking:
         kwargs["headers"]["Accept-Language"] = luck.choice(("fa", "en"))
         self._as_somebody(kwargs, operation, luck)
         self.knows.put(kwargs, operation.path, luck)
-        answer = session.request(**kwargs, allow_redirects=False, timeout=60)
+        self._send(case, kwargs, session)
+
+    def _send(self, case: Case[Any], kwargs: dict[str, Any], session: requests.Session) -> None:
+        operation = case.operation
+        session.cookies.clear()  # each request is somebody's own
+        try:
+            answer = session.request(**kwargs, allow_redirects=False, timeout=60)
+        except requests.ConnectionError:
+            # A door closes its connection after an idle time, and after a 500; a second try on a new one must be answered.
+            answer = session.request(**kwargs, allow_redirects=False, timeout=60)
         self.statuses[f"{operation.method.upper()} {operation.path} {answer.status_code}"] += 1
         try:
             case.validate_response(answer, checks=CHECKS)
@@ -161,20 +217,29 @@ class Asking:
                     what, f"{wrong}\n{answer.request.url}\n{str(answer.request.body)[:400]}\n{answer.text[:400]}"
                 )
 
-    def _as_somebody(self, kwargs: dict[str, Any], operation: Any, luck: random.Random) -> None:
+    def _as_somebody(self, kwargs: dict[str, Any], operation: Any, luck: random.Random, *, surely: bool = False) -> None:
+        """Let somebody ask: mostly who may, sometimes nobody, somebody else or a forger; `surely` who may."""
         roles: Sequence[str] = operation.definition.raw.get("x-roles", ())
         kwargs["cookies"] = {}
-        if self.basic and operation.path == "/feed" and luck.random() < 0.8:
+        if self.basic and operation.path == "/feed" and (surely or luck.random() < 0.8):
             kwargs["auth"] = self.basic
         if operation.path == "/sign-out":
             return  # a session that is signed out would leave the rest of the questions outside
-        if luck.random() < 0.1:
+        if luck.random() < 0.1 and not surely:
             return
-        fitting = [role for role in roles if role in self.people] if luck.random() < 0.9 else []
+        fitting = [role for role in roles if role in self.people] if surely or luck.random() < 0.9 else []
         if candidates := fitting or list(self.people):
-            self.people[luck.choice(sorted(candidates))].fill(kwargs, forged=luck.random() < 0.05)
-        if luck.random() < 0.9:
+            self.people[luck.choice(sorted(candidates))].fill(kwargs, forged=luck.random() < 0.05 and not surely)
+        if surely or luck.random() < 0.9:
             kwargs["headers"]["Idempotency-Key"] = f"{luck.getrandbits(64):016x}"
+
+
+def _fields(schema: Mapping[str, Any], document: Mapping[str, Any]) -> set[str]:
+    """The names of a form's fields, but for its tokens."""
+    if name := schema.get("$ref", "").rpartition("/")[2]:
+        return _fields(document["components"]["schemas"][name], document)
+    own = {each for each in schema.get("properties", {}) if not each.startswith("_")}
+    return own.union(*(_fields(part, document) for part in schema.get("allOf", ())))
 
 
 def _failures(failure: BaseException) -> Iterator[BaseException]:

@@ -105,7 +105,8 @@ async def test_no_door_answers_what_its_document_does_not_name_and_none_fails(ho
         by_status: dict[str, int] = {}
         for line, count in asking.statuses.items():
             by_status[line[-3:]] = by_status.get(line[-3:], 0) + count
-        print(f"{name}: {asked} requests, {len(asking.faults)} kinds of fault; {dict(sorted(by_status.items()))}")
+        total = f"{asked} requests and {asking.attacks} with a hostile value"
+        print(f"{name}: {total}, {len(asking.faults)} kinds of fault; {dict(sorted(by_status.items()))}")
         assert asked >= EXAMPLES or name not in STAFF
         faults |= asking.faults
     assert not faults, "\n\n".join(f"{what}\n{wrong}" for what, wrong in sorted(faults.items()))
