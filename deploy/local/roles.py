@@ -34,6 +34,9 @@ DATABASES: Final = MappingProxyType(
 )
 """Database -> the roles that may connect to it. All are owned by `owner`."""
 
+SERVERS_OWN: Final = ("postgres", "template1")
+"""What every server comes with, open to all of its roles: there a role could leave things for the others, unseen."""
+
 
 def passwords(path: Path) -> dict[str, str]:
     """The password of each role, made once and kept in a private file."""
@@ -56,6 +59,8 @@ async def ensure(connection: asyncpg.Connection, role_passwords: dict[str, str],
         statement = await connection.fetchval(sql.set_password if known else sql.create_role, role, role_passwords[role])
         await connection.execute(statement)
         await connection.execute(await connection.fetchval(sql.set_timeouts, role))
+    for database in SERVERS_OWN:
+        await connection.execute(await connection.fetchval(sql.close_database, database))
     for database, allowed in DATABASES.items():
         name = prefix + database
         if not await connection.fetchval(sql.database_exists, name):
