@@ -6,11 +6,13 @@ on the last one (the STREAM construction), so that chunks cannot be cut off, exc
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -31,6 +33,10 @@ CHUNK: Final = 65_536
 _MAGIC: Final = b"PVB1"
 _PREFIX: Final = 7
 _TAG: Final = 16
+_OF: Final = "."
+"""Between the case and the random part of an id."""
+AT_ONCE: Final = 8
+"""Blobs that one process writes at the same time: each needs the writer's buffer, and uploads come in crowds."""
 ALLOWED: Final = {".pdf": "application/pdf", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
 
 
@@ -75,8 +81,10 @@ class Blobs:
         parts = urlsplit(url)
         if parts.scheme == "file":
             Path(url2pathname(parts.path)).mkdir(parents=True, exist_ok=True)
+        self._directory = Path(url2pathname(parts.path)) if parts.scheme == "file" else None
         self._store: ObjectStore = from_url(url)
         self._vault = vault
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def put(
         self,
@@ -88,29 +96,23 @@ class Blobs:
         kind: str,
         audience: Audience,
         limit: int,
-        document_id: str,
     ) -> DocumentRef:
-        """Seal and store what `source` yields, at most `limit` bytes.
+        """Seal and store what `source` yields, at most `limit` bytes, under an id that is never used again.
 
-        Raises TooLarge while it streams, WrongType at its end; a refused blob is taken away again.
+        Raises TooLarge while it streams, WrongType at its end; whatever breaks it off, nothing is left.
         """
         key = await self._vault.data_key(case, person, data_class)
+        document_id = f"{case}{_OF}{secrets.token_hex(16)}"
         sealing = _Sealing(key.secret, document_id)
-        writer = open_writer_async(self._store, document_id)
         try:
-            async with writer:
-                await writer.write(sealing.header)
-                async for piece in source:
-                    if sealing.size + len(piece) > limit:
-                        raise TooLarge(kind, limit=limit)
-                    for sealed in sealing.take(piece):
-                        await writer.write(sealed)
-                await writer.write(sealing.finish())
+            async with self._turns:
+                await self._write(source, sealing, document_id, kind, limit)
             kind_of_file = media_type(sealing.head, sealing.tail)
-        except Refusal as refusal:
+        except BaseException as error:
             with suppress(FileNotFoundError):  # a writer that was broken off may have left nothing
-                await self._store.delete_async(document_id)
-            refusal.field = kind
+                await asyncio.shield(self.delete(document_id))
+            if isinstance(error, Refusal):
+                error.field = kind
             raise
         return DocumentRef(
             document_id=document_id,
@@ -121,6 +123,16 @@ class Blobs:
             digest=sealing.digest.hexdigest(),
             key=key.id,
         )
+
+    async def _write(self, source: AsyncIterator[bytes], sealing: _Sealing, document_id: str, kind: str, limit: int) -> None:
+        async with open_writer_async(self._store, document_id) as writer:
+            await writer.write(sealing.header)
+            async for piece in source:
+                if sealing.size + len(piece) > limit:
+                    raise TooLarge(kind, limit=limit)
+                for sealed in sealing.take(piece):
+                    await writer.write(sealed)
+            await writer.write(sealing.finish())
 
     async def get(self, ref: DocumentRef) -> AsyncIterator[bytes]:
         """The clear bytes of a document, chunk by chunk. Raises DamagedBlob, KeyGone, NotAllowed.
@@ -151,6 +163,37 @@ class Blobs:
     async def delete(self, document_id: str) -> None:
         """Take a blob away that no fact refers to."""
         await self._store.delete_async(document_id)
+
+    async def stored(self, since: datetime | None, until: datetime) -> AsyncIterator[str]:
+        """The ids of the blobs that were stored from `since` (None: from the beginning) until `until`, UTC."""
+        async for batch in self._store.list():
+            for each in batch:
+                if each["last_modified"] <= until and (since is None or each["last_modified"] >= since):
+                    yield each["path"]
+
+    async def delete_halves(self, until: datetime) -> int:
+        """Take away blobs that a killed process did not write to their end, begun before `until`; return how many.
+
+        A directory shows them as `<id>#<number>`, which the store does not list. In a bucket they are unfinished multipart
+        uploads, which its lifecycle rule ends.
+        """
+        return await asyncio.to_thread(_delete_halves, self._directory, until) if self._directory else 0
+
+
+def case_of(document_id: str) -> str | None:
+    """The case in whose stream the fact stands that names this blob; None for an id that does not say."""
+    case, found, _ = document_id.rpartition(_OF)
+    return case if found else None
+
+
+def _delete_halves(directory: Path, until: datetime) -> int:
+    gone = 0
+    for path in directory.glob("*#*"):
+        with suppress(FileNotFoundError):  # finished or broken off meanwhile
+            if path.stat().st_mtime <= until.timestamp():
+                path.unlink()
+                gone += 1
+    return gone
 
 
 class _Sealing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from chassis.bus.readers import Reader
 from chassis.bus.relay import MIGRATIONS as RELAY
 from chassis.handling import Handler
 from chassis.settings import Ground
+from chassis.staging import Staging, staging
 from chassis.vault.keys import VaultKeys
 from chassis.vault.vault import Vault
 from chassis.web.accounts import Accounts
@@ -47,6 +48,10 @@ class Standing:
     blobs: Blobs
     sessions: Sessions
     accounts: Accounts
+
+    def staging(self, case: str) -> AbstractAsyncContextManager[Staging]:
+        """Papers on their way into the log, for one command to one case."""
+        return staging(self.blobs, self.log, case)
 
     async def status(self) -> Status:
         """What somebody who watches over this service wants to know at a glance: numbers only, no case and no person."""

@@ -18,7 +18,7 @@ class DocumentRef(Value):
     """One stored document: its sealed bytes are bound to the fact by their digest."""
 
     document_id: str
-    """Random; names the blob in object storage."""
+    """The case and a random part; names the blob in object storage, and is never used again."""
     kind: str
     """The catalogue's key of the document, for example `title_deed`."""
     audience: Audience

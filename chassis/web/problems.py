@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from caselog.append import LogUnavailable
@@ -233,6 +233,10 @@ def install(app: FastAPI) -> None:
         if allow := (error.headers or {}).get("Allow"):
             found.headers["Allow"] = allow  # RFC 9110: a 405 names what is allowed
         return found
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=400)  # nobody reads it: a connection that was cut is no fault of ours
 
     @app.exception_handler(LogUnavailable)
     async def away(request: Request, _: LogUnavailable) -> Response:

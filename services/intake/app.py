@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from chassis.process import Process
 from chassis.refusal import Refusal, refusals_in
 from chassis.senders import Outbox
 from chassis.settings import Ground
+from chassis.staging import Sweeper
 from chassis.standing import Standing, standing
 from chassis.web.accounts import Account
 from chassis.web.application import application, refuse_demonstration_accounts
@@ -78,7 +80,10 @@ def door(ground: Ground) -> FastAPI:
                 raise TypeError("receipt.pem holds no Ed25519 key")
             app.state.here = here
             app.state.room = Room(here, Cases(here.own, here.log), Handling(here.handler, here.vault), key)
+            sweeping = asyncio.create_task(Sweeper(here.blobs, here.log).run(), name="sweeper")
             yield
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
 
     async def ready(app: FastAPI) -> dict[str, bool]:
         here: Standing = app.state.here
@@ -138,26 +143,23 @@ def reactions(here: Standing) -> Mapping[str, CarryOut]:
         async def pieces() -> AsyncIterator[bytes]:
             yield pdf(made)
 
-        document = await here.blobs.put(
-            pieces(),
-            case=case.case_id,
-            person=subject_of(here.vault.blind("national_code", identity["national_code"])),
-            data_class=DataClass.IDENTITY,
-            kind="certificate",
-            audience=Audience.IDENTITY_CLERK,
-            limit=DOCUMENT_BYTES,
-            document_id=f"certificate-{item.id.hex()[:32]}",
-        )
-        await handling.by_agenda(
-            IssueCertificate(
+        async with here.staging(case.case_id) as staged:
+            document = await staged.put(
+                pieces(),
+                person=subject_of(here.vault.blind("national_code", identity["national_code"])),
+                data_class=DataClass.IDENTITY,
+                kind="certificate",
+                audience=Audience.IDENTITY_CLERK,
+                limit=DOCUMENT_BYTES,
+            )
+            command = IssueCertificate(
                 certificate_id=made.certificate_id,
                 decided_at_position=made.position,
                 decided_link=made.link,
                 issued_on=made.issued_on,
                 document=document,
-            ),
-            item,
-        )
+            )
+            staged.appended(await handling.by_agenda(command, item))
 
     return {"escalate_identity": escalate_identity, "issue_certificate": issue_certificate}
 

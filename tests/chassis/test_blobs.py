@@ -49,10 +49,10 @@ async def pieces(content: bytes, size: int = 10_000) -> AsyncIterator[bytes]:
         yield content[start : start + size]
 
 
-async def put(blobs: Blobs, content: bytes, *, name: str = "doc", limit: int = 50_000_000) -> DocumentRef:
+async def put(blobs: Blobs, content: bytes, *, limit: int = 50_000_000) -> DocumentRef:
     return await blobs.put(
         pieces(content), case="c", person="p", data_class=DataClass.IDENTITY, kind="title_deed",
-        audience=Audience.IDENTITY_CLERK, limit=limit, document_id=name,
+        audience=Audience.IDENTITY_CLERK, limit=limit,
     )  # fmt: skip
 
 
@@ -74,15 +74,15 @@ async def test_what_was_filed_comes_back_and_does_not_stand_on_the_disk(database
         ref = await put(blobs, content)
         assert (ref.size, ref.media_type) == (len(content), "application/pdf")
         assert await got(blobs, ref) == content
-        stored = (tmp_path / "store" / "doc").read_bytes()
+        stored = (tmp_path / "store" / ref.document_id).read_bytes()
         assert content[:20] not in stored
 
 
 async def test_altered_cut_exchanged_and_missing_bytes_are_never_handed_out(databases: Databases, tmp_path: Path) -> None:
     async with vault_of(databases, tmp_path, "intake") as vault:
         blobs = Blobs(f"file://{tmp_path}/store", vault)
-        ref, other = await put(blobs, big_pdf(3 * CHUNK)), await put(blobs, big_pdf(3 * CHUNK), name="other")
-        path = tmp_path / "store" / "doc"
+        ref, other = await put(blobs, big_pdf(3 * CHUNK)), await put(blobs, big_pdf(3 * CHUNK))
+        path = tmp_path / "store" / ref.document_id
         whole = path.read_bytes()
         sealed = CHUNK + 16
         altered = [
@@ -91,7 +91,7 @@ async def test_altered_cut_exchanged_and_missing_bytes_are_never_handed_out(data
             whole[: 11 + sealed],
             whole[:11] + whole[11 + sealed : 11 + 2 * sealed] + whole[11 : 11 + sealed] + whole[11 + 2 * sealed :],
             b"",
-            (tmp_path / "store" / "other").read_bytes(),
+            (tmp_path / "store" / other.document_id).read_bytes(),
         ]
         for content in altered:
             path.write_bytes(content)

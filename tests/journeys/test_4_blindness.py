@@ -74,7 +74,7 @@ def faceless(text: str, case: str) -> str:
     text = text.replace(case, "CASE")
     text = re.sub(r'<span class="visually-hidden">[^<]*</span>', "THE REVIEWER", text)  # another one may have been drawn
     text = re.sub(r'name="(_csrf|_once|seen)" value="[^"]*"', r'name="\1"', text)
-    text = re.sub(r"documents/[0-9a-f]+\?key=[\w-]+", "documents/D", text)
+    text = re.sub(r"documents/CASE\.[0-9a-f]+\?key=[\w-]+", "documents/D", text)
     text = re.sub(r"<time.*?</time>", "TIME", text)
     # The agenda sets the target a moment before or after what people do: which comes first tells nothing of the applicant.
     text = re.sub(

@@ -121,9 +121,9 @@ async def answer(
     else:
         command = AnswerCorrection(answer=text, person=person, documents=documents)
     if await room(request).handling.repeated(command, stream=case.stream, command_id=this) is None:
-        stored = await store(request, files, case_id=f"{case_id}", person=person)
-        command = command.model_copy(update={"stored": stored})
-        await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+        async with room(request).here.staging(case_id) as staged:
+            command = command.model_copy(update={"stored": await store(staged, files, person=person)})
+            staged.appended(await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this))
     return RedirectResponse(f"/cases/{case_id}", 303)
 
 

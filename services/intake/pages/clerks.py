@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -108,19 +107,18 @@ async def _release(request: Request, case: Case, ref: DocumentRef, principal: Pr
     async def pieces() -> AsyncIterator[bytes]:
         yield copied
 
-    copy = await blobs.put(
-        pieces(),
-        case=case.case_id,
-        person=case.state.applicant,
-        data_class=DataClass.PROPERTY,
-        kind=ref.kind,
-        audience=ref.audience,
-        limit=4 * DOCUMENT_BYTES,
-        document_id=hashlib.sha256(f"copy {ref.document_id}".encode()).hexdigest()[:32],
-    )
     this = command_id(principal, "/identity/release", f"{case.stream} {ref.document_id}", key)
-    command = ReleaseDocument(document_id=ref.document_id, copy_of=copy)
-    await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    async with room(request).here.staging(case.case_id) as staged:
+        copy = await staged.put(
+            pieces(),
+            person=case.state.applicant,
+            data_class=DataClass.PROPERTY,
+            kind=ref.kind,
+            audience=ref.audience,
+            limit=4 * DOCUMENT_BYTES,
+        )
+        command = ReleaseDocument(document_id=ref.document_id, copy_of=copy)
+        staged.appended(await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this))
 
 
 @router.post("/identity/{case_id}/question")

@@ -73,9 +73,9 @@ async def _file(request: Request, kind: RequestType, sent: FormData, principal: 
     command = _command(request, kind, sent, principal, stream, files)
     if await here.handling.repeated(command, stream=stream, command_id=new_id) is None:
         filable(command)  # refused before anything is stored
-        stored = await store(request, files, case_id=case_id, person=command.person)
-        command = command.model_copy(update={"stored": stored})
-        done = await here.handling.by_person(command, principal, stream=stream, command_id=new_id)
+        async with here.here.staging(case_id) as staged:
+            command = command.model_copy(update={"stored": await store(staged, files, person=command.person)})
+            done = staged.appended(await here.handling.by_person(command, principal, stream=stream, command_id=new_id))
         reach = await here.here.inbox.wait("cases", done.placed[-1].position, stream, WAIT_SECONDS)
         if reach is not Reach.REACHED:
             return RedirectResponse(f"/cases/{case_id}?filed=late", 303)

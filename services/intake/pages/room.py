@@ -14,6 +14,7 @@ from starlette.requests import Request
 from caselog.receipt import Receipt, sign
 from chassis.blobs import CHUNK
 from chassis.command_ids import http_command
+from chassis.staging import Staging
 from chassis.standing import Standing
 from chassis.web.codes import subject_of
 from chassis.web.principal import Principal
@@ -97,24 +98,21 @@ async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def store(request: Request, files: list[Upload], *, case_id: str, person: str) -> tuple[DocumentRef, ...]:
+async def store(staged: Staging, files: list[Upload], *, person: str) -> tuple[DocumentRef, ...]:
     """Seal and store the files of a form under the class identity: only intake opens an original."""
-    stored = []
-    for number, upload in enumerate(files):
-        name = hashlib.sha256(f"{case_id} {number} {upload.filed.content_digest}".encode()).hexdigest()[:32]
-        stored.append(
-            await room(request).here.blobs.put(
+    return tuple(
+        [
+            await staged.put(
                 _pieces(upload.file),
-                case=case_id,
                 person=person,
                 data_class=DataClass.IDENTITY,
                 kind=upload.paper.key,
                 audience=upload.paper.audience,
                 limit=DOCUMENT_BYTES,
-                document_id=name,
             )
-        )
-    return tuple(stored)
+            for upload in files
+        ]
+    )
 
 
 async def document(request: Request, ref: DocumentRef) -> Download:
