@@ -16,6 +16,7 @@ from deploy.local.children import StackError
 ROOT: Final = Path(__file__).parents[2]
 MODULES: Final = ROOT / "node_modules"
 STAMP: Final = MODULES / ".done"
+LOG: Final = Path(sys.prefix) / "npm.log"
 
 
 def provide() -> bool:
@@ -27,12 +28,12 @@ def provide() -> bool:
     # The wheel's own `npm` script is broken: it is run through node.
     command = [str(wheel / "bin/node"), str(wheel / "lib/node_modules/npm/bin/npm-cli.js"), "ci", "--ignore-scripts"]
     quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
-    done = subprocess.run(
-        [*command, *quiet], cwd=ROOT, check=False, env={**os.environ, "PATH": f"{wheel / 'bin'}:{os.environ.get('PATH', '')}"}
-    )
+    environment = {**os.environ, "PATH": f"{wheel / 'bin'}:{os.environ.get('PATH', '')}"}
+    with LOG.open("wb") as log:
+        done = subprocess.run([*command, *quiet], cwd=ROOT, check=False, env=environment, stdout=log, stderr=subprocess.STDOUT)
     if done.returncode != 0:
         shutil.rmtree(MODULES, ignore_errors=True)
-        raise StackError("the pages' files could not be fetched from the npm registry: is there a network? Then run make again")
+        raise StackError(f"the pages' files could not be fetched from npm ({LOG} says why): is there a network? Then run make again")
     STAMP.write_bytes(lock)
     return True
 

@@ -94,6 +94,8 @@ class Postgres:
             "--locale-provider=builtin", "--locale=C.UTF-8", "--data-checksums",
         )  # fmt: skip
         if made.returncode != 0:
+            if b"No space left on device" in made.stderr:  # initdb takes away what it began: free space tells nothing now
+                raise StackError(f"the disk under {self.directory} is full: make room, then start again")
             raise StackError(
                 f"PostgreSQL's cluster could not be made in {self.data}: {made.stderr.decode(errors='replace').strip()}"
             )

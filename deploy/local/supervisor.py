@@ -176,7 +176,9 @@ class Supervisor:
         try:
             server.start(port)
         except StackError as error:
-            _say(f"{name} could not be started again: {error}")  # tried again with a longer back-off
+            full = shutil.disk_usage(self._var).free < LEAST_FREE
+            why = f"the disk under {self._var} is full; make room, and it comes back" if full else str(error)
+            _say(f"{name} could not be started again: {why}")  # tried again with a longer back-off
         else:
             _say(f"{name} is back")
         back_off.began = time.monotonic()
