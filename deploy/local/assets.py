@@ -33,7 +33,7 @@ def provide() -> bool:
         done = subprocess.run([*command, *quiet], cwd=ROOT, check=False, env=environment, stdout=log, stderr=subprocess.STDOUT)
     if done.returncode != 0:
         shutil.rmtree(MODULES, ignore_errors=True)
-        raise StackError(f"the pages' files could not be fetched from npm ({LOG} says why): is there a network? Then run make again")
+        raise StackError(f"npm could not fetch the pages' files ({LOG} says why): is there a network? Then run make again")
     STAMP.write_bytes(lock)
     return True
 

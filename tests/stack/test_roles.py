@@ -26,10 +26,10 @@ from tests.conftest import ROOT, fresh_databases
 from tests.databases import Databases
 
 ROWS: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
-OWN: Final = {each: (each,) for each in (*SERVICES, "audit", "relay")}
+OWN: Final[dict[str, tuple[str, ...]]] = {each: (each,) for each in (*SERVICES, "audit", "relay")}
 """Database -> the role that may change rows in it: its own projections, sessions, checkpoints and agenda."""
-MAY_READ: Final = {"caselog": READERS}
-MAY_CALL: Final = {
+MAY_READ: Final[dict[str, tuple[str, ...]]] = {"caselog": READERS}
+MAY_CALL: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "caselog": {"append": SERVICES},
     "vault": {"key_for": SERVICES, "key": SERVICES, "forget": ("intake",)},
 }
@@ -60,7 +60,7 @@ async def whole(postgres: Postgres, passwords: dict[str, str]) -> AsyncIterator[
         ground = Ground(
             database_url=f"postgresql://127.0.0.1:{postgres.port}",
             database_prefix=fresh.prefix,
-            owner_password=postgres.owner_password,  # type: ignore[arg-type]
+            owner_password=postgres.owner_password,
         )
         for service in (*SERVICES, "audit"):
             await migrate_service(ground, service, ROOT / "services" / service)
