@@ -6,18 +6,21 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
 
-from caselog.away import AWAY
+from caselog.away import AWAY, CUT, SHORT
+from caselog.connections import STATEMENT_SECONDS
 from caselog.outcomes import Append, Appended, Conflict, Outcome, Placed, Refused, Repeated
 from caselog.queries import Queries
 from caselog.read import SQL_DIRECTORY
-from schemas.envelope import Position
+from schemas.envelope import Position, shard_of
 
 COMMANDS_PER_BATCH: Final = 100
-STATEMENT_SECONDS: Final = 5.0
+WAITING_LIMIT: Final = 1_000
+"""Commands that may wait for their batch; a moment's work of a log that is well, and the whole queue of one that is frozen."""
 PATIENCE_SECONDS: Final = 10.0
 RECONNECT_SECONDS: Final = 0.1
 
@@ -28,8 +31,22 @@ class LogUnavailable(Exception):
     """The log did not answer in time. The command may or may not be durable: sending it again is safe and tells."""
 
 
+class NotTaken(LogUnavailable):
+    """The log cannot take this now (too many wait, its disk is full, the shard is held): nothing was appended by this call."""
+
+
 class AppendFailed(Exception):
     """PostgreSQL refused this command alone, with a SQLSTATE; nothing of it was appended."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A command and who waits for its outcome."""
+
+    command: Append
+    outcome: asyncio.Future[Outcome]
+    sent: bool = False
+    """Whether it was in a batch whose reply was lost: it may be durable, and must not be said to have no effect."""
 
 
 class Appender:
@@ -42,7 +59,7 @@ class Appender:
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
         self._sql = Queries.load(SQL_DIRECTORY / "queries.sql")
-        self._waiting: deque[tuple[Append, asyncio.Future[Outcome]]] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._connection: asyncpg.Connection | None = None
 
@@ -64,11 +81,13 @@ class Appender:
     async def append(self, command: Append, *, patience: float = PATIENCE_SECONDS) -> Outcome:
         """Append one command and answer what became of it.
 
-        `patience` is in seconds. Raises LogUnavailable when the log did not answer by then, AppendFailed when PostgreSQL
-        raised for this command alone.
+        `patience` is in seconds. Raises LogUnavailable when the log did not answer by then, NotTaken when it cannot take the
+        command now, at once when WAITING_LIMIT commands wait; AppendFailed when PostgreSQL raised for this command alone.
         """
+        if len(self._waiting) >= WAITING_LIMIT:
+            raise NotTaken("too many commands wait")
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append((command, future))
+        self._waiting.append(_Waiting(command, future))
         self._wake.set()
         try:
             async with asyncio.timeout(patience):
@@ -85,32 +104,52 @@ class Appender:
                 continue
             await self._deliver(batch)
 
-    def _next_batch(self) -> list[tuple[Append, asyncio.Future[Outcome]]]:
-        batch: list[tuple[Append, asyncio.Future[Outcome]]] = []
+    def _next_batch(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
         while self._waiting and len(batch) < COMMANDS_PER_BATCH:
-            command, future = self._waiting.popleft()
-            if not future.done():
-                batch.append((command, future))
+            each = self._waiting.popleft()
+            if not each.outcome.done():
+                batch.append(each)
         return batch
 
-    async def _deliver(self, batch: list[tuple[Append, asyncio.Future[Outcome]]]) -> None:
+    async def _deliver(self, batch: list[_Waiting]) -> None:
         try:
-            outcomes = await self._call([command for command, _ in batch])
+            outcomes = await self._call([each.command for each in batch])
         except (asyncpg.PostgresError, *AWAY) as error:
             if self._is_lost(error):
-                # The reply was lost, the commit perhaps not: the same commands again, before any newer one.
-                self._drop_connection()
-                self._waiting.extendleft(reversed(batch))
-                await asyncio.sleep(RECONNECT_SECONDS)
+                await self._send_again(batch)
+            elif isinstance(error, SHORT):
+                await self._give_back(batch, error)
             elif len(batch) == 1:
                 # Only the SQLSTATE: the server's message may repeat the parameters.
-                _resolve(batch[0][1], AppendFailed(getattr(error, "sqlstate", None) or type(error).__name__))
+                _resolve(batch[0], AppendFailed(getattr(error, "sqlstate", None) or type(error).__name__))
             else:
                 for one in batch:  # a poison command must fail alone
                     await self._deliver([one])
             return
-        for (_, future), outcome in zip(batch, outcomes, strict=True):
-            _resolve(future, outcome)
+        for each, outcome in zip(batch, outcomes, strict=True):
+            _resolve(each, outcome)
+
+    async def _send_again(self, batch: list[_Waiting]) -> None:
+        """The reply was lost, the commit perhaps not: the same commands again, before any newer one."""
+        self._drop_connection()
+        for each in batch:
+            each.sent = True
+        self._waiting.extendleft(reversed(batch))
+        await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _give_back(self, batch: list[_Waiting], error: Exception) -> None:
+        """The log cannot take the batch now. A shard that somebody holds must not refuse the commands of the others."""
+        shards: dict[int, list[_Waiting]] = {}
+        for each in batch:
+            shards.setdefault(shard_of(each.command.stream), []).append(each)
+        if len(shards) > 1 and isinstance(error, asyncpg.LockNotAvailableError):
+            for part in shards.values():
+                await self._deliver(part)
+            return
+        for each in batch:
+            told = type(error).__name__
+            _resolve(each, LogUnavailable(told) if each.sent else NotTaken(told))
 
     async def _call(self, commands: Sequence[Append]) -> list[Outcome]:
         if self._connection is None or self._connection.is_closed():
@@ -121,7 +160,7 @@ class Appender:
 
     def _is_lost(self, error: Exception) -> bool:
         """Whether the connection, not the batch, was at fault (an InterfaceError alone does not tell)."""
-        lost = isinstance(error, AWAY) and not isinstance(error, asyncpg.InterfaceError)
+        lost = isinstance(error, CUT) and not isinstance(error, asyncpg.InterfaceError)
         return lost or self._connection is None or self._connection.is_closed()
 
     def _drop_connection(self) -> None:
@@ -131,16 +170,16 @@ class Appender:
 
     def _fail_waiting(self, error: Exception) -> None:
         while self._waiting:
-            _resolve(self._waiting.popleft()[1], error)
+            _resolve(self._waiting.popleft(), error)
 
 
-def _resolve(future: asyncio.Future[Outcome], result: Outcome | Exception) -> None:
-    if future.done():  # the caller gave up meanwhile
+def _resolve(waiting: _Waiting, result: Outcome | Exception) -> None:
+    if waiting.outcome.done():  # the caller gave up meanwhile
         return
     if isinstance(result, Exception):
-        future.set_exception(result)
+        waiting.outcome.set_exception(result)
     else:
-        future.set_result(result)
+        waiting.outcome.set_result(result)
 
 
 def _columns(commands: Sequence[Append]) -> tuple[list[Any], ...]:

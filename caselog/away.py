@@ -6,7 +6,7 @@ from typing import Final
 
 import asyncpg
 
-AWAY: Final = (
+CUT: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InterfaceError,
@@ -15,7 +15,17 @@ AWAY: Final = (
     OSError,
     TimeoutError,
 )
-"""What the driver raises when the server went away under it."""
+"""What the driver raises when the server went away under it: what was asked may have been done or not."""
+
+SHORT: Final = (
+    asyncpg.InsufficientResourcesError,  # a full disk, no memory, no connection left
+    asyncpg.PostgresSystemError,  # a disk that cannot be read or written
+    asyncpg.LockNotAvailableError,
+)
+"""What the server answers when it cannot do now what it could do otherwise: nothing was done."""
+
+AWAY: Final = (*CUT, *SHORT)
+"""Whoever meets one of these waits and asks again; nobody parks, halts or refuses for good because of it."""
 
 
 def is_away(error: BaseException) -> bool:

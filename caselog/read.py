@@ -12,6 +12,7 @@ from typing import Any, Final
 import asyncpg
 
 from caselog.chain import ZERO_LINK
+from caselog.connections import pool
 from caselog.queries import Queries
 from schemas.envelope import SHARDS, Position, Recorded, shard_of
 
@@ -43,7 +44,7 @@ class Loaded:
     facts: tuple[Recorded, ...]
     version: int
     at: datetime
-    """The database's time: what `decide` is given, so that no server's own clock decides."""
+    """The database's time, and never before the last fact: what `decide` is given, so that no server's own clock decides."""
 
 
 class LogReader:
@@ -62,10 +63,18 @@ class LogReader:
         return self._identity
 
     async def load(self, stream: str) -> Loaded:
-        """The whole stream, its version (0 when there is none) and the database's time after the read."""
+        """The whole stream, its version (0 when there is none) and the database's time after the read.
+
+        A clock that was turned back does not turn a case back: what is decided on its facts is decided after them.
+        """
         facts = await self.stream(stream)
+        at = await self.now()
+        return Loaded(facts, facts[-1].version, max(at, facts[-1].recorded_at)) if facts else Loaded(facts, 0, at)
+
+    async def now(self) -> datetime:
+        """The database's time."""
         at: datetime = await self._pool.fetchval(self._sql.at_time)
-        return Loaded(facts, facts[-1].version if facts else 0, at)
+        return at
 
     async def stream(
         self,
@@ -155,5 +164,5 @@ def recorded(row: asyncpg.Record, log_id: str) -> Recorded:
 @asynccontextmanager
 async def reading(where: dict[str, Any]) -> AsyncIterator[LogReader]:
     """A reader over a small pool of its own, for a command that reads and ends; `where`: asyncpg's connection arguments."""
-    async with asyncpg.create_pool(**where, min_size=1, max_size=2) as pool:
-        yield LogReader(pool)
+    async with pool(where, least=1, most=2) as own:
+        yield LogReader(own)

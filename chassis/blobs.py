@@ -12,7 +12,7 @@ import hmac
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -22,14 +22,20 @@ import puremagic
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from obstore import open_writer_async
+from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
-from chassis.refusal import Refusal
+from chassis.refusal import NoRoom, Refusal
 from chassis.vault.vault import Vault
 from schemas.documents import Audience, DocumentRef
 from schemas.sealing import DataClass
 
 CHUNK: Final = 65_536
+CONNECT_SECONDS: Final = 3
+ANSWER_SECONDS: Final = 5
+"""For one request to a remote store, and for all repetitions of it: the store's client would try for minutes."""
+_AWAY: Final = (BaseError, OSError, TimeoutError)
+"""What the store raises when its disk is full or it does not answer; OSError is all that the local one says."""
 _MAGIC: Final = b"PVB1"
 _PREFIX: Final = 7
 _TAG: Final = 16
@@ -81,8 +87,14 @@ class Blobs:
         parts = urlsplit(url)
         if parts.scheme == "file":
             Path(url2pathname(parts.path)).mkdir(parents=True, exist_ok=True)
+            self._store: ObjectStore = from_url(url)
+        else:
+            self._store = from_url(
+                url,
+                client_options={"connect_timeout": f"{CONNECT_SECONDS}s", "timeout": f"{ANSWER_SECONDS}s"},
+                retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=ANSWER_SECONDS)},
+            )
         self._directory = Path(url2pathname(parts.path)) if parts.scheme == "file" else None
-        self._store: ObjectStore = from_url(url)
         self._vault = vault
         self._turns = asyncio.Semaphore(AT_ONCE)
 
@@ -99,7 +111,8 @@ class Blobs:
     ) -> DocumentRef:
         """Seal and store what `source` yields, at most `limit` bytes, under an id that is never used again.
 
-        Raises TooLarge while it streams, WrongType at its end; whatever breaks it off, nothing is left.
+        Raises TooLarge while it streams, WrongType at its end, NoRoom when the store is full or away; whatever breaks it off,
+        nothing is left.
         """
         key = await self._vault.data_key(case, person, data_class)
         document_id = f"{case}{_OF}{secrets.token_hex(16)}"
@@ -109,10 +122,12 @@ class Blobs:
                 await self._write(source, sealing, document_id, kind, limit)
             kind_of_file = media_type(sealing.head, sealing.tail)
         except BaseException as error:
-            with suppress(FileNotFoundError):  # a writer that was broken off may have left nothing
+            with suppress(*_AWAY):  # what a store that is away keeps, the sweeper finds
                 await asyncio.shield(self.delete(document_id))
             if isinstance(error, Refusal):
                 error.field = kind
+            elif isinstance(error, _AWAY):
+                raise NoRoom from error
             raise
         return DocumentRef(
             document_id=document_id,
@@ -135,7 +150,7 @@ class Blobs:
             await writer.write(sealing.finish())
 
     async def get(self, ref: DocumentRef) -> AsyncIterator[bytes]:
-        """The clear bytes of a document, chunk by chunk. Raises DamagedBlob, KeyGone, NotAllowed.
+        """The clear bytes of a document, chunk by chunk. Raises DamagedBlob, KeyGone, NotAllowed, NoRoom.
 
         A damaged chunk is never yielded; that the whole matches its digest is known at the end.
         """
@@ -144,6 +159,8 @@ class Blobs:
             stored = await self._store.get_async(ref.document_id)
         except FileNotFoundError:
             raise DamagedBlob("missing") from None
+        except _AWAY as error:
+            raise NoRoom from error
         digest, buffer, number = hashlib.sha256(), b"", 0
         box, prefix = AESGCM(key.secret), b""
         async for piece in stored.stream(min_chunk_size=CHUNK):

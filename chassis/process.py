@@ -177,7 +177,7 @@ def agenda_door(process: Process, ground: Ground) -> FastAPI:
                 checkpoints=here.inbox.shelves["agenda"].checkpoints,
                 carry_out=process.reactions(here),
             )
-            app.state.worker = worker
+            app.state.worker, app.state.here = worker, here
             tasks = [asyncio.create_task(worker.run(), name="agenda"), asyncio.create_task(worker.watch(), name="agenda-watch")]
             yield
             for task in tasks:
@@ -185,6 +185,6 @@ def agenda_door(process: Process, ground: Ground) -> FastAPI:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def ready(app: FastAPI) -> dict[str, bool]:
-        return {"gate": app.state.worker.state.gate_passed}
+        return {"gate": app.state.worker.state.gate_passed, **await app.state.here.ready()}
 
     return small_door(process="agenda", lifespan=lifespan, ready=ready)

@@ -60,12 +60,25 @@ class PageIsStale(Refusal):
     code = "page_is_stale"
 
 
-class Busy(Refusal):
+class ForNow(Refusal):
+    """This cannot be done now. Try again in a moment."""
+
+    code = "for_now"
+    status = 503
+    headers = MappingProxyType({"Retry-After": "2"})
+    """The agenda tries again by itself what is refused for now; a person is told when (Retry-After)."""
+
+
+class Busy(ForNow):
     """Too many changes arrive for this case at the same time. Try again in a moment."""
 
     code = "busy"
-    status = 503
-    headers = MappingProxyType({"Retry-After": "2"})
+
+
+class NoRoom(ForNow):
+    """There is no room to keep this, or the document store does not answer. Nothing was filed; try again in a moment."""
+
+    code = "no_room"
 
 
 class NotYet(Refusal):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Final
 import asyncpg
 
 from caselog.append import Appender
-from caselog.away import AWAY
+from caselog.connections import answers, pool
 from caselog.migrations import migrate
 from caselog.read import LogReader
 from chassis.agenda.reader import MIGRATIONS as AGENDA
@@ -79,30 +80,18 @@ class Standing:
 
     async def ready(self) -> dict[str, bool]:
         """What this process needs, and whether it is there."""
-        return {
-            "database": await _answers(self.own.fetchval("SELECT 1")),
-            "log": await _answers(self.log.heads()),
-            "bus": self.inbox.refused is None,  # away is no reason to shut the door: the log repairs
-        }
-
-
-async def _answers(question: object) -> bool:
-    try:
-        await question  # type: ignore[misc]
-    except (asyncpg.PostgresError, *AWAY):
-        return False
-    return True
+        database, log = await asyncio.gather(answers(self.own.fetchval("SELECT 1")), answers(self.log.heads()))
+        # A bus that is away is no reason to shut the door: the log repairs.
+        return {"database": database, "log": log, "bus": self.inbox.refused is None}
 
 
 @asynccontextmanager
 async def standing(ground: Ground, service: str, readers: Callable[[Vault], Sequence[Reader]]) -> AsyncIterator[Standing]:
     """Open what `service` needs; close it in reverse order."""
     async with AsyncExitStack() as stack:
-        own = await stack.enter_async_context(asyncpg.create_pool(**ground.as_service(service, service), min_size=1, max_size=8))
-        log_pool = await stack.enter_async_context(asyncpg.create_pool(**ground.as_reader(service), min_size=1, max_size=4))
-        vault_pool = await stack.enter_async_context(
-            asyncpg.create_pool(**ground.as_service(service, "vault"), min_size=1, max_size=4)
-        )
+        own = await stack.enter_async_context(pool(ground.as_service(service, service), least=1, most=8))
+        log_pool = await stack.enter_async_context(pool(ground.as_reader(service), least=1, most=4))
+        vault_pool = await stack.enter_async_context(pool(ground.as_service(service, "vault"), least=1, most=4))
 
         async def connect() -> asyncpg.Connection:
             return await asyncpg.connect(**ground.as_service(service, "caselog"))

@@ -22,10 +22,6 @@ EMPTY: Final = """
 DO $$
 DECLARE name text;
 BEGIN
-    IF NOT EXISTS (SELECT 1 FROM pg_class WHERE relnamespace NOT IN ('pg_catalog'::regnamespace, 'pg_toast'::regnamespace)
-                   AND relnamespace <> 'information_schema'::regnamespace) THEN
-        RETURN;  -- most tests leave most databases alone
-    END IF;
     FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
         EXECUTE format('DROP SCHEMA %I CASCADE', name);
     END LOOP;

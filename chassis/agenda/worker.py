@@ -25,7 +25,7 @@ from chassis.agenda.reader import SQL
 from chassis.bus.readers import Checkpoint
 from chassis.bus.wire import traceparent_of
 from chassis.handling import AppendRefused
-from chassis.refusal import Busy, NotYet, Refusal, Stale
+from chassis.refusal import ForNow, NotYet, Refusal, Stale
 from schemas.envelope import Position
 
 _log = structlog.get_logger("agenda")
@@ -105,25 +105,26 @@ class Worker:
     async def work_once(self) -> int:
         """Claim what is due and carry it out; return how many items were claimed."""
         rows = await self._own.fetch(self._sql.claim, AT_ONCE, LEASE)
-        await asyncio.gather(*(self._one(_item(row)) for row in rows))
+        ended = await asyncio.gather(*(self._one(_item(row)) for row in rows), return_exceptions=True)
+        for error in ended:
+            if error is not None:  # only when all have ended: the next claim must not add to items that still run
+                raise error
         return len(rows)
 
     async def _one(self, item: Item) -> None:
         with _TRACER.start_as_current_span(f"agenda {item.reaction}", context=await self._trace_of(item)):
             try:
-                if await self._log.command(item.target, item.id):
-                    await self._end(item, self._sql.close, "done")
-                    return
                 async with asyncio.timeout(CARRY_OUT_SECONDS):
-                    await self._carry_out[item.reaction](item)
-                self.state.carried_out += 1
+                    if not await self._log.command(item.target, item.id):
+                        await self._carry_out[item.reaction](item)
+                        self.state.carried_out += 1
                 await self._end(item, self._sql.close, "done")
             except Stale:
                 await self._end(item, self._sql.close, "stale")
             except NotYet as waits:
                 await self._own.execute(self._sql.postpone, item.id, waits.until)
-            except Busy:
-                await self._again(item, "busy")
+            except ForNow as refusal:
+                await self._again(item, refusal.code)
             except Refusal as refusal:
                 await self._end(item, self._sql.park, refusal.code)
             except (Later, LogUnavailable, asyncpg.PostgresError, *AWAY) as error:

@@ -11,6 +11,7 @@ import asyncpg
 import uvicorn
 from fastapi import FastAPI
 
+from caselog.connections import pool
 from caselog.migrations import migrate
 from caselog.read import LogReader
 from chassis.bus.access import Access
@@ -35,8 +36,8 @@ def door(ground: Ground, access: Access) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
-            asyncpg.create_pool(**ground.as_reader("relay"), min_size=1, max_size=2) as log_pool,
-            asyncpg.create_pool(**ground.as_service("relay", "relay"), min_size=2, max_size=3) as own,
+            pool(ground.as_reader("relay"), least=1, most=2) as log_pool,
+            pool(ground.as_service("relay", "relay"), least=2, most=3) as own,
         ):
             relay = Relay(access=access, log=LogReader(log_pool), own=own)
             app.state.relay = relay

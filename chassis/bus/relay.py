@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,6 +35,8 @@ BEHIND: Final = Gauge("parvandeh_relay_behind", "Facts that are not published ye
 RETRY_SECONDS: Final = 0.5
 BEAT_SECONDS: Final = 1.0
 """So often a leading relay shows PostgreSQL that it lives; silent for five seconds, it has lost the lead."""
+SEND_SECONDS: Final = 15.0
+STOP_SECONDS: Final = 3.0
 MIGRATIONS: Final = Path(__file__).parent / "migrations" / "relay"
 
 
@@ -109,7 +112,9 @@ class Relay:
             await self._publish_for_ever(producer, marks, lock)
         finally:
             self.state.connected = False
-            await producer.stop()
+            with suppress(TimeoutError):  # it would wait for a silent broker to take what is sent anew in any case
+                async with asyncio.timeout(STOP_SECONDS):
+                    await producer.stop()
 
     async def _publish_for_ever(self, producer: AIOKafkaProducer, marks: dict[int, int], lock: asyncpg.Connection) -> None:
         rest = IDLE_SECONDS[0]
@@ -130,12 +135,12 @@ class Relay:
             await self._keep(moved)
 
     async def _send(self, producer: AIOKafkaProducer, facts: Sequence[Recorded]) -> None:
-        sent = [
-            await producer.send(TOPIC, value=fact.body, partition=partition_of(fact.shard), headers=headers_of(fact))
-            for fact in facts
-        ]
         try:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(SEND_SECONDS):
+                sent = [
+                    await producer.send(TOPIC, value=fact.body, partition=partition_of(fact.shard), headers=headers_of(fact))
+                    for fact in facts
+                ]
                 await asyncio.gather(*sent)
         except TopicAuthorizationFailedError:
             raise Refused(f"the user {self._access.user} may not write {TOPIC}: `python -m deploy.kafka acls`") from None

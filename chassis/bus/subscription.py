@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import asyncpg
@@ -28,6 +28,8 @@ MAX_RECORDS: Final = 500
 RETRY_SECONDS: Final = 1.0
 NOT_ASKED: Final = "the broker was not asked yet"
 """What `inbox.refused` says until the first answer: a process with a wrong password must not be ready for that moment."""
+COMMIT_SECONDS: Final = 5.0
+STOP_SECONDS: Final = 3.0
 
 
 def subscription(access: Access, group: str, inbox: Inbox) -> KafkaBroker:
@@ -101,7 +103,9 @@ async def _keep_subscribed(access: Access, group: str, inbox: Inbox) -> None:
             if inbox.refused is NOT_ASKED:
                 inbox.refused = None
         finally:
-            await broker.stop()
+            with suppress(TimeoutError):  # a broker that accepts and never answers must not hold our own end
+                async with asyncio.timeout(STOP_SECONDS):
+                    await broker.stop()
         await asyncio.sleep(rest)
 
 
@@ -143,6 +147,7 @@ async def _commit(message: KafkaMessage, records: tuple[ConsumerRecord, ...]) ->
     """Offsets only save reading again after a restart; the checkpoints in the database are what counts."""
     offsets = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
     try:
-        await message.consumer.commit(offsets)  # type: ignore[call-arg]
-    except KafkaError as error:
+        async with asyncio.timeout(COMMIT_SECONDS):  # the driver asks a silent coordinator for ever
+            await message.consumer.commit(offsets)  # type: ignore[call-arg]
+    except (KafkaError, TimeoutError) as error:
         _log.info("offsets_not_committed", error=type(error).__name__)

@@ -16,6 +16,7 @@ from chassis.telemetry import TraceMiddleware
 from chassis.web import problems, sign_in
 from chassis.web.accounts import Accounts
 from chassis.web.assets import FILES, MEDIA_TYPES, asset
+from chassis.web.deadlines import CLIENT_SECONDS, PAGE_SECONDS, DeadlineMiddleware
 from chassis.web.doors import enter
 from chassis.web.guards import HeadersMiddleware, RateMiddleware, SizeMiddleware
 from chassis.web.language import OWN_LOCALE, LanguageMiddleware, Words
@@ -46,6 +47,8 @@ def application(
     body_limits: Mapping[str, int] | None = None,
     requests_a_minute: int = 600,
     sign_ins_a_minute: int = 20,
+    page_seconds: float = PAGE_SECONDS,
+    client_seconds: float = CLIENT_SECONDS,
 ) -> FastAPI:
     """The application of `service`, whose folder is `room` (templates/, locale/).
 
@@ -71,6 +74,7 @@ def application(
         app.include_router(_document(app))
     # The last one added is the outermost.
     app.add_middleware(SizeMiddleware, limits=body_limits or {})
+    app.add_middleware(DeadlineMiddleware, page_seconds=page_seconds, client_seconds=client_seconds)
     # All people of a demonstration come from one address; in production each has their own.
     factor = 1 if ground.production else 100
     app.add_middleware(RateMiddleware, a_minute=requests_a_minute * factor, sign_in_a_minute=sign_ins_a_minute * factor)
@@ -99,6 +103,7 @@ def small_door(
     asked = status
     app.include_router(watching(lambda: ready(app), None if asked is None else lambda: asked(app), RelayStatus))
     app.add_middleware(SizeMiddleware, limits={})
+    app.add_middleware(DeadlineMiddleware, page_seconds=PAGE_SECONDS, client_seconds=CLIENT_SECONDS)
     app.add_middleware(LanguageMiddleware)
     app.add_middleware(HeadersMiddleware)
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,9 +15,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from caselog.append import LogUnavailable
+from caselog.append import LogUnavailable, NotTaken
 from caselog.away import AWAY, is_away
-from chassis.refusal import Refusal
+from chassis.refusal import NoRoom, Refusal
 from chassis.vault.vault import KeyGone
 from chassis.web.pages import render, words
 
@@ -87,6 +88,29 @@ class Unavailable(Refusal):
     code = "log_unavailable"
     status = 503
     headers = MappingProxyType({"Retry-After": "2"})
+
+
+class NotNow(Refusal):
+    """The system cannot take this now, and nothing was done by this attempt. Send it again in a moment."""
+
+    code = "not_now"
+    status = 503
+    headers = MappingProxyType({"Retry-After": "2"})
+
+
+class TookTooLong(Refusal):
+    """This took too long and was broken off. Your request may have been accepted or not: sending it again is safe."""
+
+    code = "took_too_long"
+    status = 503
+    headers = MappingProxyType({"Retry-After": "2"})
+
+
+class NothingArrived(Refusal):
+    """Your request stopped arriving half-way, so nothing was done. Check your connection, then send it again."""
+
+    code = "nothing_arrived"
+    status = 408
 
 
 class Erased(Refusal):
@@ -182,7 +206,8 @@ def answer(request: Request, refusal: Refusal, errors: tuple[Fault, ...] | None 
         if isinstance(refusal, SignInNeeded):
             return RedirectResponse(f"/sign-in?next={_local(request)}", 303)
         template = "sign_in_failed.html" if isinstance(refusal, SignInFailed) else "error.html"
-        page = render(request, template, refusal.status, detail=detail, field=refusal.field, errors=errors or ())
+        shown = {"detail": detail, "field": refusal.field, "errors": errors or (), "again": refusal.status in (408, 429, 503)}
+        page = render(request, template, refusal.status, **shown)
         page.headers.update(headers)
         return page
     problem = problem_of(type(refusal), detail, field=refusal.field, errors=errors)
@@ -238,6 +263,10 @@ def install(app: FastAPI) -> None:
     async def gone(_: Request, __: ClientDisconnect) -> Response:
         return Response(status_code=400)  # nobody reads it: a connection that was cut is no fault of ours
 
+    @app.exception_handler(NotTaken)
+    async def not_taken(request: Request, _: NotTaken) -> Response:
+        return answer(request, NotNow())
+
     @app.exception_handler(LogUnavailable)
     async def away(request: Request, _: LogUnavailable) -> Response:
         return answer(request, Unavailable())
@@ -246,6 +275,8 @@ def install(app: FastAPI) -> None:
         if not is_away(error):
             return await broken(request, error)
         _log.warning("database_away", error=type(error).__name__)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return answer(request, NoRoom())
         return answer(request, Unavailable())
 
     for away_for_now in AWAY:

@@ -8,13 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-import asyncpg
 import orjson
 import uvicorn
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from caselog.away import AWAY
+from caselog.connections import answers, pool
 from caselog.read import LogReader
 from chassis.settings import Ground
 from chassis.telemetry import configure
@@ -86,18 +85,14 @@ def door(ground: Ground) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.key = key = private_key(ground.keys / "witness.pem")
         memory = Memory(ground.keys / "witness.sqlite")
-        async with asyncpg.create_pool(**ground.as_reader("witness"), min_size=0, max_size=2) as pool:
-            app.state.log = LogReader(pool)
+        async with pool(ground.as_reader("witness"), least=0, most=2) as log_pool:
+            app.state.log = LogReader(log_pool)
             app.state.witness = Witness(name=NAME, key=key, log=app.state.log, memory=memory)
             yield
         memory.close()
 
     async def ready(app: FastAPI) -> dict[str, bool]:
-        try:
-            await app.state.log.heads()
-        except (asyncpg.PostgresError, *AWAY):
-            return {"log": False}
-        return {"log": True}
+        return {"log": await answers(app.state.log.heads())}
 
     return small_door(process="witness", lifespan=lifespan, ready=ready, routers=(router,), locale=(LOCALE,))
 

@@ -28,6 +28,8 @@ from schemas.facts.review import AssignmentRefused, DrawCommitted, WitnessSignat
 
 BITS: Final = 3072
 _PAGE: Final = 1000
+SIGN_SECONDS: Final = 10.0
+"""For one signature, the wait for the ones before it included: whoever asked has given up by then, and asks again."""
 
 
 class WontSign(Refusal):
@@ -104,8 +106,8 @@ class Witness:
         self._one_at_a_time = asyncio.Lock()
 
     async def signature(self, stream: str, position: Position, link: bytes) -> WitnessSignature:
-        """The signature over the commitment at `position` of `stream`. Raises WontSign."""
-        async with self._one_at_a_time:
+        """The signature over the commitment at `position` of `stream`. Raises WontSign, TimeoutError."""
+        async with asyncio.timeout(SIGN_SECONDS), self._one_at_a_time:
             fact = await self._follow(position)
             if fact.stream != stream or fact.link != link:
                 raise WrongLink

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import asyncpg
 from fastapi import FastAPI
 
-from caselog.away import AWAY
+from caselog.connections import answers, pool
 from caselog.read import LogReader
 from chassis.bus.inbox import Inbox
 from chassis.settings import Ground
@@ -37,8 +36,8 @@ def door(ground: Ground) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
-            asyncpg.create_pool(**ground.as_service("audit", "audit"), min_size=1, max_size=4) as own,
-            asyncpg.create_pool(**ground.as_reader("audit"), min_size=1, max_size=4) as log_pool,
+            pool(ground.as_service("audit", "audit"), least=1, most=4) as own,
+            pool(ground.as_reader("audit"), least=1, most=4) as log_pool,
         ):
             log = LogReader(log_pool)
             app.state.sessions = Sessions(own)
@@ -53,11 +52,7 @@ def door(ground: Ground) -> FastAPI:
                 yield
 
     async def ready(app: FastAPI) -> dict[str, bool]:
-        try:
-            await app.state.log.heads()
-        except (asyncpg.PostgresError, *AWAY):
-            return {"log": False}
-        return {"log": True}
+        return {"log": await answers(app.state.log.heads())}
 
     async def status(app: FastAPI) -> Status:
         behind = await app.state.inbox.behind()
@@ -85,7 +80,7 @@ def door(ground: Ground) -> FastAPI:
 
 async def demonstrate(ground: Ground) -> None:
     """The demonstration accounts of the desk; asked again, it changes nothing."""
-    async with asyncpg.create_pool(**ground.as_service("audit", "audit"), min_size=1, max_size=1) as own:
+    async with pool(ground.as_service("audit", "audit"), least=1, most=1) as own:
         accounts = [
             Account("auditor-1", "auditor1", "auditor1-demo", "auditor", "حسابرس"),
             Account("consumer-1", "consumer1", "consumer1-demo", "consumer", "سامانهٔ بیرونی"),

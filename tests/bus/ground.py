@@ -10,9 +10,9 @@ from typing import Final
 
 import asyncpg
 
-from caselog.append import Appender
+from caselog.append import WAITING_LIMIT, Appender
 from caselog.migrations import migrate
-from caselog.outcomes import Append, Appended, NewFact
+from caselog.outcomes import Append, Appended, NewFact, Outcome
 from caselog.read import LogReader
 from chassis.bus.access import Access
 from chassis.bus.inbox import Inbox
@@ -80,7 +80,13 @@ def facts(stream: str, numbers: range, *, expected: int | None = None, poison: s
 
 async def fill(appender: Appender, count: int, *, streams: int = 40, tag: str = "") -> None:
     """`count` facts over `streams` streams, several tasks at once."""
-    outcomes = await asyncio.gather(*(appender.append(facts(f"case:{tag}{n % streams}", range(n, n + 1))) for n in range(count)))
+    gate = asyncio.Semaphore(WAITING_LIMIT // 2)
+
+    async def one(number: int) -> Outcome:
+        async with gate:
+            return await appender.append(facts(f"case:{tag}{number % streams}", range(number, number + 1)))
+
+    outcomes = await asyncio.gather(*(one(number) for number in range(count)))
     assert all(isinstance(outcome, Appended) for outcome in outcomes)
 
 

@@ -19,7 +19,7 @@ from caselog.read import SQL_DIRECTORY, LogReader
 from schemas.envelope import shard_of
 from tests.caselog.commands import a_command
 from tests.databases import Databases
-from tests.wire import proxy
+from tests.faults.proxy import LostReplies, asks_to_append, postgres_is_ready, proxy
 
 
 async def test_a_command_of_many_facts_is_appended_whole_and_its_links_recompute(databases: Databases) -> None:
@@ -123,10 +123,10 @@ async def test_a_reply_lost_after_the_commit_gives_the_original_receipt(database
         databases.reader() as reader,
     ):
         await appender.append(a_command("case:l", "warm"))
-        wire.swallow_reply = True
+        wire.replies = LostReplies(most=1, to=asks_to_append, whole=postgres_is_ready)
         outcome = await appender.append(a_command("case:l", "lost"))
         facts = await reader.stream("case:l")
-    assert wire.swallowed == 1
+    assert wire.replies.lost == 1
     assert isinstance(outcome, Repeated)
     assert [fact.link for fact in facts][1:] == [placed.link for placed in outcome.placed]
 
@@ -145,9 +145,9 @@ async def test_a_client_that_froze_after_its_call_does_not_hold_its_shard(databa
     async with databases.appender() as appender, databases.reader() as reader, proxy(databases.server.port) as wire:
         connection = await databases.connect("caselog", "intake", port=wire.port)
         call = await connection.prepare(Queries.load(SQL_DIRECTORY / "queries.sql").append)
-        wire.freeze_replies = True
+        wire.down.freeze()
         frozen = asyncio.create_task(call.fetch(*_one_command("case:f")))
-        await wire.frozen.wait()
+        await wire.down.held.wait()
         outcome = await appender.append(a_command("case:f", "next"), patience=1.0)
         connection.terminate()
         await asyncio.gather(frozen, return_exceptions=True)

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import orjson
 
-from caselog.append import Appender
+from caselog.append import Appender, NotTaken
 from caselog.outcomes import Append, Appended, Outcome, Placed, Repeated
 from schemas.envelope import Position
 
@@ -109,7 +109,11 @@ class Recorder:
         """Append `command` and record it; what the appender raises passes through."""
         body = b"".join(fact.body for fact in command.facts)
         with self.operation(case=command.stream, key=key, command=command.command, body=body) as under_way:
-            outcome = await appender.append(command, patience=patience)
+            try:
+                outcome = await appender.append(command, patience=patience)
+            except NotTaken:
+                under_way.failed()
+                raise
             if isinstance(outcome, Appended | Repeated):
                 under_way.ok(outcome.placed)
             else:

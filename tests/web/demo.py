@@ -41,7 +41,7 @@ class Body(BaseModel):
 
 @router.get("/")
 async def first(request: Request) -> Response:
-    return render(request, "error.html", detail="first", field=None, errors=[])
+    return render(request, "error.html", detail="first", field=None, errors=[], again=False)
 
 
 @router.get("/staff")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Form
@@ -40,7 +39,7 @@ async def show(request: Request, case_id: str, filed: str = "", principal: Princ
 
 async def page(request: Request, case: Case, principal: Principal, *, filed: str = "", with_note: bool = False) -> HTMLResponse:
     """The page of a case. An office reads the note of an open question only `with_note`: after its opening is in the log."""
-    loaded_at = await _now(request)
+    now = max(await room(request).here.log.now(), case.facts[-1][0].recorded_at)
     lang = request.state.language
     steps = [
         {"words": label(recorded.type, lang), "at": recorded.recorded_at, "position": str(recorded.position), "fact": fact}
@@ -63,7 +62,7 @@ async def page(request: Request, case: Case, principal: Principal, *, filed: str
         told=told,
         clocks=clocks,
         checkable=checkable,
-        spent=clocks.at(loaded_at),
+        spent=clocks.at(now),
         asked=await _asked(request, case, with_note=with_note or principal.role == "citizen"),
         **words_of(case),
     )
@@ -76,11 +75,6 @@ async def _checkable(request: Request, case: Case) -> bool:
         return False
     reach = await room(request).here.inbox.wait("cases", issued.position, case.stream, WAIT_SECONDS)
     return reach is Reach.REACHED
-
-
-async def _now(request: Request) -> datetime:
-    loaded = await room(request).here.log.load("case:none")
-    return loaded.at
 
 
 async def _asked(request: Request, case: Case, *, with_note: bool) -> dict[str, object] | None:
