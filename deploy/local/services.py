@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -122,13 +123,14 @@ class Services:
         threading.Thread(target=self._stream, args=(process.name, child.stdout), daemon=True).start()
 
     def _stream(self, name: str, output: IO[bytes]) -> None:
-        logs = self._var / "logs"
-        logs.mkdir(exist_ok=True)
-        with (logs / f"{name}.log").open("ab") as kept:
-            for line in output:
-                kept.write(line)
-                kept.flush()
-                self._say(f"{name:<15} {readable(line)}")
+        """Keep and show what a process says. A full disk costs lines, never the reading: a full pipe would stop the process."""
+        path = self._var / "logs" / f"{name}.log"
+        for line in output:
+            with suppress(OSError):
+                path.parent.mkdir(exist_ok=True)
+                with path.open("ab", buffering=0) as kept:
+                    kept.write(line)
+            self._say(f"{name:<15} {readable(line)}")
 
     def watch(self) -> None:
         """Start again, with back-off, what ended by itself."""

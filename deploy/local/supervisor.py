@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import IO, Final
@@ -165,7 +166,7 @@ class Supervisor:
 
     def _restart(self, name: str, server: Postgres | Broker, port: int, back_off: BackOff) -> None:
         wait = back_off.ended(time.monotonic())
-        if back_off.failures > MOST_FAILURES:
+        if back_off.failures > MOST_FAILURES and not self._full:  # who makes room expects that all goes on by itself
             raise StackError(f"{name} died {back_off.failures} times in a row: see its log under {self._var}")
         _say(f"{name} ended by itself; it is started again in {wait} s")
         end = time.monotonic() + wait
@@ -175,13 +176,16 @@ class Supervisor:
             return
         try:
             server.start(port)
-        except StackError as error:
-            full = shutil.disk_usage(self._var).free < LEAST_FREE
-            why = f"the disk under {self._var} is full; make room, and it comes back" if full else str(error)
+        except (StackError, OSError) as error:  # OSError: not even its settings or its log could be written
+            why = f"the disk under {self._var} is full; make room, and it comes back" if self._full else str(error)
             _say(f"{name} could not be started again: {why}")  # tried again with a longer back-off
         else:
             _say(f"{name} is back")
         back_off.began = time.monotonic()
+
+    @property
+    def _full(self) -> bool:
+        return shutil.disk_usage(self._var).free < LEAST_FREE
 
     def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -196,5 +200,6 @@ class Supervisor:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(f"parvandeh  {line}\n")
-    sys.stdout.flush()
+    with suppress(OSError):  # a line that a full disk cannot take is no reason to let a house fall that runs
+        sys.stdout.write(f"parvandeh  {line}\n")
+        sys.stdout.flush()

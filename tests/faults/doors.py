@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,22 +74,25 @@ async def prepare(databases: Databases, directory: Path, *services: str) -> None
 
 
 @asynccontextmanager
-async def doors(databases: Databases, directory: Path, *services: str, **changed: Any) -> AsyncIterator[dict[str, Door]]:
+async def doors(
+    databases: Databases, directory: Path, *services: str, environment: Mapping[str, str] | None = None, **changed: Any
+) -> AsyncIterator[dict[str, Door]]:
     """The web processes of `services`, ready; ended afterwards. `changed` settings come before the usual ones."""
     ports = {service: free_port() for service in services}
     urls = {service: f"http://127.0.0.1:{port}" for service, port in ports.items()}
     running: dict[str, Door] = {}
     try:
         for service in services:
-            environment = {
+            told = {
                 "PATH": os.environ.get("PATH", ""),
                 "LANG": "C.UTF-8",
                 **_variables(ground(databases, directory, service, **changed)),
                 "PARVANDEH_PORT": str(ports[service]),
                 "PARVANDEH_DOORS": ",".join(f"{name}={url}" for name, url in urls.items()),
+                **(environment or {}),
             }
             with (directory / f"{service}.log").open("ab") as log:
-                child = start([sys.executable, "-m", f"services.{service}", "serve"], log, environment=environment)
+                child = start([sys.executable, "-m", f"services.{service}", "serve"], log, environment=told)
             running[service] = Door(service, urls[service], child)
         for door in running.values():
             await eventually(door.ready, 60)

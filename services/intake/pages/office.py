@@ -6,7 +6,6 @@ certificate) it opens only while serving them, and each such opening is a fact.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import Depends, Form
@@ -41,7 +40,7 @@ async def filings(request: Request, before: str = "", principal: Principal = req
         older=rows[-1]["stream"].removeprefix("case:") if len(rows) == PAGE else "",
         notices=notices,
         unread=unread,
-        until=(notices[0]["sent_at"] if notices else datetime.now(UTC)).isoformat(),
+        until=(notices[0]["sent_at"] if notices else await room(request).here.log.now()).isoformat(),
         types=catalogue().types,
     )
 
