@@ -17,7 +17,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from chassis.refusal import Busy, PageIsStale, Refusal, RequestDiffers, Stale, StillFaulty
+from chassis.refusal import Busy, NoRoom, PageIsStale, Refusal, RequestDiffers, Stale, StillFaulty
 from chassis.web import problems as p
 from chassis.web.assets import MEDIA_TYPES
 from chassis.web.doors import BACK_CHANNEL, Guard, enter, once
@@ -26,7 +26,7 @@ from chassis.web.routes import Download, Form, Nothing, RefusedPage, forms_of, o
 from chassis.web.tokens import session_cookie
 
 VERSION: Final = "1.0.0"
-_COMMANDS: Final = (Stale, RequestDiffers, PageIsStale, Busy, StillFaulty)
+_COMMANDS: Final = (Stale, RequestDiffers, PageIsStale, Busy, StillFaulty, p.NotNow)
 """What handling refuses by itself, whatever the service."""
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _LOCATION: Final = {"Location": {"description": "Where it goes on.", "schema": {"type": "string", "format": "uri-reference"}}}
@@ -161,8 +161,9 @@ def _refusals(route: RouteContext, method: str, operation: Mapping[str, Any], ab
     endpoint = route.endpoint
     assert endpoint is not None
     yield from refused_by(endpoint)
+    yield p.TookTooLong  # the deadline stands before every route
     if operation.get("requestBody"):
-        yield from (p.Unreadable, p.BodyTooLarge)
+        yield from (p.Unreadable, p.BodyTooLarge, p.NothingArrived)
     if operation.get("parameters") or operation.get("requestBody"):
         yield p.Invalid
     if "{" in str(route.path_format):
@@ -170,7 +171,7 @@ def _refusals(route: RouteContext, method: str, operation: Mapping[str, Any], ab
     if enter not in calls:
         return
     if about.pages:
-        yield from (p.TooMuch, p.Unavailable, p.BodyTooLarge)
+        yield from (p.TooMuch, p.Unavailable, p.BodyTooLarge, NoRoom)
     if operation.get("parameters") or operation.get("requestBody"):
         yield p.Unstorable
     if guard is not None:

@@ -224,7 +224,7 @@ async def _true(condition: bool) -> bool:
 def test_a_full_disk_under_the_supervisor_stops_no_process(tmp_path: Path) -> None:
     said: list[str] = []
     with small_disk(tmp_path / "small", 1) as disk:
-        services = Services(disk.path, {}, {}, said.append)
+        services = Services(disk.path, {}, {}, lambda _: {}, said.append)
         disk.fill()
         talker = subprocess.Popen(
             [sys.executable, "-c", "for n in range(5000): print('line', n, 'x' * 100)"], stdout=subprocess.PIPE
