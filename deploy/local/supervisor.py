@@ -63,7 +63,7 @@ class Supervisor:
                 self._announce()
                 self._watch()
         except (asyncpg.PostgresError, *AWAY) as error:
-            if shutil.disk_usage(self._var).free < LEAST_FREE:
+            if self._full:
                 raise StackError(f"the disk under {self._var} is full: make room, then start again") from None
             if isinstance(error, OSError):
                 raise StackError(f"{error.strerror or error}: {error.filename or self._var}") from error
