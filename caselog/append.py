@@ -155,7 +155,7 @@ class Appender:
         if self._connection is None or self._connection.is_closed():
             async with asyncio.timeout(STATEMENT_SECONDS):  # a half-open server must not hold the batch
                 self._connection = await self._connect()
-        rows = await self._connection.fetch(self._sql.append, *_columns(commands), timeout=STATEMENT_SECONDS)
+        rows = await self._connection.fetch(self._sql.append, *columns(commands), timeout=STATEMENT_SECONDS)
         return [_outcome(row) for row in rows]
 
     def _is_lost(self, error: Exception) -> bool:
@@ -182,7 +182,8 @@ def _resolve(waiting: _Waiting, result: Outcome | Exception) -> None:
         waiting.outcome.set_result(result)
 
 
-def _columns(commands: Sequence[Append]) -> tuple[list[Any], ...]:
+def columns(commands: Sequence[Append]) -> tuple[list[Any], ...]:
+    """The arguments of log.append, by columns."""
     facts = [fact for command in commands for fact in command.facts]
     return (
         [command.stream for command in commands],

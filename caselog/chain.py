@@ -10,7 +10,7 @@ import hashlib
 import struct
 import uuid
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from schemas.envelope import Recorded
@@ -34,8 +34,6 @@ def microseconds(at: datetime) -> int:
 
 def preimage(fact: Recorded, log_id: bytes) -> bytes:
     """The bytes whose SHA-256 is the link of `fact`; `log_id` is the log's UUID as 16 bytes."""
-    stream, type_name, actor = fact.stream.encode(), fact.type.encode(), fact.actor.encode()
-    cause = _ABSENT if fact.cause is None else _LENGTH.pack(len(fact.cause.encode())) + fact.cause.encode()
     return b"".join(
         (
             DOMAIN,
@@ -48,15 +46,19 @@ def preimage(fact: Recorded, log_id: bytes) -> bytes:
             hashlib.sha256(fact.meta).digest(),
             hashlib.sha256(fact.body).digest(),
             fact.prev,
-            _LENGTH.pack(len(stream)),
-            stream,
-            _LENGTH.pack(len(type_name)),
-            type_name,
-            _LENGTH.pack(len(actor)),
-            actor,
-            cause,
+            _prefixed(fact.stream),
+            _prefixed(fact.type),
+            _prefixed(fact.actor),
+            _ABSENT if fact.cause is None else _prefixed(fact.cause),
         )
     )
+
+
+@lru_cache(maxsize=4096)
+def _prefixed(text: str) -> bytes:
+    """UTF-8 after its length; remembered, since neighbours in a log have their stream, type and actor in common."""
+    encoded = text.encode()
+    return _LENGTH.pack(len(encoded)) + encoded
 
 
 def link_of(fact: Recorded) -> bytes:

@@ -138,27 +138,8 @@ class LogReader:
 
 
 def recorded(row: asyncpg.Record, log_id: str) -> Recorded:
-    """A row of log.facts as it stands."""
-    return Recorded(
-        log_id=log_id,
-        epoch=row["epoch"],
-        shard=row["shard"],
-        seq=row["seq"],
-        stream=row["stream"],
-        version=row["version"],
-        type=row["type"],
-        type_version=row["type_version"],
-        recorded_at=row["recorded_at"],
-        actor=row["actor"],
-        cause=row["cause"],
-        command=row["command"],
-        ordinal=row["ordinal"],
-        request=row["request"],
-        meta=row["meta"],
-        body=row["body"],
-        prev=row["prev"],
-        link=row["link"],
-    )
+    """A row as queries.sql gives it: the columns in the order of Recorded's fields, `log_id` before them."""
+    return Recorded(log_id, *row)
 
 
 @asynccontextmanager

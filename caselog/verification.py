@@ -87,9 +87,10 @@ class ShardCheck:
             return Damage.DELETED
         if not whole or fact.prev != self._link:
             return self._kind_of_break(fact, following, whole)
-        if fact.shard != self._shard or shard_of(fact.stream) != self._shard:
+        version = self._versions.get(fact.stream, 0)
+        if fact.version != version + 1 or fact.shard != self._shard:
             return Damage.MISFILED
-        if fact.version != self._versions.get(fact.stream, 0) + 1:
+        if version == 0 and shard_of(fact.stream) != self._shard:  # once a stream: its later facts are held to the same shard
             return Damage.MISFILED
         if (self._at is not None and fact.recorded_at < self._at) or fact.epoch < self._epoch:
             return Damage.TURNED_BACK

@@ -13,11 +13,14 @@ from typing import Final
 import asyncpg
 import uvicorn
 from fastapi import FastAPI
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
+from caselog.read import LogReader
 from chassis.agenda.worker import CarryOut, Worker
 from chassis.bus.access import Access
-from chassis.bus.rebuild import Rebuild, RebuildRefused
+from chassis.bus.parts import RebuildRefused
+from chassis.bus.readers import Reader
+from chassis.bus.rebuild import Rebuild, Rebuilt
 from chassis.parked import parked_lines, release
 from chassis.refusal import StillFaulty
 from chassis.settings import Ground, Unset
@@ -99,29 +102,39 @@ def serve(app: FastAPI, ground: Ground) -> None:
 
 async def _rebuild(process: Process, ground: Ground, names: list[str]) -> int:
     """Build the named readers (or all) anew, one after the other, with progress; 3 when rows were otherwise than the log says."""
-    differed = False
     async with process.stand(ground) as here:
-        shelves = here.inbox.shelves
-        for name in names or list(shelves):
-            if name not in shelves:
-                sys.stdout.write(f"{process.service} has no reader {name}; it has {', '.join(shelves)}\n")
-                return 2
-            with Progress() as progress:
-                bar = progress.add_task(f"{process.service} {name}", total=None)
-
-                def say(applied: int, of: int, bar: TaskID = bar, progress: Progress = progress) -> None:
-                    progress.update(bar, completed=applied, total=of)
-
-                try:
-                    done = await Rebuild(shelves[name].reader, ground.as_owner(process.service), here.log, say).run()
-                except RebuildRefused as refused:
-                    sys.stdout.write(f"{process.service} {name}: {refused}; nothing was changed\n")
-                    return 1
-            differed = differed or any(done.differing.values())
-            wrong = ", ".join(f"{rows} in {table}" for table, rows in done.differing.items() if rows)
-            found = f"rows that differed and are right now: {wrong}" if wrong else "every row as it was"
-            sys.stdout.write(f"{process.service} {name}: built anew from {done.facts} facts; {found}\n")
+        known = list(here.inbox.shelves)
+    for name in names:
+        if name not in known:
+            sys.stdout.write(f"{process.service} has no reader {name}; it has {', '.join(known)}\n")
+            return 2
+    differed = False
+    for name in names or known:
+        try:
+            done = await _rebuild_one(process, ground, name)
+        except RebuildRefused as refused:
+            sys.stdout.write(f"{process.service} {name}: {refused}; nothing was changed\n")
+            return 1
+        differed = differed or any(done.differing.values())
+        wrong = ", ".join(f"{rows} in {table}" for table, rows in done.differing.items() if rows)
+        found = f"rows that differed and are right now: {wrong}" if wrong else "every row as it was"
+        sys.stdout.write(f"{process.service} {name}: built anew from {done.facts} facts; {found}\n")
     return 3 if differed else 0
+
+
+async def _rebuild_one(process: Process, ground: Ground, name: str) -> Rebuilt:
+    @asynccontextmanager
+    async def stand() -> AsyncIterator[tuple[Reader, LogReader]]:
+        async with process.stand(ground) as here:
+            yield here.inbox.shelves[name].reader, here.log
+
+    with Progress(auto_refresh=False) as progress:  # no thread of its own: the parts are forked
+        bar = progress.add_task(f"{process.service} {name}", total=None)
+
+        def say(applied: int, of: int) -> None:
+            progress.update(bar, completed=applied, total=of, refresh=True)
+
+        return await Rebuild(stand, ground.as_owner(process.service), say).run()
 
 
 async def _parked(process: Process, ground: Ground) -> int:

@@ -14,16 +14,25 @@ SELECT log_id, epoch FROM log.identity
 SELECT clock_timestamp()
 
 -- name: stream
-SELECT * FROM log.facts WHERE shard = $1 AND stream = $2 AND version > $3 ORDER BY version LIMIT $4
+-- The columns stand in the order of Recorded's fields: a row becomes one without a look at names.
+SELECT epoch, shard, seq, stream, version, type, type_version, recorded_at, actor, cause, command, ordinal, request, meta, body,
+    prev, link
+FROM log.facts WHERE shard = $1 AND stream = $2 AND version > $3 ORDER BY version LIMIT $4
 
 -- name: shard
-SELECT * FROM log.facts WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3
+SELECT epoch, shard, seq, stream, version, type, type_version, recorded_at, actor, cause, command, ordinal, request, meta, body,
+    prev, link
+FROM log.facts WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3
 
 -- name: at_position
-SELECT * FROM log.facts WHERE shard = $1 AND seq = $2
+SELECT epoch, shard, seq, stream, version, type, type_version, recorded_at, actor, cause, command, ordinal, request, meta, body,
+    prev, link
+FROM log.facts WHERE shard = $1 AND seq = $2
 
 -- name: command
-SELECT * FROM log.facts WHERE shard = $1 AND command = $2 ORDER BY ordinal
+SELECT epoch, shard, seq, stream, version, type, type_version, recorded_at, actor, cause, command, ordinal, request, meta, body,
+    prev, link
+FROM log.facts WHERE shard = $1 AND command = $2 ORDER BY ordinal
 
 -- name: heads
 SELECT s.shard::int AS shard, t.seq, t.link, t.epoch

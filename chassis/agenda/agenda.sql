@@ -1,14 +1,22 @@
 -- name: owe
-INSERT INTO agenda (id, reaction, key, stream, target, cause_shard, cause_seq, cause_link, ordinal, due_at, recipient, details)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::jsonb) ON CONFLICT (id) DO NOTHING
+-- Many items at once, by columns.
+INSERT INTO agenda (id, reaction, key, stream, target, cause_shard, cause_seq, cause_link, ordinal, due_at, recipient, details,
+                    state, outcome)
+SELECT u.id, u.reaction, u.key, u.stream, u.target, u.cause_shard, u.cause_seq, u.cause_link, u.ordinal, u.due_at, u.recipient,
+       u.details::jsonb, u.state, u.outcome
+FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::bigint[], $8::bytea[], $9::smallint[],
+            $10::timestamptz[], $11::text[], $12::text[], $13::text[], $14::text[])
+     u (id, reaction, key, stream, target, cause_shard, cause_seq, cause_link, ordinal, due_at, recipient, details, state, outcome)
+ON CONFLICT (id) DO NOTHING
 
 -- name: close_by_fact
-UPDATE agenda SET state = 'closed', outcome = 'done' WHERE id = $1 AND state <> 'closed'
+UPDATE agenda SET state = 'closed', outcome = 'done' WHERE id = ANY($1::bytea[]) AND state <> 'closed'
 
 -- name: cancel
 -- Only what was owed before the cancelling fact: a fact that is read again must not take away what a later one made owed.
-UPDATE agenda SET state = 'closed', outcome = 'cancelled'
-WHERE stream = $1 AND reaction = $2 AND key = $3 AND cause_seq < $4 AND state <> 'closed'
+UPDATE agenda a SET state = 'closed', outcome = 'cancelled'
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) u (stream, reaction, key, seq)
+WHERE a.stream = u.stream AND a.reaction = u.reaction AND a.key = u.key AND a.cause_seq < u.seq AND a.state <> 'closed'
 
 -- name: claim
 -- A short transaction of its own: no lock is held while an item is carried out. Items of one recipient go in order.

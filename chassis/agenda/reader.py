@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -11,10 +12,9 @@ import orjson
 
 from caselog.queries import Queries
 from chassis.agenda.items import Cancel, Owe, Owed
-from chassis.bus.readers import Reader
+from chassis.bus.readers import Reader, Run
 from chassis.command_ids import agenda_command
 from schemas.envelope import Recorded
-from schemas.facts import AnyFact
 
 SQL: Final = Path(__file__).with_name("agenda.sql")
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -28,22 +28,66 @@ def agenda_reader(service: str, version: int, owe: Owe) -> Reader:
     """The reader named `agenda` of a service. Raise `version` when `owe` changes: the agenda is then built anew."""
     sql = Queries.load(SQL)
 
-    async def apply(connection: asyncpg.Connection, fact: AnyFact, recorded: Recorded) -> None:
-        if recorded.cause is not None and _ITEM.fullmatch(recorded.cause):
-            await connection.execute(sql.close_by_fact, bytes.fromhex(recorded.cause))
-        for each in owe(fact, recorded):
-            match each:
-                case Cancel():
-                    await connection.execute(sql.cancel, recorded.stream, each.reaction, each.key, recorded.seq)
-                case Owed():
-                    await connection.execute(sql.owe, *_row(service, each, recorded))
+    async def apply(connection: asyncpg.Connection, run: Run) -> None:
+        changes = Changes(service)
+        for fact, recorded in run:
+            changes.take(owe(fact, recorded), recorded)
+        # What is there already first: a later item of the same key must not be met by an earlier cancelling.
+        if changes.closed:
+            await connection.execute(sql.close_by_fact, changes.closed)
+        if changes.cancelled:
+            await connection.execute(sql.cancel, *_columns(changes.cancelled))
+        if changes.made:
+            await connection.execute(sql.owe, *_columns(changes.made.values()))
 
     return Reader(NAME, version, apply, {"agenda": COLUMNS}, sql.carry_over)
 
 
-def _row(service: str, owed: Owed, cause: Recorded) -> tuple[object, ...]:
+class Changes:
+    """What a run of facts does to the agenda: items that are made, and items from before the run that end.
+
+    An item that is made and ends within the run is written once, as it ends.
+    """
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self.made: dict[bytes, list[object]] = {}
+        """By item id, in order; the last two values are the state and the outcome."""
+        self.closed: list[bytes] = []
+        self.cancelled: list[tuple[str, str, str, int]] = []
+        """Stream, reaction and key, and the seq of the fact that cancels."""
+        self._open: dict[tuple[str, str, str], list[bytes]] = {}
+
+    def take(self, owed: Iterable[Owed | Cancel], cause: Recorded) -> None:
+        """One fact: what it carried out ends, and so does what it makes needless; what it makes owed begins."""
+        if cause.cause is not None and _ITEM.fullmatch(cause.cause):
+            self._end(bytes.fromhex(cause.cause), "done")
+            self.closed.append(bytes.fromhex(cause.cause))
+        for each in owed:
+            match each:
+                case Cancel():
+                    key = (cause.stream, each.reaction, each.key)
+                    for item in self._open.pop(key, ()):
+                        self._end(item, "cancelled")
+                    self.cancelled.append((*key, cause.seq))
+                case Owed():
+                    item = agenda_command(self._service, each.reaction, cause.link, each.ordinal)
+                    if item not in self.made:
+                        self.made[item] = [item, *_row(each, cause), "open", None]
+                        self._open.setdefault((cause.stream, each.reaction, each.key), []).append(item)
+
+    def _end(self, item: bytes, outcome: str) -> None:
+        row = self.made.get(item)
+        if row is not None and row[-2] == "open":
+            row[-2:] = "closed", outcome
+
+
+def _columns(rows: Iterable[Iterable[object]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _row(owed: Owed, cause: Recorded) -> tuple[object, ...]:
     return (
-        agenda_command(service, owed.reaction, cause.link, owed.ordinal),
         owed.reaction,
         owed.key,
         cause.stream,

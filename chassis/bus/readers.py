@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -11,7 +11,9 @@ import asyncpg
 from schemas.envelope import Recorded
 from schemas.facts import AnyFact
 
-Apply = Callable[[asyncpg.Connection, AnyFact, Recorded], Awaitable[None]]
+Run = Sequence[tuple[AnyFact, Recorded]]
+"""Facts of one shard in the order of seq, perhaps with gaps where a parked stream was left out."""
+Apply = Callable[[asyncpg.Connection, Run], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,10 @@ class Reader:
     name: str
     version: int
     apply: Apply
-    """Writes the rows of one fact, inside the transaction that moves the checkpoint. A row is a fold of one stream."""
+    """Writes the rows of a run of facts, inside the transaction that moves the checkpoint. A row is a fold of one stream.
+
+    A run may be one fact or ten thousand: the rows must come out the same however the facts are cut into runs.
+    """
     tables: Mapping[str, str] = field(default_factory=dict)
     """The tables that only this reader writes -> the columns that a rebuild gives again (`*` for all)."""
     carry_over: str = ""

@@ -21,3 +21,7 @@ BEGIN
         EXECUTE format('GRANT %s ON $schema.$table TO %I', held.privilege_type, held.grantee);
     END LOOP;
 END $$
+
+-- name: digest
+-- The same for the same rows in any order.
+SELECT count(*) AS rows, sum(hashtextextended(r::text, 0)::numeric) AS digest FROM ($rows) r

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,7 @@ from schemas.facts import MalformedFact, UnknownFact, decode
 
 _log = structlog.get_logger("inbox")
 _TRACER: Final = trace.get_tracer("parvandeh")
+_PROPAGATOR: Final = TraceContextTextMapPropagator()
 SQL: Final = Path(__file__).with_name("inbox.sql")
 PARKED_LIMIT: Final = 20
 """More than this many parked streams in five minutes is a bug of ours: the reader stops."""
@@ -55,8 +56,9 @@ class ReaderOutdated(Exception):
 class Shelf:
     """The rows of one reader of one service."""
 
-    def __init__(self, reader: Reader, own: asyncpg.Pool) -> None:
-        self.reader, self._own = reader, own
+    def __init__(self, reader: Reader, own: asyncpg.Pool, *, traced: bool = True) -> None:
+        """`traced` off: a rebuild is no part of the traces in which the facts were appended."""
+        self.reader, self._own, self._traced = reader, own, traced
         self._sql = Queries.load(SQL)
         self._key = (reader.name, reader.version)
 
@@ -78,8 +80,8 @@ class Shelf:
     async def apply(self, shard: int, facts: Sequence[Recorded]) -> Result:
         """Apply what follows the checkpoint, in one transaction that begins by locking it.
 
-        The loser of a rebalance sees the checkpoint moved and skips. First without savepoints; only when a fact of the run
-        cannot be applied, the run is done again with one around each fact, and the faulty stream is parked.
+        The loser of a rebalance sees the checkpoint moved and skips. First as one run; only when a fact of it cannot be
+        applied, all is done again with savepoints around ever smaller parts, and the faulty stream is parked.
         """
         try:
             return await self._run(shard, facts, careful=False)
@@ -90,49 +92,78 @@ class Shelf:
             return await self._run(shard, facts, careful=True)
 
     async def _run(self, shard: int, facts: Sequence[Recorded], *, careful: bool) -> Result:
-        result = Result()
         async with self._own.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(self._sql.lock_checkpoint, *self._key, shard)
             if row["halted"] is not None:
+                return Result()
+            result, following = _following(facts, row["seq"], row["hash"])
+            if not following:
                 return result
-            epoch, seq, last = row["epoch"], row["seq"], row["hash"]
             parked = {each["stream"] for each in await connection.fetch(self._sql.parked_in, *self._key, shard)}
-            for fact in facts:
-                if fact.seq <= seq:
-                    continue
-                if fact.seq > seq + 1:
-                    result.gap_before = fact.seq
-                    break
-                if fact.prev != last or link_of(fact) != fact.link:
-                    result.suspect = fact
-                    break
-                if fact.stream not in parked and not await self._one(connection, fact, careful=careful):
-                    parked.add(fact.stream)
-                    result.poisoned.append(fact.stream)
-                epoch, seq, last = fact.epoch, fact.seq, fact.link
-                result.applied, result.last_seq = result.applied + 1, seq
-            if result.applied:
-                await connection.execute(self._sql.move_checkpoint, *self._key, shard, epoch, seq, last)
+            wanted = [fact for fact in following if fact.stream not in parked]
+            if careful:
+                await self._carefully(connection, list(_by_stream(wanted).values()), result)
+            else:
+                with self._spans(wanted):
+                    await self._apply(connection, wanted)
+            last = following[-1]
+            await connection.execute(self._sql.move_checkpoint, *self._key, shard, last.epoch, last.seq, last.link)
         if result.poisoned:
             await self._refuse_too_many()
         return result
 
-    async def _one(self, connection: asyncpg.Connection, fact: Recorded, *, careful: bool) -> bool:
-        if not careful:
-            with _span(fact, self.reader.name):
-                await self.reader.apply(connection, decode(fact.type, fact.type_version, fact.body), fact)
-            return True
+    async def _apply(self, connection: asyncpg.Connection, facts: Sequence[Recorded]) -> None:
+        if facts:
+            await self.reader.apply(connection, [(decode(fact.type, fact.type_version, fact.body), fact) for fact in facts])
+
+    async def _carefully(self, connection: asyncpg.Connection, streams: list[list[Recorded]], result: Result) -> None:
+        """Apply whole streams under a savepoint; where that fails, halve them until the faulty stream is alone, and park it.
+
+        Streams may be taken apart, since a row is a fold of one stream; the facts of a stream keep their order.
+        """
+        if len(streams) == 1:
+            for fact in streams[0]:
+                if not await self._tried(connection, [fact], park=True):
+                    result.poisoned.append(fact.stream)
+                    return
+        elif streams and not await self._tried(connection, [fact for each in streams for fact in each], park=False):
+            middle = len(streams) // 2
+            await self._carefully(connection, streams[:middle], result)
+            await self._carefully(connection, streams[middle:], result)
+
+    async def _tried(self, connection: asyncpg.Connection, facts: Sequence[Recorded], *, park: bool) -> bool:
         try:
             async with connection.transaction():
-                await self.reader.apply(connection, decode(fact.type, fact.type_version, fact.body), fact)
+                await self._apply(connection, facts)
         except Exception as error:  # a fault of any kind parks one stream, never the shard
             if is_away(error):
                 raise
-            reason = str(error) if isinstance(error, UnknownFact | MalformedFact) else type(error).__name__
-            await connection.execute(self._sql.park, *self._key, fact.stream, fact.shard, fact.version, reason)
-            _log.error("stream_parked", reader=self.reader.name, stream=fact.stream, version=fact.version, reason=reason)
+            if park:
+                reason = str(error) if isinstance(error, UnknownFact | MalformedFact) else type(error).__name__
+                await self._park(connection, facts[0], reason)
             return False
         return True
+
+    async def _park(self, connection: asyncpg.Connection, fact: Recorded, reason: str) -> None:
+        await connection.execute(self._sql.park, *self._key, fact.stream, fact.shard, fact.version, reason)
+        _log.error("stream_parked", reader=self.reader.name, stream=fact.stream, version=fact.version, reason=reason)
+
+    @contextmanager
+    def _spans(self, facts: Sequence[Recorded]) -> Iterator[None]:
+        """A span for each fact, under the trace in which it was appended: in a run each fact belongs to a trace of its own."""
+        if not self._traced:
+            yield
+            return
+        opened = [
+            _TRACER.start_span(f"apply {self.reader.name} {fact.type}", context=_PROPAGATOR.extract({"traceparent": trace_}))
+            for fact in facts
+            if (trace_ := traceparent_of(fact))
+        ]
+        try:
+            yield
+        finally:
+            for span in opened:
+                span.end()
 
     async def _refuse_too_many(self) -> None:
         if await self._own.fetchval(self._sql.parked_lately, *self._key) > PARKED_LIMIT:
@@ -154,10 +185,9 @@ class Shelf:
             first = await connection.fetchval(self._sql.parked_from, *self._key, stream)
             if first is None:
                 return False
+            facts = [fact for fact in await log.stream(stream) if fact.version >= first and fact.seq <= checkpoint["seq"]]
             try:
-                for fact in await log.stream(stream):
-                    if fact.version >= first and fact.seq <= checkpoint["seq"]:
-                        await self.reader.apply(connection, decode(fact.type, fact.type_version, fact.body), fact)
+                await self._apply(connection, facts)
             except Exception as error:
                 if is_away(error):
                     raise
@@ -176,8 +206,26 @@ class Shelf:
         return bool(reached), await self._own.fetchval(self._sql.is_parked, *self._key, stream) is not None
 
 
-def _span(fact: Recorded, reader: str) -> AbstractContextManager[trace.Span]:
-    """A span under the trace in which this fact was appended: in a batch each fact belongs to a trace of its own."""
-    carrier = {"traceparent": traceparent_of(fact) or ""}
-    context = TraceContextTextMapPropagator().extract(carrier)
-    return _TRACER.start_as_current_span(f"apply {reader} {fact.type}", context=context)
+def _following(facts: Sequence[Recorded], seq: int, last: bytes) -> tuple[Result, list[Recorded]]:
+    """Those of `facts` that follow the checkpoint without a gap, each link recomputed; and why it ends where it ends."""
+    result, following = Result(), []
+    for fact in facts:
+        if fact.seq <= seq:
+            continue
+        if fact.seq > seq + 1:
+            result.gap_before = fact.seq
+            break
+        if fact.prev != last or link_of(fact) != fact.link:
+            result.suspect = fact
+            break
+        following.append(fact)
+        seq, last = fact.seq, fact.link
+    result.applied, result.last_seq = len(following), seq if following else 0
+    return result, following
+
+
+def _by_stream(facts: Sequence[Recorded]) -> dict[str, list[Recorded]]:
+    found: dict[str, list[Recorded]] = {}
+    for fact in facts:
+        found.setdefault(fact.stream, []).append(fact)
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -63,11 +63,38 @@ class Vault:
 
     async def open(self, recorded: Recorded, path: str, sealed: Sealed | Clear) -> dict[str, Any]:
         """The value of the field `path` of a recorded fact. Raises KeyGone, NotAllowed, BoxDamaged."""
-        if isinstance(sealed, Clear):
+        found = (await self.open_all([(recorded, path, sealed)]))[0]
+        if found is None:
+            raise KeyGone("destroyed, or there never was such a key")
+        return found
+
+    async def open_all(self, places: Sequence[tuple[Recorded, str, Sealed | Clear]]) -> list[dict[str, Any] | None]:
+        """The values of many fields with one question for their keys; None where the key is gone.
+
+        Raises NotAllowed, BoxDamaged.
+        """
+        boxes = [sealed for _, _, sealed in places if isinstance(sealed, Sealed)]
+        if len(boxes) < len(places):
             raise TypeError("a recorded fact has no clear value")
-        key = await self.key(sealed.key)
-        where = place(recorded.log_id, recorded.stream, recorded.command, recorded.ordinal, path)
-        return opened(key.secret, sealed.box, where)
+        keys = await self._keys_of({sealed.key for sealed in boxes})
+        return [
+            opened(keys[sealed.key].secret, sealed.box, place(at.log_id, at.stream, at.command, at.ordinal, path))
+            if sealed.key in keys
+            else None
+            for (at, path, _), sealed in zip(places, boxes, strict=True)
+        ]
+
+    async def _keys_of(self, key_ids: Collection[str]) -> dict[str, DataKey]:
+        """Those keys of the ids that are there and not destroyed. Raises NotAllowed."""
+        try:
+            rows = await self._pool.fetch(self._sql.keys, list(key_ids))
+        except asyncpg.InsufficientPrivilegeError:
+            raise NotAllowed("the class of a key") from None
+        return {
+            row["key_id"]: self._unwrapped(row["key_id"], DataClass(row["class"]), row["wrapped"])
+            for row in rows
+            if row["wrapped"] is not None
+        }
 
     async def data_key(self, case: str, person: str, data_class: DataClass) -> DataKey:
         """The key of (case, person, class), made when there is none. Raises NotAllowed, KeyGone after an erasure."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Final
 
 import asyncpg
 
-from caselog.queries import Queries
-from chassis.bus.readers import Reader
+from chassis.bus.readers import Reader, Run
+from chassis.bus.rows import Projection, Row, Rows
 from chassis.vault.codes import tracking_code
 from chassis.vault.keys import VaultKeys
 from schemas.envelope import Recorded
@@ -19,14 +20,31 @@ NAME: Final = "cases"
 VERSION: Final = 1
 
 
+@dataclass(slots=True)
+class Case(Row):
+    """What finds a case."""
+
+    TABLE: ClassVar = "cases"
+    KEY: ClassVar = ("stream",)
+    ONLY_ADDED: ClassVar = True
+
+    stream: str
+    tracking_code: str
+    request_type: str
+    district: int
+    submitted_at: datetime
+
+
 def projection(keys: VaultKeys) -> Reader:
     """The reader of the table that finds a case by its tracking code."""
-    sql = Queries.load(Path(__file__).with_name("queries.sql"))
+    rows, key = Projection(Case), keys.get("tracking")
 
-    async def apply(connection: asyncpg.Connection, fact: AnyFact, recorded: Recorded) -> None:
+    def project(of: Rows, fact: AnyFact, recorded: Recorded) -> None:
         if isinstance(fact, CaseSubmitted):
-            code = tracking_code(keys.get("tracking"), recorded.stream.removeprefix("case:"))
-            at = recorded.recorded_at
-            await connection.execute(sql.put_case, recorded.stream, code, fact.request_type, fact.district, at)
+            code = tracking_code(key, recorded.stream.removeprefix("case:"))
+            of.put(Case(recorded.stream, code, fact.request_type, fact.district, recorded.recorded_at))
+
+    async def apply(connection: asyncpg.Connection, run: Run) -> None:
+        await rows.apply(connection, run, project)
 
     return Reader(NAME, VERSION, apply)

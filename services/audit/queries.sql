@@ -1,6 +1,3 @@
--- name: put_case
-INSERT INTO cases (stream, tracking_code, request_type, district, submitted_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (stream) DO NOTHING
-
 -- name: latest
 SELECT * FROM cases ORDER BY submitted_at DESC, stream LIMIT 50
 

@@ -1,14 +1,15 @@
-"""Facts into inquiry's rows: one named query for each, no rules."""
+"""Facts into inquiry's rows: what a fact does to the rows of its stream, no rules."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Final
 
 import asyncpg
 
-from caselog.queries import Queries
-from chassis.bus.readers import Reader
+from chassis.bus.readers import Reader, Run
+from chassis.bus.rows import Projection, Row, Rows
 from schemas.envelope import Recorded
 from schemas.facts import AnyFact, inquiry, intake, review
 
@@ -16,30 +17,110 @@ NAME: Final = "inquiries"
 VERSION: Final = 1
 
 
+@dataclass(slots=True)
+class Case(Row):
+    """What a question shows of its case."""
+
+    TABLE: ClassVar = "cases"
+    KEY: ClassVar = ("stream",)
+
+    stream: str
+    request_type: str
+    district: int
+
+
+@dataclass(slots=True)
+class Inquiry(Row):
+    """One question to an agency."""
+
+    TABLE: ClassVar = "inquiries"
+    KEY: ClassVar = ("stream", "inquiry_id")
+
+    stream: str
+    inquiry_id: str
+    agency: str
+    question: str
+    blocking: bool
+    request_type: str
+    district: int
+    version: int
+    opened_at: datetime | None = None
+    due_at: datetime | None = None
+    overdue: bool = False
+    state: str = "asked"
+    answer: str | None = None
+
+
+@dataclass(slots=True)
+class Agency(Row):
+    """An agency that takes part."""
+
+    TABLE: ClassVar = "agencies"
+    KEY: ClassVar = ("agency",)
+    KIND: ClassVar = "agency"
+
+    agency: str
+    name_fa: str
+    name_en: str
+
+
 def projection() -> Reader:
     """The reader of inquiry's rows."""
-    sql = Queries.load(Path(__file__).with_name("queries.sql"))
+    rows = Projection(Inquiry, Case, Agency)
 
-    async def apply(connection: asyncpg.Connection, fact: AnyFact, recorded: Recorded) -> None:
-        stream, at, version = recorded.stream, recorded.recorded_at, recorded.version
-        match fact:
-            case intake.CaseSubmitted():
-                await connection.execute(sql.put_case, stream, fact.request_type, fact.district)
-            case review.InquiryRequested():
-                await connection.execute(sql.ask, stream, fact.inquiry_id, fact.agency, fact.question, fact.blocking, version)
-            case inquiry.InquiryOpened():
-                await connection.execute(sql.open, stream, fact.inquiry_id, at, fact.deadline.due_at, version)
-            case inquiry.InquiryAnswered():
-                await connection.execute(sql.answer, stream, fact.inquiry_id, fact.answer, version)
-            case review.InquiryWithdrawn():
-                await connection.execute(sql.withdraw, stream, fact.inquiry_id, version)
-            case inquiry.InquiryOverdue():
-                await connection.execute(sql.overdue, stream, fact.inquiry_id, version)
-            case intake.CaseWithdrawn() | review.CaseApproved() | review.CaseRejected():
-                await connection.execute(sql.end_case, stream, version)
-            case inquiry.AgencyRegistered():
-                await connection.execute(sql.put_agency, fact.agency, fact.name_fa, fact.name_en)
-            case _:
-                pass  # the other facts change no row of inquiry
+    async def apply(connection: asyncpg.Connection, run: Run) -> None:
+        await rows.apply(connection, run, project)
 
-    return Reader(NAME, VERSION, apply, {"inquiries": "*", "cases": "*", "agencies": "*"})
+    return Reader(NAME, VERSION, apply, rows.tables)
+
+
+def project(rows: Rows, fact: AnyFact, recorded: Recorded) -> None:
+    """What `fact` does to inquiry's rows."""
+    match fact:
+        case intake.CaseSubmitted():
+            rows.put(Case(recorded.stream, fact.request_type, fact.district))
+        case review.InquiryRequested():
+            _asked(rows, fact, recorded)
+        case inquiry.InquiryOpened() | inquiry.InquiryAnswered() | review.InquiryWithdrawn() | inquiry.InquiryOverdue():
+            if (question := rows.get(Inquiry, fact.inquiry_id)) is not None:
+                _moved(question, fact, recorded)
+        case intake.CaseWithdrawn() | review.CaseApproved() | review.CaseRejected():
+            for question in rows.all(Inquiry):
+                if question.state in ("asked", "open"):
+                    question.state, question.version = "ended", recorded.version
+        case inquiry.AgencyRegistered():
+            rows.put(Agency(fact.agency, fact.name_fa, fact.name_en))
+        case _:
+            pass  # the other facts change no row of inquiry
+
+
+def _asked(rows: Rows, fact: review.InquiryRequested, recorded: Recorded) -> None:
+    if (case := rows.get(Case)) is not None:
+        question = Inquiry(
+            stream=recorded.stream,
+            inquiry_id=fact.inquiry_id,
+            agency=fact.agency,
+            question=fact.question,
+            blocking=fact.blocking,
+            request_type=case.request_type,
+            district=case.district,
+            version=recorded.version,
+        )
+        rows.put(question)
+
+
+def _moved(
+    question: Inquiry,
+    fact: inquiry.InquiryOpened | inquiry.InquiryAnswered | review.InquiryWithdrawn | inquiry.InquiryOverdue,
+    recorded: Recorded,
+) -> None:
+    question.version = recorded.version
+    match fact:
+        case inquiry.InquiryOpened():
+            question.state, question.opened_at, question.due_at = "open", recorded.recorded_at, fact.deadline.due_at
+        case inquiry.InquiryAnswered():
+            question.state, question.answer = "answered", fact.answer
+        case review.InquiryWithdrawn():
+            question.state = "withdrawn"
+        case inquiry.InquiryOverdue():
+            question.overdue = True

@@ -1,15 +1,17 @@
-"""Facts into intake's rows: one named query for each, no rules."""
+"""Facts into intake's rows: what a fact does to the rows of its stream, no rules."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Final
 
 import asyncpg
 
-from caselog.queries import Queries
-from chassis.bus.readers import Reader
-from chassis.vault.vault import KeyGone, Vault
+from chassis.bus.readers import Reader, Run
+from chassis.bus.rows import Projection, Row, Rows
+from chassis.vault.vault import Vault
 from chassis.web.codes import subject_of
 from schemas.documents import Audience, DocumentRef
 from schemas.envelope import Recorded
@@ -17,89 +19,155 @@ from schemas.facts import AnyFact, intake, notify, review
 
 NAME: Final = "cases"
 VERSION: Final = 2
-_SQL: Final = Path(__file__).with_name("queries.sql")
+
+
+@dataclass(slots=True)
+class Case(Row):
+    """A case as the portal shows it. No name, code or number of a person stands here, only keyed hashes."""
+
+    TABLE: ClassVar = "cases"
+    KEY: ClassVar = ("stream",)
+
+    stream: str
+    tracking_code: str
+    subject: str | None
+    request_type: str
+    district: int
+    channel: str
+    office: str | None
+    out_of_hours: bool
+    submitted_at: datetime
+    unreleased: list[str]
+    changed_at: datetime
+    version: int
+    identity: str = "waiting"
+    correction: bool = False
+    suspended: bool = False
+    drawn: bool = False
+    ended: str | None = None
+    certificate_id: str | None = None
+
+
+@dataclass(slots=True)
+class Notice(Row):
+    """Who was told of what, by which way, and whether it failed."""
+
+    TABLE: ClassVar = "notices"
+    KEY: ClassVar = ("stream", "version")
+    ONLY_ADDED: ClassVar = True
+
+    stream: str
+    version: int
+    about: str
+    template: str
+    recipient: str
+    channel: str
+    failed: str | None
+    office: str | None
+    """The office of the case when it is the office that was told: a row of its list must be found without the case."""
+    sent_at: datetime
 
 
 def projection(vault: Vault) -> Reader:
     """The reader of intake's rows; the vault gives the blind index of the applicant."""
-    sql = Queries.load(_SQL)
+    rows = Projection(Case, Notice)
 
-    async def apply(connection: asyncpg.Connection, fact: AnyFact, recorded: Recorded) -> None:
-        if not recorded.stream.startswith("case:"):
-            return
-        await _apply(connection, sql, vault, fact, recorded)
-        await connection.execute(sql.touch, recorded.stream, recorded.version, recorded.recorded_at)
+    async def apply(connection: asyncpg.Connection, run: Run) -> None:
+        subjects = await _subjects(vault, run)
 
-    return Reader(NAME, VERSION, apply, {"cases": "*", "notices": "*"})
+        def project(of: Rows, fact: AnyFact, recorded: Recorded) -> None:
+            if isinstance(fact, intake.CaseSubmitted):
+                of.put(_submitted(fact, recorded, vault, subjects))
+            elif (case := of.get(Case)) is not None:
+                _case(case, fact)
+                case.version, case.changed_at = recorded.version, recorded.recorded_at
+                if isinstance(fact, notify.MessageSent | notify.MessageFailed):
+                    of.put(_told(case, fact, recorded))
 
+        await rows.apply(connection, run, project)
 
-async def _apply(connection: asyncpg.Connection, sql: Queries, vault: Vault, fact: AnyFact, recorded: Recorded) -> None:
-    stream = recorded.stream
-    match fact:
-        case intake.CaseSubmitted():
-            await _submitted(connection, sql, vault, fact, recorded)
-        case intake.IdentityConfirmed():
-            await connection.execute(sql.set_identity, stream, "confirmed")
-        case intake.IdentityQuestioned():
-            await connection.execute(sql.set_identity, stream, "questioned")
-        case intake.IdentityAnswered():
-            await connection.execute(sql.set_identity, stream, "waiting")
-            await connection.execute(sql.add_unreleased, stream, for_reviewer(fact.documents))
-        case intake.CorrectionAnswered():
-            await connection.execute(sql.set_correction, stream, False)
-            await connection.execute(sql.add_unreleased, stream, for_reviewer(fact.documents))
-        case intake.DocumentReleased():
-            await connection.execute(sql.release, stream, fact.document_id)
-        case review.CorrectionRequested():
-            await connection.execute(sql.set_correction, stream, True)
-        case review.CaseSuspended() | review.CaseResumed():
-            await connection.execute(sql.set_suspended, stream, isinstance(fact, review.CaseSuspended))
-        case review.DrawMade() | review.AssignmentRefused():
-            await connection.execute(sql.set_drawn, stream, isinstance(fact, review.DrawMade))
-        case intake.CaseWithdrawn():
-            await connection.execute(sql.end_case, stream, "withdrawn")
-        case review.CaseApproved():
-            await connection.execute(sql.end_case, stream, "approved")
-        case review.CaseRejected():
-            await connection.execute(sql.end_case, stream, "rejected")
-        case intake.CertificateIssued():
-            await connection.execute(sql.set_certificate, stream, fact.certificate_id)
-        case notify.MessageSent() | notify.MessageFailed():
-            await _told(connection, sql, fact, recorded)
-        case _:
-            pass  # the other facts change no row of intake; `touch` keeps the version
+    return Reader(NAME, VERSION, apply, rows.tables)
 
 
-async def _told(
-    connection: asyncpg.Connection, sql: Queries, fact: notify.MessageSent | notify.MessageFailed, recorded: Recorded
-) -> None:
-    failed = fact.reason if isinstance(fact, notify.MessageFailed) else None
-    way = (fact.about, fact.template, fact.recipient, fact.channel, failed)
-    await connection.execute(sql.put_notice, recorded.stream, recorded.version, *way, recorded.recorded_at)
+async def _subjects(vault: Vault, run: Run) -> Mapping[str, str]:
+    """Stream -> blind index of the applicant, for the cases that are filed in this run.
+
+    An applicant who was erased has none: a rebuild after an erasure must not fail, and must not find the person.
+    """
+    filed = [(recorded, "identity", fact.identity) for fact, recorded in run if isinstance(fact, intake.CaseSubmitted)]
+    found = await vault.open_all(filed) if filed else []
+    return {
+        recorded.stream: subject_of(vault.blind("national_code", identity["national_code"]))
+        for (recorded, _, _), identity in zip(filed, found, strict=True)
+        if identity is not None
+    }
 
 
-async def _submitted(
-    connection: asyncpg.Connection, sql: Queries, vault: Vault, fact: intake.CaseSubmitted, recorded: Recorded
-) -> None:
-    try:
-        identity = await vault.open(recorded, "identity", fact.identity)
-        subject = subject_of(vault.blind("national_code", identity["national_code"]))
-    except KeyGone:
-        subject = None  # erased: a rebuild after an erasure must not fail, and must not find the person
-    await connection.execute(
-        sql.put_case,
-        recorded.stream,
-        vault.tracking_code(recorded.stream.removeprefix("case:")),
-        subject,
-        fact.request_type,
-        fact.district,
-        fact.channel.value,
-        fact.office,
-        fact.out_of_hours,
-        recorded.recorded_at,
-        for_reviewer(fact.documents),
-        recorded.version,
+def _submitted(fact: intake.CaseSubmitted, recorded: Recorded, vault: Vault, subjects: Mapping[str, str]) -> Case:
+    return Case(
+        stream=recorded.stream,
+        tracking_code=vault.tracking_code(recorded.stream.removeprefix("case:")),
+        subject=subjects.get(recorded.stream),
+        request_type=fact.request_type,
+        district=fact.district,
+        channel=fact.channel.value,
+        office=fact.office,
+        out_of_hours=fact.out_of_hours,
+        submitted_at=recorded.recorded_at,
+        unreleased=for_reviewer(fact.documents),
+        changed_at=recorded.recorded_at,
+        version=recorded.version,
     )
+
+
+def _case(case: Case, fact: AnyFact) -> None:
+    match fact:
+        case intake.IdentityConfirmed():
+            case.identity = "confirmed"
+        case intake.IdentityQuestioned():
+            case.identity = "questioned"
+        case intake.IdentityAnswered():
+            case.identity = "waiting"
+            case.unreleased = [*case.unreleased, *for_reviewer(fact.documents)]
+        case intake.CorrectionAnswered():
+            case.correction = False
+            case.unreleased = [*case.unreleased, *for_reviewer(fact.documents)]
+        case intake.DocumentReleased():
+            case.unreleased = [each for each in case.unreleased if each != fact.document_id]
+        case review.CorrectionRequested():
+            case.correction = True
+        case review.CaseSuspended() | review.CaseResumed():
+            case.suspended = isinstance(fact, review.CaseSuspended)
+        case review.DrawMade() | review.AssignmentRefused():
+            case.drawn = isinstance(fact, review.DrawMade)
+        case intake.CaseWithdrawn():
+            _end(case, "withdrawn")
+        case review.CaseApproved():
+            _end(case, "approved")
+        case review.CaseRejected():
+            _end(case, "rejected")
+        case intake.CertificateIssued():
+            case.certificate_id = fact.certificate_id
+        case _:
+            pass  # the other facts change nothing that the portal shows but the version
+
+
+def _told(case: Case, fact: notify.MessageSent | notify.MessageFailed, recorded: Recorded) -> Notice:
+    return Notice(
+        stream=recorded.stream,
+        version=recorded.version,
+        about=fact.about,
+        template=fact.template,
+        recipient=fact.recipient,
+        channel=fact.channel,
+        failed=fact.reason if isinstance(fact, notify.MessageFailed) else None,
+        office=case.office if fact.recipient == "office" else None,
+        sent_at=recorded.recorded_at,
+    )
+
+
+def _end(case: Case, how: str) -> None:
+    case.ended, case.correction, case.unreleased = how, False, []
 
 
 def for_reviewer(documents: tuple[DocumentRef, ...]) -> list[str]:

@@ -1,14 +1,15 @@
-"""Facts into notify's rows: one named query, no rules."""
+"""Facts into notify's rows: what a fact does to the rows of its stream, no rules."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Final
 
 import asyncpg
 
-from caselog.queries import Queries
-from chassis.bus.readers import Reader
+from chassis.bus.readers import Reader, Run
+from chassis.bus.rows import Projection, Row, Rows
 from schemas.envelope import Recorded
 from schemas.facts import AnyFact, notify
 
@@ -16,14 +17,34 @@ NAME: Final = "messages"
 VERSION: Final = 1
 
 
+@dataclass(slots=True)
+class Message(Row):
+    """What was told, by which channel."""
+
+    TABLE: ClassVar = "messages"
+    KEY: ClassVar = ("stream", "version")
+    ONLY_ADDED: ClassVar = True
+
+    stream: str
+    version: int
+    template: str
+    channel: str
+    failed: str | None
+    at: datetime
+
+
 def projection() -> Reader:
     """The reader of notify's rows."""
-    sql = Queries.load(Path(__file__).with_name("queries.sql"))
+    rows = Projection(Message)
 
-    async def apply(connection: asyncpg.Connection, fact: AnyFact, recorded: Recorded) -> None:
-        if isinstance(fact, notify.MessageSent | notify.MessageFailed):
-            failed = fact.reason if isinstance(fact, notify.MessageFailed) else None
-            at = recorded.recorded_at
-            await connection.execute(sql.put, recorded.stream, recorded.version, fact.template, fact.channel, failed, at)
+    async def apply(connection: asyncpg.Connection, run: Run) -> None:
+        await rows.apply(connection, run, project)
 
-    return Reader(NAME, VERSION, apply, {"messages": "*"})
+    return Reader(NAME, VERSION, apply, rows.tables)
+
+
+def project(rows: Rows, fact: AnyFact, recorded: Recorded) -> None:
+    """What `fact` does to notify's rows."""
+    if isinstance(fact, notify.MessageSent | notify.MessageFailed):
+        failed = fact.reason if isinstance(fact, notify.MessageFailed) else None
+        rows.put(Message(recorded.stream, recorded.version, fact.template, fact.channel, failed, recorded.recorded_at))

@@ -1,7 +1,3 @@
--- name: put
-INSERT INTO messages (stream, version, template, channel, failed, at) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (stream, version) DO NOTHING
-
 -- name: latest
 SELECT template, channel, failed, at FROM messages ORDER BY at DESC, stream, version LIMIT $1
 

@@ -1,14 +1,15 @@
-"""Facts into review's rows: one named query for each, no rules."""
+"""Facts into review's rows: what a fact does to the rows of its stream, no rules."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, Final
 
 import asyncpg
 
-from caselog.queries import Queries
-from chassis.bus.readers import Reader
+from chassis.bus.readers import Reader, Run
+from chassis.bus.rows import Projection, Row, Rows
 from schemas.envelope import Recorded
 from schemas.facts import AnyFact, inquiry, intake, review
 
@@ -16,69 +17,123 @@ NAME: Final = "cases"
 VERSION: Final = 1
 
 
+@dataclass(slots=True)
+class Case(Row):
+    """A case as review sees it; nothing here can hold a person."""
+
+    TABLE: ClassVar = "cases"
+    KEY: ClassVar = ("stream",)
+
+    stream: str
+    request_type: str
+    district: int
+    office: str | None
+    submitted_at: datetime
+    version: int
+    confirmed: bool = False
+    stage: str | None = None
+    round: int = 0
+    committed: bool = False
+    drawn: str | None = None
+    drawn_at: datetime | None = None
+    due_at: datetime | None = None
+    correction: bool = False
+    inquiries: list[str] = field(default_factory=list)
+    suspended: bool = False
+    ended: str | None = None
+
+
+@dataclass(slots=True)
+class Reviewer(Row):
+    """A reviewer who can be drawn."""
+
+    TABLE: ClassVar = "reviewers"
+    KEY: ClassVar = ("staff",)
+    KIND: ClassVar = "staff"
+
+    staff: str
+    districts: list[int]
+    stages: list[str]
+    weight: int
+    office: str | None
+    active: bool = True
+
+
+@dataclass(slots=True)
+class Escalation(Row):
+    """A passed deadline, for the supervisor."""
+
+    TABLE: ClassVar = "escalations"
+    KEY: ClassVar = ("stream", "version")
+    ONLY_ADDED: ClassVar = True
+
+    stream: str
+    version: int
+    kind: str
+    due_at: datetime
+    noted_at: datetime
+
+
 def projection() -> Reader:
     """The reader of review's rows."""
-    sql = Queries.load(Path(__file__).with_name("queries.sql"))
+    rows = Projection(Case, Reviewer, Escalation)
 
-    async def apply(connection: asyncpg.Connection, fact: AnyFact, recorded: Recorded) -> None:
-        match recorded.stream.partition(":")[0]:
-            case "case":
-                await _case(connection, sql, fact, recorded)
-                await _escalation(connection, sql, fact, recorded)
-                await connection.execute(sql.touch, recorded.stream, recorded.version)
-            case "staff":
-                await _staff(connection, sql, fact, recorded.stream.partition(":")[2])
+    async def apply(connection: asyncpg.Connection, run: Run) -> None:
+        await rows.apply(connection, run, project)
 
-    return Reader(NAME, VERSION, apply, {"cases": "*", "reviewers": "*", "escalations": "*"})
+    return Reader(NAME, VERSION, apply, rows.tables)
 
 
-async def _case(connection: asyncpg.Connection, sql: Queries, fact: AnyFact, recorded: Recorded) -> None:
-    stream, at = recorded.stream, recorded.recorded_at
-    match fact:
-        case intake.CaseSubmitted():
-            await connection.execute(sql.put_case, stream, fact.request_type, fact.district, fact.office, at, recorded.version)
-        case intake.IdentityConfirmed():
-            await connection.execute(sql.confirm, stream)
-        case review.TargetSet():
-            await connection.execute(sql.set_target, stream, fact.deadline.due_at)
-        case review.DrawCommitted():
-            await connection.execute(sql.commit_draw, stream, fact.stage, fact.round)
-        case review.DrawMade():
-            await connection.execute(sql.make_draw, stream, fact.drawn, at)
-        case review.AssignmentRefused():
-            await connection.execute(sql.undraw, stream)
-        case review.CorrectionRequested() | intake.CorrectionAnswered():
-            await connection.execute(sql.set_correction, stream, isinstance(fact, review.CorrectionRequested))
-        case review.InquiryRequested():
-            await connection.execute(sql.open_inquiry, stream, fact.inquiry_id)
-        case review.InquiryWithdrawn() | inquiry.InquiryAnswered():
-            await connection.execute(sql.close_inquiry, stream, fact.inquiry_id)
-        case review.CaseSuspended() | review.CaseResumed():
-            await connection.execute(sql.set_suspended, stream, isinstance(fact, review.CaseSuspended))
-        case intake.CaseWithdrawn():
-            await connection.execute(sql.end_case, stream, "withdrawn")
-        case review.CaseApproved():
-            await connection.execute(sql.end_case, stream, "approved")
-        case review.CaseRejected():
-            await connection.execute(sql.end_case, stream, "rejected")
-        case _:
-            pass  # the other facts change no row of review; `touch` keeps the version
-
-
-async def _escalation(connection: asyncpg.Connection, sql: Queries, fact: AnyFact, recorded: Recorded) -> None:
+def project(rows: Rows, fact: AnyFact, recorded: Recorded) -> None:
+    """What `fact` does to review's rows."""
+    if isinstance(fact, intake.CaseSubmitted):
+        at, version = recorded.recorded_at, recorded.version
+        rows.put(Case(recorded.stream, fact.request_type, fact.district, fact.office, at, version))
+    elif (case := rows.get(Case)) is not None:
+        _case(case, fact, recorded)
+        case.version = recorded.version
     match fact:
         case review.TargetPassed() | review.CorrectionOverdue() | intake.IdentityOverdue() | inquiry.InquiryOverdue():
-            kind, due = recorded.type, fact.due_at
-            await connection.execute(sql.escalate, recorded.stream, recorded.version, kind, due, recorded.recorded_at)
-        case _:
-            pass  # only a passed deadline is a supervisor's matter
-
-
-async def _staff(connection: asyncpg.Connection, sql: Queries, fact: AnyFact, staff: str) -> None:
-    match fact:
+            rows.put(Escalation(recorded.stream, recorded.version, recorded.type, fact.due_at, recorded.recorded_at))
         case review.ReviewerEnrolled():
-            await connection.execute(sql.put_reviewer, staff, list(fact.districts), list(fact.stages), fact.weight, fact.office)
+            staff = recorded.stream.partition(":")[2]
+            rows.put(Reviewer(staff, list(fact.districts), list(fact.stages), fact.weight, fact.office))
         case review.ReviewerRetired():
-            await connection.execute(sql.retire, staff)
+            if (reviewer := rows.get(Reviewer)) is not None:
+                reviewer.active = False
         case _:
-            pass  # no other fact stands on a staff stream
+            pass  # no other fact makes a row of its own
+
+
+def _case(case: Case, fact: AnyFact, recorded: Recorded) -> None:
+    match fact:
+        case intake.IdentityConfirmed():
+            case.confirmed = True
+        case review.TargetSet():
+            case.due_at = fact.deadline.due_at
+        case review.DrawCommitted():
+            case.stage, case.round, case.committed, case.drawn, case.drawn_at = fact.stage, fact.round, True, None, None
+        case review.DrawMade():
+            case.drawn, case.drawn_at, case.committed = fact.drawn, recorded.recorded_at, False
+        case review.AssignmentRefused():
+            case.drawn, case.drawn_at = None, None
+        case review.CorrectionRequested() | intake.CorrectionAnswered():
+            case.correction = isinstance(fact, review.CorrectionRequested)
+        case review.InquiryRequested():
+            case.inquiries = [*case.inquiries, fact.inquiry_id]
+        case review.InquiryWithdrawn() | inquiry.InquiryAnswered():
+            case.inquiries = [each for each in case.inquiries if each != fact.inquiry_id]
+        case review.CaseSuspended() | review.CaseResumed():
+            case.suspended = isinstance(fact, review.CaseSuspended)
+        case intake.CaseWithdrawn():
+            _end(case, "withdrawn")
+        case review.CaseApproved():
+            _end(case, "approved")
+        case review.CaseRejected():
+            _end(case, "rejected")
+        case _:
+            pass  # the other facts change nothing that review shows but the version
+
+
+def _end(case: Case, how: str) -> None:
+    case.ended, case.correction, case.inquiries, case.committed = how, False, [], False

@@ -16,11 +16,10 @@ from caselog.outcomes import Append, Appended, NewFact, Outcome
 from caselog.read import LogReader
 from chassis.bus.access import Access
 from chassis.bus.inbox import Inbox
-from chassis.bus.readers import Apply, Reader
+from chassis.bus.readers import Apply, Reader, Run
 from chassis.bus.relay import MIGRATIONS as RELAY_MIGRATIONS
 from chassis.bus.relay import Relay
-from schemas.envelope import Recorded
-from schemas.facts import AnyFact, encode
+from schemas.facts import encode
 from schemas.facts.intake import CaseWithdrawn, PapersOpened
 from tests.databases import Databases
 
@@ -30,19 +29,19 @@ UNENCODABLE: Final = "unencodable"
 """A value that the driver refuses to encode: an InterfaceError, as when the server is away."""
 
 
-async def apply(connection: asyncpg.Connection, fact: AnyFact, recorded: Recorded) -> None:
-    if isinstance(fact, CaseWithdrawn) and fact.reason == POISON:
-        raise ValueError("cannot be applied")
-    if isinstance(fact, CaseWithdrawn) and fact.reason == UNENCODABLE:
-        await connection.execute("INSERT INTO rows VALUES ($1, $2, $3, $4, $5)", "no number", None, None, None, None)
-    await connection.execute(
-        "INSERT INTO rows VALUES ($1, $2, $3, $4, $5)",
-        recorded.shard,
-        recorded.seq,
-        recorded.stream,
-        recorded.link,
-        recorded.body,
-    )
+async def apply(connection: asyncpg.Connection, run: Run) -> None:
+    for fact, _ in run:
+        if isinstance(fact, CaseWithdrawn) and fact.reason == POISON:
+            raise ValueError("cannot be applied")
+        if isinstance(fact, CaseWithdrawn) and fact.reason == UNENCODABLE:
+            await connection.execute("INSERT INTO rows VALUES ($1, $2, $3, $4, $5)", "no number", None, None, None, None)
+    await put(connection, run)
+
+
+async def put(connection: asyncpg.Connection, run: Run) -> None:
+    """A row for each fact."""
+    made = [(recorded.shard, recorded.seq, recorded.stream, recorded.link, recorded.body) for _, recorded in run]
+    await connection.executemany("INSERT INTO rows VALUES ($1, $2, $3, $4, $5)", made)
 
 
 async def prepare(databases: Databases) -> None:

@@ -18,13 +18,12 @@ import httpx2
 import pytest
 
 from chassis.bus.inbox import Inbox
+from chassis.bus.readers import Run
 from chassis.bus.subscription import subscription
 from deploy.kafka.broker import Broker
 from deploy.local.children import free_port, start
-from schemas.envelope import Recorded
-from schemas.facts import AnyFact
 from schemas.facts.intake import CaseWithdrawn
-from tests.bus.ground import apply, eventually, inbox_of, prepare, relaying
+from tests.bus.ground import apply, eventually, inbox_of, prepare, put, relaying
 from tests.conftest import ROOT
 from tests.databases import Databases
 from tests.faults import nemesis
@@ -127,11 +126,11 @@ async def test_a_handler_slower_than_the_poll_interval_loses_its_shards_and_noth
     await prepare(databases)
     struck: Counter[str] = Counter()
 
-    async def slowly(connection: asyncpg.Connection, fact: AnyFact, recorded: Recorded) -> None:
+    async def slowly(connection: asyncpg.Connection, run: Run) -> None:
         if struck["slow"] < (ROUNDS or 3) and chance.random() < 0.02:
             struck["slow"] += 1
             await asyncio.sleep(2.5)  # longer than the poll interval below, inside the transaction: the fault itself
-        await apply(connection, fact, recorded)
+        await apply(connection, run)
 
     async with (
         under_load(databases, tmp_path, seed) as load,
@@ -155,13 +154,10 @@ async def test_cases_with_poison_are_parked_others_flow_and_released_they_are_wh
     poisoned = frozenset(f"case:{number}" for number in range(10))
     healed = asyncio.Event()
 
-    async def faulty(connection: asyncpg.Connection, fact: AnyFact, recorded: Recorded) -> None:
-        if isinstance(fact, CaseWithdrawn) and not healed.is_set():
+    async def faulty(connection: asyncpg.Connection, run: Run) -> None:
+        if any(isinstance(fact, CaseWithdrawn) for fact, _ in run) and not healed.is_set():
             raise ValueError("cannot be applied")
-        await connection.execute(
-            "INSERT INTO rows VALUES ($1, $2, $3, $4, $5)",
-            *(recorded.shard, recorded.seq, recorded.stream, recorded.link, recorded.body),
-        )
+        await put(connection, run)
 
     async def parked() -> set[str]:
         return {stream for _, stream, _, _ in await inbox.parked()}

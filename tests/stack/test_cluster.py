@@ -31,7 +31,7 @@ from caselog.outcomes import Appended, Repeated
 from caselog.read import LogReader
 from chassis.bus.access import Access, Refused, administering
 from chassis.bus.inbox import Inbox
-from chassis.bus.readers import Reader
+from chassis.bus.readers import Reader, Run
 from chassis.bus.subscription import running_bus, subscription
 from chassis.bus.topic import PARTITIONS, TOPIC, TopicFault, ensure, may_read, may_write
 from chassis.settings import Ground
@@ -40,8 +40,6 @@ from deploy.kafka.cluster import ADMIN, NODES, Cluster
 from deploy.kafka.rights import RIGHTS, USERS, Operation, Resource, Right, put_right
 from deploy.local.children import StackError
 from deploy.local.roles import SERVICES
-from schemas.envelope import Recorded
-from schemas.facts import AnyFact
 from tests.bus.ground import apply, eventually, facts, inbox_of, prepare, rebuilt, relaying, rows
 from tests.conftest import ROOT
 from tests.databases import Databases
@@ -62,8 +60,9 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clu
 # One killed under load
 
 
-async def apply_again(connection: asyncpg.Connection, _: AnyFact, recorded: Recorded) -> None:
-    await connection.execute("INSERT INTO again VALUES ($1, $2, $3)", recorded.shard, recorded.seq, recorded.link)
+async def apply_again(connection: asyncpg.Connection, run: Run) -> None:
+    rows_ = [(recorded.shard, recorded.seq, recorded.link) for _, recorded in run]
+    await connection.executemany("INSERT INTO again VALUES ($1, $2, $3)", rows_)
 
 
 @asynccontextmanager

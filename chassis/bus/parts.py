@@ -1,0 +1,168 @@
+"""The parts of a rebuild: processes that each build some of the shards, in tables beside the live ones.
+
+The checkpoints of those tables are at the same time the progress that the parent tells and the place where a rebuild that was
+broken off goes on. A part needs nothing of the parent but what it inherits by fork: it opens connections of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkProcess
+from typing import Any, Final
+
+import asyncpg
+
+from caselog.away import is_away
+from caselog.read import LogReader
+from chassis.bus.readers import Reader
+from chassis.bus.shelf import ReaderStopped, Shelf
+
+PAGE: Final = 5000
+"""Facts a transaction: far more than cases are open in a shard at once, so that most rows are written once and for all."""
+SHARDS_AT_ONCE: Final = 2
+"""In one process: while PostgreSQL reads or writes for one shard, the facts of another are folded."""
+LOOK_SECONDS: Final = 0.1
+
+Stand = Callable[[], AbstractAsyncContextManager[tuple[Reader, LogReader]]]
+"""Opens the reader to build and the log, and closes them; called in every process for itself."""
+
+
+class RebuildRefused(Exception):
+    """The rebuild cannot go on; the text says why. Nothing was swapped."""
+
+
+def schema_of(reader: Reader) -> str:
+    """The schema in which the new tables stand."""
+    return f"rebuild_{reader.name}"
+
+
+def tables_beside(owner: dict[str, Any], reader: Reader) -> asyncpg.Pool:
+    """A pool whose queries meet the new tables."""
+    # A plan made while a table was empty (a sequential scan) would stay for the whole rebuild.
+    settings = {"search_path": schema_of(reader), "enable_seqscan": "off"}
+    return asyncpg.create_pool(**owner, server_settings=settings, min_size=1, max_size=SHARDS_AT_ONCE)
+
+
+async def follow(shelf: Shelf, log: LogReader, goal: Mapping[int, int]) -> None:
+    """Apply the shards of `goal` up to the seq that stands there. Raises RebuildRefused."""
+    at = {shard: checkpoint.seq for shard, checkpoint in (await shelf.checkpoints()).items()}
+    gate = asyncio.Semaphore(SHARDS_AT_ONCE)
+
+    async def one(shard: int) -> None:
+        async with gate:
+            while at[shard] < goal[shard]:
+                page = await log.shard(shard, at[shard], min(PAGE, goal[shard] - at[shard]))
+                try:
+                    result = await shelf.apply(shard, page)
+                except ReaderStopped:
+                    raise RebuildRefused("too many streams cannot be applied: that is a fault of this version") from None
+                if not result.applied:
+                    raise RebuildRefused(f"the log does not go on after {shard}:{at[shard]}")
+                at[shard] = result.last_seq
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for shard in goal:
+                group.create_task(one(shard))
+    except* RebuildRefused as refused:
+        raise refused.exceptions[0] from None  # every shard refuses for the same reason; one sentence tells it
+
+
+async def build_in_parts(
+    stand: Stand, owner: dict[str, Any], shelf: Shelf, goal: Mapping[int, int], say: Callable[[int, int], None]
+) -> None:
+    """Build every shard up to `goal`, a process a core. Raises RebuildRefused; no process is left, whatever is raised."""
+    shards = sorted(goal)
+    count = os.cpu_count() or 1
+    shares = [{shard: goal[shard] for shard in shards[number::count]} for number in range(count)]
+    parts = [_Part(stand, owner, share) for share in shares if share]
+    try:
+        while any(part.running for part in parts):
+            refused = next((part.refusal for part in parts if part.refusal is not None), None)
+            if refused is not None:
+                raise RebuildRefused(refused)
+            await _tell(shelf, goal, say)
+            await asyncio.sleep(LOOK_SECONDS)  # the condition lies in other processes
+        refusals = [part.refusal for part in parts if part.refusal is not None]
+        if refusals:
+            raise RebuildRefused(refusals[0])
+        await _tell(shelf, goal, say)
+    finally:
+        for part in parts:
+            part.end()
+
+
+async def _tell(shelf: Shelf, goal: Mapping[int, int], say: Callable[[int, int], None]) -> None:
+    say(sum(checkpoint.seq for checkpoint in (await shelf.checkpoints()).values()), sum(goal.values()))
+
+
+class _Part:
+    """One process, forked: it has the reader's code and settings as they are here, and imports nothing again."""
+
+    def __init__(self, stand: Stand, owner: dict[str, Any], goal: Mapping[int, int]) -> None:
+        context = multiprocessing.get_context("fork")
+        self._told, telling = context.Pipe(duplex=False)
+        self._process: ForkProcess = context.Process(target=_work, args=(stand, owner, goal, os.getpid(), telling), daemon=True)
+        self._process.start()
+        telling.close()
+        self._refusal: str | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process.is_alive()
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the part ended before its goal; None while it works and when it is done."""
+        if self._refusal is None and not self.running and self._process.exitcode != 0:
+            try:
+                self._refusal = self._told.recv()
+            except EOFError:
+                self._refusal = f"one of its processes ended with {self._process.exitcode}; run again, it goes on where it was"
+        return self._refusal
+
+    def end(self) -> None:
+        """Kill it when it still works (its transaction is rolled back), and wait for it."""
+        self._process.kill()
+        self._process.join()
+        self._told.close()
+
+
+def _work(stand: Stand, owner: dict[str, Any], goal: Mapping[int, int], parent: int, telling: Connection) -> None:
+    # What the parent had open is the parent's: it stays untouched here, also by the garbage collector.
+    gc.freeze()
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, and that ends this process
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        asyncio.run(_build(stand, owner, goal, parent))
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the parent must learn of it
+        telling.send(_reason(error))
+        raise SystemExit(1) from None
+
+
+async def _build(stand: Stand, owner: dict[str, Any], goal: Mapping[int, int], parent: int) -> None:
+    async with stand() as (reader, log), tables_beside(owner, reader) as pool:
+        working = asyncio.create_task(follow(Shelf(reader, pool, traced=False), log, goal))
+        while not working.done():
+            await asyncio.wait([working], timeout=1)
+            if os.getppid() != parent:
+                working.cancel()  # killed without a word: nobody waits for this part any more
+        await working
+
+
+def _reason(error: BaseException) -> str:
+    errors: Sequence[BaseException] = error.exceptions if isinstance(error, BaseExceptionGroup) else [error]
+    for each in errors:
+        if isinstance(each, RebuildRefused):
+            return str(each)
+        if is_away(each):
+            return f"a database went away ({type(each).__name__}); run again, it goes on where it was"
+    return f"{type(errors[0]).__name__} in one of its processes"
