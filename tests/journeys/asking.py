@@ -116,8 +116,6 @@ class Asking:
         document = json.loads((HERE / "openapi" / f"{self.service}.json").read_text(encoding="utf-8"))
         found: Any = schemathesis.openapi.from_dict(document).get_all_operations()
         operations = [each.ok() for each in found]  # raises where the document is no OpenAPI
-        # The house runs without an issuer, so that it has no routes for one; tests/web/test_oidc.py asks them.
-        operations = [each for each in operations if "oidc" not in each.path and each.path != "/signed-out"]
         each = -(-examples // (2 * len(operations)))
         with requests.Session() as session:
             for operation in operations:
@@ -208,8 +206,10 @@ class Asking:
             # A door closes its connection after an idle time, and after a 500; a second try on a new one must be answered.
             answer = session.request(**kwargs, allow_redirects=False, timeout=60)
         self.statuses[f"{operation.method.upper()} {operation.path} {answer.status_code}"] += 1
+        # The house's issuer is away by design (conftest): that its doors say so, in the documented form, is no fault of theirs.
+        away = "/oidc" in operation.path and answer.status_code == 503
         try:
-            case.validate_response(answer, checks=CHECKS)
+            case.validate_response(answer, checks=CHECKS[1:] if away else CHECKS)
         except (Failure, FailureGroup) as failure:
             for wrong in _failures(failure):
                 what = f"{self.service} {operation.method.upper()} {operation.path} {answer.status_code}: {type(wrong).__name__}"

@@ -83,7 +83,7 @@ async def back(request: Request) -> RedirectResponse:
 
 
 @router.post(BACK_CHANNEL)
-@refuses(LogoutRefused)
+@refuses(LogoutRefused, IssuerAway)
 async def logged_out(request: Request, logout_token: Annotated[str, Form(max_length=100_000)] = "") -> Nothing:
     """OpenID Connect Back-Channel Logout 1.0: 200 when nothing is left of the session, 400 when the token is not believed."""
     try:
