@@ -71,7 +71,7 @@ class Town:
         filed = (*waiting, *drawn, (ended.case_id, ended.tracking_code))
         self.knows.ids = {
             "case_id": [case for case, _ in filed],
-            "document_id": re.findall(r"/documents/([0-9a-f]{32})", " ".join(pages)),
+            "document_id": re.findall(r"/documents/([\w-]+)", " ".join(pages)),
             "inquiry_id": inquiries,
             "code": [code for _, code in filed] + re.findall(r"/check/(PK-[A-Z0-9-]+)", " ".join(pages)),
             "kind": list(catalogue().types),
