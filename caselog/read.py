@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -116,6 +116,12 @@ class LogReader:
         """At most `limit` facts of a shard after `after_seq`, in order."""
         log_id = (await self.identity()).log_id
         return [recorded(row, log_id) for row in await self._pool.fetch(self._sql.shard, shard, after_seq, limit)]
+
+    async def following(self, marks: Mapping[int, int], limit: int) -> list[Recorded]:
+        """At most `limit` facts after each shard's mark (shard -> seq; no mark: from the first), each shard in order."""
+        log_id = (await self.identity()).log_id
+        after = [marks.get(shard, 0) for shard in range(SHARDS)]
+        return [recorded(row, log_id) for row in await self._pool.fetch(self._sql.following, range(SHARDS), after, limit)]
 
     async def at(self, position: Position) -> Recorded | None:
         """The fact at a position, or None."""

@@ -24,6 +24,10 @@ SELECT epoch, shard, seq, stream, version, type, type_version, recorded_at, acto
     prev, link
 FROM log.facts WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3
 
+-- name: following
+SELECT f.* FROM unnest($1::smallint[], $2::bigint[]) m (shard, seq)
+CROSS JOIN LATERAL (SELECT * FROM log.facts t WHERE t.shard = m.shard AND t.seq > m.seq ORDER BY t.seq LIMIT $3) f
+
 -- name: at_position
 SELECT epoch, shard, seq, stream, version, type, type_version, recorded_at, actor, cause, command, ordinal, request, meta, body,
     prev, link

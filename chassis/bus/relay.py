@@ -7,7 +7,8 @@ deduplicated away. Sequence and hash do their work instead (design.md section 4)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+import time
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import TopicAuthorizationFailedError
+from aiokafka.producer.message_accumulator import BatchBuilder
 from prometheus_client import Counter, Gauge
 
 from caselog.queries import Queries
@@ -27,7 +29,12 @@ from chassis.bus.wire import headers_of
 from schemas.envelope import Recorded
 
 _log = structlog.get_logger("relay")
-PAGE: Final = 500
+PAGE: Final = 200
+"""Facts of one shard in one read of the log."""
+LOOK_SECONDS: Final = 0.5
+"""So often the log's heads are asked how far behind the broker is."""
+KEEP_SECONDS: Final = 0.1
+"""So often the marks are written down: each time costs a commit on the disk, and losing them only repeats messages."""
 IDLE_SECONDS: Final = (0.002, 0.05)
 """The shortest and the longest rest between two looks at an unchanged log."""
 PUBLISHED: Final = Counter("parvandeh_facts_published", "Facts that the broker acknowledged")
@@ -57,6 +64,7 @@ class Relay:
     def __init__(self, *, access: Access, log: LogReader, own: asyncpg.Pool) -> None:
         self._access, self._log, self._own = access, log, own
         self._sql = Queries.load(Path(__file__).with_name("relay.sql"))
+        self._kept: dict[int, int] = {}
         self.state = RelayState()
 
     async def run(self) -> None:
@@ -92,6 +100,7 @@ class Relay:
         await may_write(self._access)
         fresh = await ensure(self._access)
         marks = {row["shard"]: row["seq"] for row in await self._own.fetch(self._sql.marks)}
+        self._kept = dict(marks)
         if fresh and marks:
             # A wiped broker: go on at the log's head, since publishing years again would hold up today; readers repair the rest.
             marks = {shard: head.seq for shard, head in (await self._log.heads()).items()}
@@ -117,38 +126,66 @@ class Relay:
                     await producer.stop()
 
     async def _publish_for_ever(self, producer: AIOKafkaProducer, marks: dict[int, int], lock: asyncpg.Connection) -> None:
-        rest = IDLE_SECONDS[0]
-        while not lock.is_closed():
-            heads = await self._log.heads()
-            self.state.behind = sum(max(0, head.seq - marks.get(shard, 0)) for shard, head in heads.items())
-            BEHIND.set(self.state.behind)
-            behind = [shard for shard, head in heads.items() if head.seq > marks.get(shard, 0)]
-            if not behind:
-                await asyncio.sleep(rest)  # the heads are asked again; nothing waits for a fixed time
-                rest = min(rest * 1.5, IDLE_SECONDS[1])
-                continue
-            rest = IDLE_SECONDS[0]
-            pages = [await self._log.shard(shard, marks.get(shard, 0), PAGE) for shard in behind]
-            await self._send(producer, [fact for page in pages for fact in page])
-            moved = {page[-1].shard: page[-1].seq for page in pages if page}
-            marks.update(moved)
-            await self._keep(moved)
+        """Read one page while the one before is on its way to the broker; a mark moves only when the broker has acknowledged."""
+        ahead, rest = dict(marks), IDLE_SECONDS[0]
+        looked_at = kept_at = 0.0
+        under_way = asyncio.create_task(self._deliver(producer, [], marks))
+        try:
+            while not lock.is_closed():
+                facts = await self._log.following(ahead, PAGE)
+                await under_way
+                now = time.monotonic()
+                if now - kept_at > KEEP_SECONDS:
+                    kept_at = now
+                    await self._keep(marks)
+                if now - looked_at > LOOK_SECONDS:
+                    looked_at = now
+                    await self._look(marks)
+                if facts:
+                    rest = IDLE_SECONDS[0]
+                    ahead.update({fact.shard: fact.seq for fact in facts})
+                    under_way = asyncio.create_task(self._deliver(producer, facts, marks))
+                else:
+                    await asyncio.sleep(rest)  # the log is asked again; nothing waits for a fixed time
+                    rest = min(rest * 1.5, IDLE_SECONDS[1])
+        finally:
+            under_way.cancel()
+            await asyncio.gather(under_way, return_exceptions=True)
 
-    async def _send(self, producer: AIOKafkaProducer, facts: Sequence[Recorded]) -> None:
+    async def _look(self, marks: Mapping[int, int]) -> None:
+        heads = await self._log.heads()
+        self.state.behind = sum(max(0, head.seq - marks.get(shard, 0)) for shard, head in heads.items())
+        BEHIND.set(self.state.behind)
+
+    async def _deliver(self, producer: AIOKafkaProducer, facts: Sequence[Recorded], marks: dict[int, int]) -> None:
+        """Send, wait until the broker has acknowledged all, then move the marks."""
+        batches: dict[int, list[BatchBuilder]] = {}
+        for fact in facts:
+            headers, partition = headers_of(fact), partition_of(fact.shard)
+            of_partition = batches.get(partition) or batches.setdefault(partition, [producer.create_batch()])
+            while of_partition[-1].append(key=None, value=fact.body, timestamp=None, headers=headers) is None:
+                of_partition.append(producer.create_batch())
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                sent = [
-                    await producer.send(TOPIC, value=fact.body, partition=partition_of(fact.shard), headers=headers_of(fact))
-                    for fact in facts
-                ]
-                await asyncio.gather(*sent)
+                await asyncio.gather(*(_send(producer, partition, in_order) for partition, in_order in batches.items()))
         except TopicAuthorizationFailedError:
             raise Refused(f"the user {self._access.user} may not write {TOPIC}: `python -m deploy.kafka acls`") from None
-        self.state.published += len(sent)
-        PUBLISHED.inc(len(sent))
+        marks.update({fact.shard: fact.seq for fact in facts})
+        self.state.published += len(facts)
+        PUBLISHED.inc(len(facts))
 
-    async def _keep(self, marks: dict[int, int]) -> None:
-        await self._own.execute(self._sql.mark, list(marks), list(marks.values()))
+    async def _keep(self, marks: Mapping[int, int]) -> None:
+        """Write down the marks that moved. What was not written down is published again after a restart, and skipped."""
+        moved = {shard: seq for shard, seq in marks.items() if self._kept.get(shard) != seq}
+        if moved:
+            await self._own.execute(self._sql.mark, list(moved), list(moved.values()))
+            self._kept.update(moved)
+
+
+async def _send(producer: AIOKafkaProducer, partition: int, batches: Sequence[BatchBuilder]) -> None:
+    """The batches of one partition, one after the other: a shard's facts must not overtake each other."""
+    for batch in batches:
+        await (await producer.send_batch(batch, TOPIC, partition=partition))
 
 
 async def _first_to_end(*works: Coroutine[None, None, None]) -> None:
