@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Final
 
 import asyncpg
@@ -18,7 +19,7 @@ from prometheus_client import Counter, Gauge
 from caselog.read import Head, LogReader
 from chassis.bus.readers import Checkpoint, Reach, Reader, Source
 from chassis.bus.share import Share
-from chassis.bus.shelf import ReaderStopped, Shelf
+from chassis.bus.shelf import ReaderStopped, Result, Shelf
 from schemas.envelope import Position, Recorded
 
 _log = structlog.get_logger("inbox")
@@ -32,8 +33,19 @@ STILL_LOOKS: Final = 5
 """So many looks a shard may stand still while the bus brings other facts: what waits its turn there is not taken from it."""
 LOG_SECONDS: Final = 0.1
 """Between two looks at the log of a service that has no bus."""
-POLL_SECONDS: Final = 0.02
+WAIT_SECONDS: Final = 0.1
+"""So often whoever waits looks into the database: what this process applies wakes it at once."""
 PAGE: Final = 500
+
+
+@dataclass(frozen=True, eq=False)
+class Waiter:
+    """A page that waits until a reader has applied a position."""
+
+    reader: str
+    position: Position
+    stream: str
+    reach: asyncio.Future[Reach] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Inbox:
@@ -49,6 +61,8 @@ class Inbox:
         self.shelves = {reader.name: Shelf(reader, own) for reader in readers}
         self._log, self._bus, self._refill = log, bus, refill
         self.stopped: set[str] = set()
+        self._waiters: set[Waiter] = set()
+        self._reached: dict[tuple[str, int], Result] = {}
         self.refused: str | None = None
         """Why the broker does not let this service read, from its start until it first does."""
         self.shares = {reader.name: Share(reader.name) for reader in readers}
@@ -74,26 +88,38 @@ class Inbox:
         self._taking += 1
         try:
             for shelf in self.shelves.values():
-                for shard, run in by_shard.items():
-                    await self._apply(shelf, shard, run, Source.BUS)
+                await self._apply(shelf, by_shard, Source.BUS)
         finally:
             self._taking -= 1
             self._taken += 1
 
     async def wait(self, reader: str, position: Position, stream: str, seconds: float) -> Reach:
         """Wait until `reader` has applied `position`; at most `seconds`. PARKED when the stream is."""
-        shelf = self.shelves[reader]
+        known = self._reached.get((reader, position.shard))
+        if known is not None and known.seq >= position.seq and stream not in known.parked:
+            return Reach.REACHED
+        waiter = Waiter(reader, position, stream)
+        self._waiters.add(waiter)
         try:
             async with asyncio.timeout(seconds):
                 while True:
-                    reached, parked = await shelf.reached(position.shard, position.seq, stream)
-                    if parked:
-                        return Reach.PARKED
-                    if reached:
-                        return Reach.REACHED
-                    await asyncio.sleep(POLL_SECONDS)  # asked again until the deadline
+                    reach = await self._look(waiter)
+                    if reach is not Reach.NOT_YET:
+                        return reach
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(WAIT_SECONDS):
+                            return await asyncio.shield(waiter.reach)
         except TimeoutError:
             return Reach.NOT_YET
+        finally:
+            self._waiters.discard(waiter)
+
+    async def _look(self, waiter: Waiter) -> Reach:
+        """What the checkpoints in the database say: another instance may be the one that applies this shard."""
+        reached, parked = await self.shelves[waiter.reader].reached(waiter.position.shard, waiter.position.seq, waiter.stream)
+        if parked:
+            return Reach.PARKED
+        return Reach.REACHED if reached else Reach.NOT_YET
 
     async def caught_up(self, reader: str) -> bool:
         """Whether the reader has applied all that the log holds now."""
@@ -117,18 +143,25 @@ class Inbox:
         heads = await self._log.heads()
         return {name: _behind(heads, await shelf.checkpoints()) for name, shelf in self.shelves.items()}
 
-    async def _apply(self, shelf: Shelf, shard: int, facts: Sequence[Recorded], source: Source) -> None:
+    async def _apply(self, shelf: Shelf, runs: Mapping[int, Sequence[Recorded]], source: Source) -> None:
         if shelf.reader.name in self.stopped:
             return
         try:
-            result = await shelf.apply(shard, facts)
+            results = await shelf.apply_together(runs)
         except ReaderStopped:
             self.stopped.add(shelf.reader.name)
             _log.critical("reader_stopped", reader=shelf.reader.name)
             return
-        APPLIED.labels(shelf.reader.name, source).inc(result.applied)
-        if result.applied:
-            self.shares[shelf.reader.name].count(source, shard, result.last_seq, result.applied)
+        for shard, result in results.items():
+            self._tell(shelf.reader.name, shard, result)
+            APPLIED.labels(shelf.reader.name, source).inc(result.applied)
+            if result.applied:
+                self.shares[shelf.reader.name].count(source, shard, result.seq, result.applied)
+        for shard, result in results.items():
+            await self._settle(shelf, shard, runs[shard], result, source)
+
+    async def _settle(self, shelf: Shelf, shard: int, facts: Sequence[Recorded], result: Result, source: Source) -> None:
+        """Do something about a fact that did not follow."""
         if source is Source.LOG:
             if result.suspect is not None:
                 # The log's own facts do not follow what was applied.
@@ -140,7 +173,17 @@ class Inbox:
             await self._refill_shard(shelf, shard)
             # What lies beyond the log itself is not true, or not seen by a standby yet: it is left to the watch.
             if (await shelf.checkpoints())[shard].seq + 1 >= result.gap_before:
-                await self._apply(shelf, shard, [each for each in facts if each.seq >= result.gap_before], Source.BUS)
+                await self._apply(shelf, {shard: [each for each in facts if each.seq >= result.gap_before]}, Source.BUS)
+
+    def _tell(self, reader: str, shard: int, result: Result) -> None:
+        """Remember where a shard is, and wake whoever waits for it in this process."""
+        self._reached[reader, shard] = result
+        for waiter in self._waiters:
+            if (waiter.reader, waiter.position.shard) == (reader, shard) and not waiter.reach.done():
+                if waiter.stream in result.parked:
+                    waiter.reach.set_result(Reach.PARKED)
+                elif result.seq >= waiter.position.seq:
+                    waiter.reach.set_result(Reach.REACHED)
 
     async def _ask_the_log(self, shelf: Shelf, shard: int, suspect: Recorded) -> None:
         """The log agrees with the checkpoint: the message is forged or damaged. It differs: the log itself was forked."""
@@ -161,7 +204,7 @@ class Inbox:
             page = await self._log.shard(shard, checkpoint.seq, PAGE)
             if not page:
                 return
-            await self._apply(shelf, shard, page, Source.LOG)
+            await self._apply(shelf, {shard: page}, Source.LOG)
 
     async def _watch(self) -> None:
         still: dict[tuple[str, int], tuple[int, int]] = {}

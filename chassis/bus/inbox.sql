@@ -4,11 +4,15 @@ INSERT INTO checkpoints (reader, version, shard) SELECT $1, $2, generate_series(
 -- name: other_version
 SELECT 1 FROM checkpoints WHERE reader = $1 AND version <> $2 LIMIT 1
 
--- name: lock_checkpoint
-SELECT epoch, seq, hash, halted FROM checkpoints WHERE reader = $1 AND version = $2 AND shard = $3 FOR UPDATE
+-- name: lock_checkpoints
+-- Ascending, so that two instances that take the same shards can never wait for each other in a ring.
+SELECT shard, epoch, seq, hash, halted FROM checkpoints WHERE reader = $1 AND version = $2 AND shard = ANY ($3::smallint[])
+ORDER BY shard FOR UPDATE
 
--- name: move_checkpoint
-UPDATE checkpoints SET epoch = $4, seq = $5, hash = $6 WHERE reader = $1 AND version = $2 AND shard = $3
+-- name: move_checkpoints
+UPDATE checkpoints c SET epoch = m.epoch, seq = m.seq, hash = m.hash
+FROM unnest($3::smallint[], $4::integer[], $5::bigint[], $6::bytea[]) m (shard, epoch, seq, hash)
+WHERE c.reader = $1 AND c.version = $2 AND c.shard = m.shard
 
 -- name: halt
 UPDATE checkpoints SET halted = $4 WHERE reader = $1 AND version = $2 AND shard = $3
@@ -23,7 +27,7 @@ SELECT seq >= $4 AS reached FROM checkpoints WHERE reader = $1 AND version = $2 
 SELECT 1 FROM parked_streams WHERE reader = $1 AND version = $2 AND stream = $3
 
 -- name: parked_in
-SELECT stream FROM parked_streams WHERE reader = $1 AND version = $2 AND shard = $3
+SELECT stream FROM parked_streams WHERE reader = $1 AND version = $2 AND shard = ANY ($3::smallint[])
 
 -- name: park
 INSERT INTO parked_streams (reader, version, stream, shard, from_version, reason) VALUES ($1, $2, $3, $4, $5, $6)

@@ -65,7 +65,7 @@ async def follow(shelf: Shelf, log: LogReader, goal: Mapping[int, int]) -> None:
                     raise RebuildRefused("too many streams cannot be applied: that is a fault of this version") from None
                 if not result.applied:
                     raise RebuildRefused(f"the log does not go on after {shard}:{at[shard]}")
-                at[shard] = result.last_seq
+                at[shard] = result.seq
 
     try:
         async with asyncio.TaskGroup() as group:

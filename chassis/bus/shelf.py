@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -36,13 +36,14 @@ class Result:
     """What became of a run of facts: how many were applied, and what must be asked of the log."""
 
     applied: int = 0
-    last_seq: int = 0
-    """The seq of the last applied fact."""
+    seq: int = 0
+    """Where the shard's checkpoint is now; 0 when the shard is halted."""
+    parked: frozenset[str] = frozenset()
+    """The parked streams of the shard."""
     gap_before: int | None = None
     """The seq of a fact that could not follow, because earlier ones are missing."""
     suspect: Recorded | None = None
     """A fact whose link does not follow the checkpoint."""
-    poisoned: list[str] = field(default_factory=list)
 
 
 class ReaderStopped(Exception):
@@ -78,58 +79,72 @@ class Shelf:
         return {row["shard"]: Checkpoint(row["epoch"], row["seq"], row["hash"], row["halted"]) for row in rows}
 
     async def apply(self, shard: int, facts: Sequence[Recorded]) -> Result:
-        """Apply what follows the checkpoint, in one transaction that begins by locking it.
+        """Apply what follows the checkpoint of one shard, in one transaction that begins by locking it."""
+        return (await self.apply_together({shard: facts}))[shard]
 
-        The loser of a rebalance sees the checkpoint moved and skips. First as one run; only when a fact of it cannot be
-        applied, all is done again with savepoints around ever smaller parts, and the faulty stream is parked.
+    async def apply_together(self, runs: Mapping[int, Sequence[Recorded]]) -> dict[int, Result]:
+        """Apply what follows the checkpoints of several shards, in one transaction that begins by locking them all.
+
+        The loser of a rebalance sees a checkpoint moved and skips. First as one run; only when a fact of it cannot be
+        applied, each shard is done again by itself with savepoints around ever smaller parts, and the faulty stream is parked.
         """
         try:
-            return await self._run(shard, facts, careful=False)
+            return await self._run(runs, careful=False)
         except Exception as error:  # what a projection may raise is not known; the run below names the fact
             if is_away(error):
                 raise
-            _log.warning("run_repeated_carefully", reader=self.reader.name, shard=shard, error=type(error).__name__)
-            return await self._run(shard, facts, careful=True)
+            _log.warning("run_repeated_carefully", reader=self.reader.name, shards=sorted(runs), error=type(error).__name__)
+            results: dict[int, Result] = {}
+            for shard, facts in runs.items():
+                results |= await self._run({shard: facts}, careful=True)
+            return results
 
-    async def _run(self, shard: int, facts: Sequence[Recorded], *, careful: bool) -> Result:
+    async def _run(self, runs: Mapping[int, Sequence[Recorded]], *, careful: bool) -> dict[int, Result]:
+        results = {shard: Result() for shard in runs}
+        following: list[Recorded] = []
         async with self._own.acquire() as connection, connection.transaction():
-            row = await connection.fetchrow(self._sql.lock_checkpoint, *self._key, shard)
-            if row["halted"] is not None:
-                return Result()
-            result, following = _following(facts, row["seq"], row["hash"])
-            if not following:
-                return result
-            parked = {each["stream"] for each in await connection.fetch(self._sql.parked_in, *self._key, shard)}
+            for row in await connection.fetch(self._sql.lock_checkpoints, *self._key, list(runs)):
+                if row["halted"] is None:
+                    results[row["shard"]], facts = _following(runs[row["shard"]], row["seq"], row["hash"])
+                    following += facts
+            parked = {each["stream"] for each in await connection.fetch(self._sql.parked_in, *self._key, list(runs))}
             wanted = [fact for fact in following if fact.stream not in parked]
             if careful:
-                await self._carefully(connection, list(_by_stream(wanted).values()), result)
+                parked.update(await self._carefully(connection, list(_by_stream(wanted).values())))
             else:
                 with self._spans(wanted):
                     await self._apply(connection, wanted)
-            last = following[-1]
-            await connection.execute(self._sql.move_checkpoint, *self._key, shard, last.epoch, last.seq, last.link)
-        if result.poisoned:
+            if following:
+                moved = {fact.shard: fact for fact in following}.values()  # the last fact of each shard
+                places = [[fact.shard for fact in moved], [fact.epoch for fact in moved]]
+                marks = [[fact.seq for fact in moved], [fact.link for fact in moved]]
+                await connection.execute(self._sql.move_checkpoints, *self._key, *places, *marks)
+        for shard, result in results.items():
+            result.parked = frozenset(stream for stream in parked if shard_of(stream) == shard)
+        if careful:
             await self._refuse_too_many()
-        return result
+        return results
 
     async def _apply(self, connection: asyncpg.Connection, facts: Sequence[Recorded]) -> None:
         if facts:
             await self.reader.apply(connection, [(decode(fact.type, fact.type_version, fact.body), fact) for fact in facts])
 
-    async def _carefully(self, connection: asyncpg.Connection, streams: list[list[Recorded]], result: Result) -> None:
+    async def _carefully(self, connection: asyncpg.Connection, streams: list[list[Recorded]]) -> set[str]:
         """Apply whole streams under a savepoint; where that fails, halve them until the faulty stream is alone, and park it.
+
+        The streams that were parked.
 
         Streams may be taken apart, since a row is a fold of one stream; the facts of a stream keep their order.
         """
         if len(streams) == 1:
             for fact in streams[0]:
                 if not await self._tried(connection, [fact], park=True):
-                    result.poisoned.append(fact.stream)
-                    return
-        elif streams and not await self._tried(connection, [fact for each in streams for fact in each], park=False):
-            middle = len(streams) // 2
-            await self._carefully(connection, streams[:middle], result)
-            await self._carefully(connection, streams[middle:], result)
+                    return {fact.stream}
+            return set()
+        if not streams or await self._tried(connection, [fact for each in streams for fact in each], park=False):
+            return set()
+        middle = len(streams) // 2
+        return await self._carefully(connection, streams[:middle]) | await self._carefully(connection, streams[middle:])
 
     async def _tried(self, connection: asyncpg.Connection, facts: Sequence[Recorded], *, park: bool) -> bool:
         try:
@@ -181,7 +196,7 @@ class Shelf:
         """
         shard = shard_of(stream)
         async with self._own.acquire() as connection, connection.transaction():
-            checkpoint = await connection.fetchrow(self._sql.lock_checkpoint, *self._key, shard)
+            checkpoint = await connection.fetchrow(self._sql.lock_checkpoints, *self._key, [shard])
             first = await connection.fetchval(self._sql.parked_from, *self._key, stream)
             if first is None:
                 return False
@@ -220,7 +235,7 @@ def _following(facts: Sequence[Recorded], seq: int, last: bytes) -> tuple[Result
             break
         following.append(fact)
         seq, last = fact.seq, fact.link
-    result.applied, result.last_seq = len(following), seq if following else 0
+    result.applied, result.seq = len(following), seq
     return result, following
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -25,6 +26,9 @@ from schemas.envelope import Recorded
 _log = structlog.get_logger("inbox")
 BACK_OFF_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 MAX_RECORDS: Final = 500
+IDLE_MILLISECONDS: Final = 20
+"""FastStream rests as long again after an empty look, and a message that comes meanwhile waits: 200 ms at its default."""
+COMMIT_EVERY_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 1.0
 NOT_ASKED: Final = "the broker was not asked yet"
 """What `inbox.refused` says until the first answer: a process with a wrong password must not be ready for that moment."""
@@ -45,12 +49,14 @@ def subscription(access: Access, group: str, inbox: Inbox) -> KafkaBroker:
         apply_types=False,
         logger=None,  # its lines are not JSON, and say received and processed for every batch
     )
+    offsets = Offsets()
 
     @broker.subscriber(
         TOPIC,
         group_id=group,
         batch=True,
         max_records=MAX_RECORDS,
+        batch_timeout_ms=IDLE_MILLISECONDS,
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.MANUAL,
         no_reply=True,  # else a header could make the service publish to a topic of the sender's choice
@@ -60,7 +66,7 @@ def subscription(access: Access, group: str, inbox: Inbox) -> KafkaBroker:
     async def take(message: Any) -> None:
         records: tuple[ConsumerRecord, ...] = message.raw_message
         await _until_taken(inbox, facts_of(records))
-        await _commit(message, records)
+        await offsets.take(message, records)
 
     return broker
 
@@ -143,11 +149,21 @@ async def _until_taken(inbox: Inbox, facts: list[Recorded]) -> None:
             attempt += 1
 
 
-async def _commit(message: KafkaMessage, records: tuple[ConsumerRecord, ...]) -> None:
-    """Offsets only save reading again after a restart; the checkpoints in the database are what counts."""
-    offsets = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
-    try:
-        async with asyncio.timeout(COMMIT_SECONDS):  # the driver asks a silent coordinator for ever
-            await message.consumer.commit(offsets)  # type: ignore[call-arg]
-    except (KafkaError, TimeoutError) as error:
-        _log.info("offsets_not_committed", error=type(error).__name__)
+class Offsets:
+    """The offsets of a group. They only save reading again after a restart; the checkpoints in the database are what counts."""
+
+    def __init__(self) -> None:
+        self._taken: dict[TopicPartition, int] = {}
+        self._committed_at = float("-inf")
+
+    async def take(self, message: KafkaMessage, records: tuple[ConsumerRecord, ...]) -> None:
+        """These records are applied. Committed now and then: a round trip to the broker after each batch held up the next."""
+        self._taken |= {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
+        if time.monotonic() - self._committed_at < COMMIT_EVERY_SECONDS:
+            return
+        taken, self._taken, self._committed_at = self._taken, {}, time.monotonic()
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):  # the driver asks a silent coordinator for ever
+                await message.consumer.commit(taken)  # type: ignore[call-arg]
+        except (KafkaError, TimeoutError) as error:
+            _log.info("offsets_not_committed", error=type(error).__name__)

@@ -170,6 +170,21 @@ async def _allow(databases: Databases, allowed: bool) -> None:
     await connection.close()
 
 
+async def test_a_page_that_waits_is_told_also_when_another_instance_applies(databases: Databases) -> None:
+    await prepare(databases)
+    async with databases.appender() as appender:
+        await appender.append(facts("case:a", range(3)))
+    log = await whole_log(databases)
+    async with inbox_of(databases, refill=False) as (one, _), inbox_of(databases, refill=False) as (two, _):
+        here = asyncio.create_task(one.wait("rows", log[0].position, "case:a", 20))
+        there = asyncio.create_task(two.wait("rows", log[-1].position, "case:a", 20))
+        await one.take(log[:1])
+        await two.take(log)
+        assert await here is Reach.REACHED
+        assert await there is Reach.REACHED
+        assert await one.wait("rows", log[-1].position, "case:a", 20) is Reach.REACHED
+
+
 async def test_a_reader_that_parks_too_many_streams_stops(databases: Databases) -> None:
     await prepare(databases)
     async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, _):

@@ -31,9 +31,11 @@ class LyingBus:
             lie = self._chance.choices(("dropped", "repeated", ""), (5, 5, 90))[0]
             self._held += {"dropped": [], "repeated": [fact, fact]}.get(lie, [fact])
             self.told[lie or "passed on"] += 1
-        if len(self._held) < WINDOW:
-            return  # what is held back at the end of a run was dropped
-        said, self._held = self._held, []
+        while len(self._held) >= WINDOW:  # what is held back at the end of a run was dropped
+            said, self._held = self._held[:WINDOW], self._held[WINDOW:]
+            await self._say(said)
+
+    async def _say(self, said: list[Recorded]) -> None:
         self._chance.shuffle(said)
         self.told["reordered"] += len(said)
         if self._past and self._chance.random() < 0.2:
