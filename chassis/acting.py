@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from caselog.read import Loaded
 from chassis.agenda.items import Item
 from chassis.handling import Command, Done, Handler
 from chassis.web.principal import Principal
@@ -36,11 +37,20 @@ class Acting(Generic[C, S]):
         self._core: dict[str, Any] = {"initial": initial, "evolve": evolve, "decide": decide}
 
     async def by_person(
-        self, command: C, principal: Principal, *, stream: str, command_id: bytes, seen: int | None = None
+        self,
+        command: C,
+        principal: Principal,
+        *,
+        stream: str,
+        command_id: bytes,
+        seen: int | None = None,
+        loaded: Loaded | None = None,
     ) -> Done:
-        """What a signed-in person asks for; `seen`: the version of the stream on the page that was read."""
+        """What a signed-in person asks for; `seen`: the version of the stream on the page that was read; `loaded`: see `look`."""
         actor = f"{principal.role}:{self._alias(principal.subject, stream)}"
-        return await self._handler.handle(command, stream=stream, command_id=command_id, actor=actor, seen=seen, **self._core)
+        return await self._handler.handle(
+            command, stream=stream, command_id=command_id, actor=actor, seen=seen, loaded=loaded, **self._core
+        )
 
     async def by_agenda(self, command: C, item: Item) -> Done:
         """What an item of the agenda asks for."""
@@ -49,6 +59,6 @@ class Acting(Generic[C, S]):
             command, stream=item.target, command_id=item.id, cause=item.cause_name, actor=actor, **self._core
         )
 
-    async def repeated(self, command: C, *, stream: str, command_id: bytes) -> Done | None:
-        """What became of a command that was carried out before; None when it never was."""
-        return await self._handler.repeated(command, stream=stream, command_id=command_id)
+    async def look(self, command: C, *, stream: str, command_id: bytes) -> Done | Loaded:
+        """What became of a command that was carried out before; the stream as it stands when it never was."""
+        return await self._handler.look(command, stream=stream, command_id=command_id)

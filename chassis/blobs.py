@@ -18,7 +18,6 @@ from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import puremagic
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from obstore import open_writer_async
@@ -43,7 +42,6 @@ _OF: Final = "."
 """Between the case and the random part of an id."""
 AT_ONCE: Final = 8
 """Blobs that one process writes at the same time: each needs the writer's buffer, and uploads come in crowds."""
-ALLOWED: Final = {".pdf": "application/pdf", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
 
 
 class TooLarge(Refusal):
@@ -65,17 +63,16 @@ class DamagedBlob(Exception):
 
 
 def media_type(head: bytes, tail: bytes) -> str:
-    """The type of a file by its first and last bytes. Raises WrongType."""
-    try:
-        found = {match.extension for match in puremagic.magic_string(head)}
-    except (puremagic.PureError, ValueError):
-        raise WrongType from None
-    allowed = {ALLOWED[each] for each in found if each in ALLOWED}
-    if allowed == {"application/pdf"} and head.startswith(b"%PDF-") and b"%%EOF" in tail:
+    """The type of a file by its first and last bytes. Raises WrongType.
+
+    Three forms with fixed signatures (ISO 32000-2 7.5.2 and 7.5.5; ITU-T T.81 B.1.1.3; PNG 5.2 and 11.2.5): a library that
+    compares a thousand others first took 1 ms a paper, and what it found was checked here again.
+    """
+    if head.startswith(b"%PDF-") and b"%%EOF" in tail:
         return "application/pdf"
-    if "image/jpeg" in allowed and head.startswith(b"\xff\xd8\xff") and tail.rstrip(b"\0\n\r").endswith(b"\xff\xd9"):
+    if head.startswith(b"\xff\xd8\xff") and tail.rstrip(b"\0\n\r").endswith(b"\xff\xd9"):
         return "image/jpeg"
-    if "image/png" in allowed and head.startswith(b"\x89PNG\r\n\x1a\n") and b"IEND" in tail:
+    if head.startswith(b"\x89PNG\r\n\x1a\n") and b"IEND" in tail:
         return "image/png"
     raise WrongType
 

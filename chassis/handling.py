@@ -92,8 +92,11 @@ class Handler:
         decide: Callable[[C, S, datetime], Sequence[Fact]],
         cause: str | None = None,
         seen: int | None = None,
+        loaded: Loaded | None = None,
     ) -> Done:
         """Carry out `command` on `stream` and answer where its facts stand.
+
+        `loaded`: the stream as `look` found it; it is read again only when another wrote meanwhile.
 
         `seen` is the version of the stream that the person read; another person's change since then refuses as PageIsStale.
         Raises what `decide` refuses, RequestDiffers, Busy after many conflicts, LogUnavailable (sending again is safe then).
@@ -101,7 +104,7 @@ class Handler:
         with _TRACER.start_as_current_span(f"handle {type(command).__name__}"):
             request = self._request(command)
             for _ in range(ATTEMPTS):
-                loaded = await self._reader.load(stream)
+                loaded = loaded or await self._reader.load(stream)
                 if before := self._before(loaded, command_id, request):
                     return before
                 _refuse_stale(loaded, seen, actor)
@@ -112,15 +115,17 @@ class Handler:
                 done = await self._append(facts, loaded, stream, command_id, request, actor, cause)
                 if done is not None:
                     return done
+                loaded = None
             raise Busy
 
     def _request(self, command: Command) -> bytes:
         values = command.model_dump(mode="json", exclude=set(command.UNHASHED))
         return request_hash(self._service_key, type(command).__name__, values)
 
-    async def repeated(self, command: Command, *, stream: str, command_id: bytes) -> Done | None:
-        """What became of `command` when it was carried out before, asked before costly preparations; else None."""
-        return self._before(await self._reader.load(stream), command_id, self._request(command))
+    async def look(self, command: Command, *, stream: str, command_id: bytes) -> Done | Loaded:
+        """What became of `command` when it was carried out before, asked before costly preparations; else the stream."""
+        loaded = await self._reader.load(stream)
+        return self._before(loaded, command_id, self._request(command)) or loaded
 
     def _before(self, loaded: Loaded, command_id: bytes, request: bytes) -> Done | None:
         facts = [each for each in loaded.facts if each.command == command_id]

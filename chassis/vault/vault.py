@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from caselog.queries import Queries
 from chassis.vault.boxes import close, opened, place
 from chassis.vault.codes import tracking_code
 from chassis.vault.keys import VaultKeys
+from chassis.vault.offers import Offer, Offers
 from schemas.envelope import Recorded
 from schemas.fact import Fact
 from schemas.sealing import Clear, DataClass, Sealed
@@ -46,20 +48,22 @@ class Vault:
     def __init__(self, pool: asyncpg.Pool, keys: VaultKeys) -> None:
         self._pool, self._keys = pool, keys
         self._sql = Queries.load(Path(__file__).with_name("vault.sql"))
+        self._offers = Offers(pool, self._sql.keys_for)
 
     async def seal(self, facts: Sequence[Fact], *, log_id: str, stream: str, command: bytes) -> list[Fact]:
         """The facts with each `Clear` sealed for its place; every key is durable before this returns."""
         case = stream.partition(":")[2]
-        return [await self._seal_one(fact, n, case, (log_id, stream, command)) for n, fact in enumerate(facts)]
-
-    async def _seal_one(self, fact: Fact, ordinal: int, case: str, where: tuple[str, str, bytes]) -> Fact:
-        sealed: dict[str, Sealed] = {}
-        for name in type(fact).model_fields:
-            value = getattr(fact, name)
-            if isinstance(value, Clear):
-                key = await self.data_key(case, value.person, value.data_class)
-                sealed[name] = Sealed(key=key.id, box=close(key.secret, value.value, place(*where, ordinal, name)))
-        return fact.model_copy(update=sealed) if sealed else fact
+        of = {(value.person, value.data_class) for fact in facts for _, value in _clear(fact)}
+        made = await asyncio.gather(*(self.data_key(case, *each) for each in of))
+        keys, sealed = dict(zip(of, made, strict=True)), []
+        for ordinal, fact in enumerate(facts):
+            boxes = {}
+            for name, value in _clear(fact):
+                key = keys[value.person, value.data_class]
+                box = close(key.secret, value.value, place(log_id, stream, command, ordinal, name))
+                boxes[name] = Sealed(key=key.id, box=box)
+            sealed.append(fact.model_copy(update=boxes) if boxes else fact)
+        return sealed
 
     async def open(self, recorded: Recorded, path: str, sealed: Sealed | Clear) -> dict[str, Any]:
         """The value of the field `path` of a recorded fact. Raises KeyGone, NotAllowed, BoxDamaged."""
@@ -101,10 +105,10 @@ class Vault:
         wrapping = self._keys.wrapping(data_class)
         offered = aes_key_wrap(wrapping, secrets.token_bytes(32))
         try:
-            row = await self._pool.fetchrow(self._sql.key_for, case, person, data_class.value, secrets.token_urlsafe(16), offered)
+            kept = await self._offers.make(Offer(case, person, data_class, secrets.token_urlsafe(16), offered))
         except asyncpg.InsufficientPrivilegeError:
             raise NotAllowed(data_class.value) from None
-        return self._unwrapped(row["key_id"], data_class, row["wrapped"])
+        return self._unwrapped(kept.key_id, data_class, kept.wrapped)
 
     async def key(self, key_id: str) -> DataKey:
         """The key of an id. Raises KeyGone, NotAllowed."""
@@ -137,3 +141,11 @@ class Vault:
     def tracking_code(self, case_id: str) -> str:
         """The tracking code of a case."""
         return tracking_code(self._keys.get("tracking"), case_id)
+
+
+def _clear(fact: Fact) -> Iterator[tuple[str, Clear]]:
+    """The clear values of a fact by field."""
+    for name in type(fact).model_fields:
+        value = getattr(fact, name)
+        if isinstance(value, Clear):
+            yield name, value

@@ -1,5 +1,5 @@
--- name: key_for
-SELECT key_id, wrapped FROM vault.key_for($1, $2, $3, $4, $5)
+-- name: keys_for
+SELECT key_id, wrapped FROM vault.keys_for($1, $2, $3, $4, $5) ORDER BY n
 
 -- name: key
 SELECT class, wrapped FROM vault.key($1)

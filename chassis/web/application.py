@@ -111,7 +111,15 @@ def small_door(
 
 def _bare(lifespan: Lifespan) -> FastAPI:
     # FastAPI's own pages load scripts from elsewhere. And a page has one address: none is found by a redirect to a slash.
-    return FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    return FastAPI(
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        # TraceMiddleware has the span and the duration of a request; a second span would hold its path, and so the id of a case.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
 
 
 def _files() -> APIRouter:

@@ -5,15 +5,21 @@ VALUES ($1, $2, $3::jsonb, now() + $4::interval, now() + $5::interval, $6, $7)
 -- name: use_session
 -- The account is asked each time: who was closed, or has another role, office, agency or district, has no session any more,
 -- also when the sign-in that made it was under way at that moment.
-UPDATE web_sessions s SET seen_at = now(), idle_until = now() + $2::interval
-WHERE token = $1 AND idle_until > now() AND ends_at > now()
-AND NOT EXISTS (
-    SELECT FROM web_accounts a WHERE a.account_id = s.subject AND NOT (
-        a.active AND a.role = s.principal->>'role' AND a.office IS NOT DISTINCT FROM s.principal->>'office'
-        AND a.agency IS NOT DISTINCT FROM s.principal->>'agency' AND to_jsonb(a.districts) = s.principal->'districts'
+-- The end of the rest moves once in a thirtieth of it (a minute of half an hour): each move waits for the disk.
+WITH used AS (
+    SELECT s.token, s.principal, s.idle_until FROM web_sessions s
+    WHERE s.token = $1 AND s.idle_until > now() AND s.ends_at > now()
+    AND NOT EXISTS (
+        SELECT FROM web_accounts a WHERE a.account_id = s.subject AND NOT (
+            a.active AND a.role = s.principal->>'role' AND a.office IS NOT DISTINCT FROM s.principal->>'office'
+            AND a.agency IS NOT DISTINCT FROM s.principal->>'agency' AND to_jsonb(a.districts) = s.principal->'districts'
+        )
     )
+), moved AS (
+    UPDATE web_sessions w SET seen_at = now(), idle_until = now() + $2::interval
+    FROM used WHERE w.token = used.token AND used.idle_until < now() + $2::interval * (29.0 / 30)
 )
-RETURNING principal
+SELECT principal FROM used
 
 -- name: end_session
 DELETE FROM web_sessions WHERE token = $1 RETURNING oidc_person IS NOT NULL

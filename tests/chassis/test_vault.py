@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from chassis.vault.boxes import BoxDamaged, close, opened, place
 from chassis.vault.codes import ALPHABET, read_tracking_code, tracking_code
 from chassis.vault.keys import KeyFileMissing, VaultKeys, make
-from chassis.vault.vault import KeyGone, NotAllowed, Vault
+from chassis.vault.vault import DataKey, KeyGone, NotAllowed, Vault
 from schemas.envelope import Recorded
 from schemas.fact import Fact
 from schemas.facts import decode, encode
@@ -93,6 +93,29 @@ async def test_two_that_make_a_key_at_once_get_the_same(databases: Databases, tm
         assert len({key.secret for key in [keys[0], *other]}) == 4
 
 
+async def test_two_processes_that_make_the_same_keys_in_opposite_orders_get_the_same_and_never_block_each_other(
+    databases: Databases, tmp_path: Path
+) -> None:
+    cases = [f"c{number}" for number in range(60)]
+    async with vault_of(databases, tmp_path, "intake") as one, vault_of(databases, tmp_path, "intake") as two:
+        made = asyncio.gather(*(one.data_key(case, "p", DataClass.IDENTITY) for case in cases))
+        again = asyncio.gather(*(two.data_key(case, "p", DataClass.IDENTITY) for case in reversed(cases)))
+        first, second = await made, (await again)[::-1]
+    assert first == second
+    assert len({key.secret for key in first}) == len(cases)
+
+
+async def test_of_many_keys_that_are_asked_for_at_once_only_the_refused_one_fails(databases: Databases, tmp_path: Path) -> None:
+    async with vault_of(databases, tmp_path, "review") as vault:
+        # The file alone does not help: the database decides by the role.
+        make(tmp_path / "review", ["wrap-identity"])
+        asked = [vault.data_key(f"c{number}", "p", DataClass.PROPERTY) for number in range(20)]
+        asked.insert(7, vault.data_key("c7", "p", DataClass.IDENTITY))
+        found = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(found.pop(7), NotAllowed)
+    assert all(isinstance(each, DataKey) for each in found)
+
+
 @pytest.mark.parametrize("service", ["review", "inquiry"])
 async def test_review_and_inquiry_cannot_open_identity_or_contact(databases: Databases, tmp_path: Path, service: str) -> None:
     async with vault_of(databases, tmp_path, "intake") as intake:
@@ -118,7 +141,10 @@ async def test_no_service_touches_the_tables_and_only_intake_erases(databases: D
     ]
     forbidden += ["INSERT INTO vault.keys VALUES ('a','b','c','property',NULL)", "SELECT vault.may('identity')"]
     if service != "intake":
-        forbidden += ["SELECT vault.forget('c', 'p')", "SELECT * FROM vault.key_for('c', 'p', 'identity', 'k', '')"]
+        forbidden += [
+            "SELECT vault.forget('c', 'p')",
+            "SELECT * FROM vault.keys_for('{c}', '{p}', '{identity}', '{k}', '{\"\"}')",
+        ]
     for statement in forbidden:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(statement)

@@ -69,6 +69,17 @@ async def test_a_session_ends_by_rest_and_by_age(databases: Databases) -> None:
         assert await own.fetchval("SELECT count(*) FROM web_sessions WHERE token = $1", token.encode()) == 0
 
 
+async def test_a_session_that_is_used_goes_on_and_its_row_moves_once_a_minute(databases: Databases) -> None:
+    async with running(databases) as (app, _):
+        own = app.state.sessions._own
+        token = await app.state.sessions.begin(Principal("reviewer", "a1"))
+        left = "SELECT extract(epoch FROM idle_until - now())::float FROM web_sessions"
+        for rested, after in ((10, (1780, 1791)), (90, (1795, 1801)), (1700, (1795, 1801))):
+            await own.execute("UPDATE web_sessions SET idle_until = now() + make_interval(secs => $1)", 1800.0 - rested)
+            assert await app.state.sessions.principal(token) is not None
+            assert after[0] < await own.fetchval(left) < after[1], rested
+
+
 async def test_a_role_opens_its_rooms_only(databases: Databases) -> None:
     async with running(databases) as (app, _), browser(app) as client:
         await sign_in(client)

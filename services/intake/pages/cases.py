@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from chassis.bus.readers import Reach
+from chassis.handling import Done
 from chassis.web.doors import once, require
 from chassis.web.pages import render
 from chassis.web.principal import Principal
@@ -114,10 +115,12 @@ async def answer(
         command = AnswerIdentity(note=text or None, person=person, documents=documents)
     else:
         command = AnswerCorrection(answer=text, person=person, documents=documents)
-    if await room(request).handling.repeated(command, stream=case.stream, command_id=this) is None:
+    found = await room(request).handling.look(command, stream=case.stream, command_id=this)
+    if not isinstance(found, Done):
         async with room(request).here.staging(case_id) as staged:
             command = command.model_copy(update={"stored": await store(staged, files, person=person)})
-            staged.appended(await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this))
+            done = await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this, loaded=found)
+            staged.appended(done)
     return RedirectResponse(f"/cases/{case_id}", 303)
 
 

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from chassis.blobs import TooLarge, WrongType
 from chassis.bus.readers import Reach
 from chassis.command_ids import NEW, case_id_of
+from chassis.handling import Done
 from chassis.web.codes import subject_of
 from chassis.web.doors import once, require
 from chassis.web.pages import render
@@ -71,11 +72,13 @@ async def _file(request: Request, kind: RequestType, sent: FormData, principal: 
     stream = f"case:{case_id}"
     files = await uploads(sent, kind.documents)
     command = _command(request, kind, sent, principal, stream, files)
-    if await here.handling.repeated(command, stream=stream, command_id=new_id) is None:
+    found = await here.handling.look(command, stream=stream, command_id=new_id)
+    if not isinstance(found, Done):
         filable(command)  # refused before anything is stored
         async with here.here.staging(case_id) as staged:
             command = command.model_copy(update={"stored": await store(staged, files, person=command.person)})
-            done = staged.appended(await here.handling.by_person(command, principal, stream=stream, command_id=new_id))
+            done = await here.handling.by_person(command, principal, stream=stream, command_id=new_id, loaded=found)
+            staged.appended(done)
         reach = await here.here.inbox.wait("cases", done.placed[-1].position, stream, WAIT_SECONDS)
         if reach is not Reach.REACHED:
             return RedirectResponse(f"/cases/{case_id}?filed=late", 303)
