@@ -25,20 +25,18 @@ from typing import Any, Final
 from rich.console import Console
 
 from deploy.local.postgres import Postgres
-from tests.bench import append, reading
+from tests.bench import append, bus, http, reading
 from tests.bench.ground import Bench, Measure
 from tests.bench.lines import Line, table
 
 OUTPUT: Final = Path("var/bench.json")
 
 
-async def _appends(bench: Bench) -> list[Line]:
-    return await append.measure(await bench.databases("append_"), bench.directory, bench.rounds, bench.seconds)
-
-
 PARTS: Final[Mapping[str, Measure]] = MappingProxyType(
     {
-        "append": _appends,
+        "append": append.measure,
+        "bus": bus.measure,
+        "http": http.measure,
         "reading": reading.measure,
     }
 )

@@ -1,4 +1,4 @@
-"""Appends per second, beside pgbench's single-row insert of the same bytes and the limit of one connection."""
+"""Appends per second, beside pgbench's insert of the same bytes, another event store, and the limit of one connection."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ import os
 import random
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 import asyncpg
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 
 from caselog.append import Appender
 from caselog.outcomes import Append, Appended, NewFact
 from deploy.local.postgres import OWNER, binaries
+from tests.bench.ground import Bench
 from tests.bench.lines import Line
 from tests.databases import Databases
 
@@ -24,6 +29,7 @@ BODIES: Final = tuple(b'{"reason":"' + b"x" * size + b'"}' for size in (387, 587
 PEER: Final = b"x" * (sum(len(body) for body in BODIES) // len(BODIES))
 CALLERS: Final = (1, 8, 32, 256)
 LIMIT_BATCH: Final = 100
+OTHERS_CALLERS: Final = 32
 
 
 async def appends(databases: Databases, callers: int, label: str, seconds: float, *, hot: bool = False) -> float:
@@ -74,26 +80,70 @@ async def _unnest(connection: asyncpg.Connection, seconds: float) -> float:
     return done / (time.perf_counter() - started)
 
 
-async def measure(databases: Databases, directory: Path, rounds: int, seconds: float) -> list[Line]:
+class Others:
+    """`eventsourcing` in its default mode, which locks the table for each append: the same bytes from as many threads."""
+
+    def __init__(self, databases: Databases) -> None:
+        where = databases.where("caselog", OWNER)
+        self._store = PostgresDatastore(
+            dbname=where["database"], host=where["host"], port=where["port"], user=where["user"], password=where["password"],
+            pool_size=OTHERS_CALLERS, connect_timeout=30,
+        )  # fmt: skip
+        self._recorder = PostgresApplicationRecorder(self._store, events_table_name="stored_events")
+        self._recorder.create_table()
+
+    def appends(self, seconds: float) -> float:
+        """Events per second, one per append."""
+        end = time.perf_counter() + seconds
+
+        def caller(number: int) -> int:
+            done = 0
+            while time.perf_counter() < end:
+                self._recorder.insert_events([StoredEvent(uuid4(), 1, "case.withdrawn", BODIES[done % len(BODIES)])])
+                done += 1
+            return done
+
+        started = time.perf_counter()
+        with ThreadPoolExecutor(OTHERS_CALLERS) as pool:
+            done = sum(pool.map(caller, range(OTHERS_CALLERS)))
+        return done / (time.perf_counter() - started)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._store.close()
+
+
+async def measure(bench: Bench) -> list[Line]:
     """The lines take turns in every round, so that drift meets all alike."""
+    databases, seconds = await bench.databases("append_"), bench.seconds
     connection: asyncpg.Connection = await databases.connect("caselog", OWNER)
     await connection.execute("CREATE TABLE peer (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body bytea NOT NULL)")
+    others = Others(databases)
     ours: dict[str, list[float]] = {}
     peers: dict[str, list[float]] = {}
-    for number in range(rounds):
-        tag = f"{number}-{random.randrange(1 << 30)}"
-        for callers in CALLERS:
-            ours.setdefault(str(callers), []).append(await appends(databases, callers, f"{tag}-{callers}", seconds))
-        ours.setdefault("hot", []).append(await appends(databases, 32, f"{tag}-hot", seconds, hot=True))
-        for clients in (1, 8, 32):
-            done = await asyncio.to_thread(_pgbench, databases, directory, clients, seconds)
-            peers.setdefault(str(clients), []).append(done)
-        peers.setdefault("limit", []).append(await _unnest(connection, seconds))
+    try:
+        for number in range(bench.rounds):
+            tag = f"{number}-{random.randrange(1 << 30)}"
+            for callers in CALLERS:
+                ours.setdefault(str(callers), []).append(await appends(databases, callers, f"{tag}-{callers}", seconds))
+            ours.setdefault("hot", []).append(await appends(databases, 32, f"{tag}-hot", seconds, hot=True))
+            for clients in (1, 8, 32):
+                done = await asyncio.to_thread(_pgbench, databases, bench.directory, clients, seconds)
+                peers.setdefault(str(clients), []).append(done)
+            peers.setdefault("limit", []).append(await _unnest(connection, seconds))
+            peers.setdefault("others", []).append(await asyncio.to_thread(others.appends, seconds))
+    finally:
+        others.close()
     await connection.close()
-    lines = [
-        Line(f"append, {n} callers", tuple(ours[n]), f"pgbench insert, {n} clients", tuple(peers[n])) for n in ("1", "8", "32")
-    ]
+    return _lines({name: tuple(each) for name, each in ours.items()}, {name: tuple(each) for name, each in peers.items()})
+
+
+def _lines(ours: dict[str, tuple[float, ...]], peers: dict[str, tuple[float, ...]]) -> list[Line]:
     limit = f"insert .. unnest by {LIMIT_BATCH}, one client"
-    lines.append(Line("append, 32 callers, one hot shard", tuple(ours["hot"]), "append, 32 callers", tuple(ours["32"])))
-    lines.append(Line("append, 256 callers", tuple(ours["256"]), limit, tuple(peers["limit"])))
-    return lines
+    return [
+        *(Line(f"append, {n} callers", ours[n], f"pgbench insert, {n} clients", peers[n]) for n in ("1", "8")),
+        Line("append, 32 callers", ours["32"], "pgbench insert, 32 clients", peers["32"], must=">= 14,000 and >= 1.5x"),
+        Line("append, 32 callers", ours["32"], f"eventsourcing, {OTHERS_CALLERS} threads", peers["others"], must=">= 25x"),
+        Line("append, 32 callers, one hot shard", ours["hot"], "append, 32 callers", ours["32"], must=">= 12,000"),
+        Line("append, 256 callers", ours["256"], limit, peers["limit"], must=">= 20,000"),
+    ]

@@ -1,0 +1,113 @@
+"""The other end of the bus, in a process of its own: `python -m tests.bench.applied`, the order as JSON on stdin.
+
+Either a whole service (its inbox with both readers, as review runs them) or a bare aiokafka consumer. Answers how long each
+fact was on its way, in milliseconds: from the clock of the writer to the clock here, which is the same machine's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from chassis.bus.shelf import Result, Shelf
+from chassis.bus.subscription import running_bus
+from chassis.bus.topic import PARTITIONS
+from chassis.settings import Ground
+from chassis.standing import standing
+from schemas.envelope import Position, Recorded
+from services.review.consume import readers
+
+DEADLINE_SECONDS: Final = 60.0
+"""What has not come by then is lost, or the run was broken off."""
+SENT_AT: Final = "sent_at"
+"""The header in which a bare producer says when it sent."""
+TIMED: Final = "case:timed-"
+"""So the streams begin whose facts count; those before only show that the bus flows."""
+FLOWING_SECONDS: Final = 0.3
+"""A fact that was on its way for less came over the bus, and what lay there before is applied."""
+PEER_TOPIC: Final = "bench.bare"
+READY: Final = b"ready\n"
+
+
+@dataclass(frozen=True)
+class Order:
+    """How many facts are awaited, and by what."""
+
+    count: int
+    bare: bool
+    bootstrap: str
+
+
+class Watched(Shelf):
+    """A shelf that notes when what it applied was committed."""
+
+    applied: dict[Position, list[float]]
+    flows: asyncio.Event
+
+    async def apply_together(self, runs: Mapping[int, Sequence[Recorded]]) -> dict[int, Result]:
+        results = await super().apply_together(runs)
+        now = time.time()
+        for fact in (fact for shard, result in results.items() for fact in runs[shard] if fact.seq <= result.seq):
+            took = now - fact.recorded_at.timestamp()
+            if took < FLOWING_SECONDS:
+                self.flows.set()
+            if fact.stream.startswith(TIMED):
+                self.applied.setdefault(fact.position, []).append(took * 1000)
+        return results
+
+
+async def _service(order: Order) -> list[float]:
+    ground, flows = Ground(), asyncio.Event()
+    applied: dict[Position, list[float]] = {}
+    async with standing(ground, "review", readers) as here:
+        for name, shelf in here.inbox.shelves.items():
+            watched = Watched(shelf.reader, here.own)
+            watched.applied, watched.flows = applied, flows
+            here.inbox.shelves[name] = watched
+        both = len(here.inbox.shelves)
+        async with here.inbox.running(), running_bus(ground, "review", here.inbox):
+            await flows.wait()
+            _say(READY)
+            while sum(len(each) >= both for each in applied.values()) < order.count:  # noqa: ASYNC110 - counted by the shelves
+                await asyncio.sleep(0.05)
+    return [each[both - 1] for each in applied.values()]
+
+
+async def _bare(order: Order) -> list[float]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=order.bootstrap)
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(PEER_TOPIC, number) for number in range(PARTITIONS)])
+        await consumer.seek_to_end()
+        _say(READY)
+        took: list[float] = []
+        while len(took) < order.count:
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                now = time.time()
+                took += [(now - float(dict(record.headers)[SENT_AT])) * 1000 for record in records]
+        return took
+    finally:
+        await consumer.stop()
+
+
+def _say(text: bytes) -> None:
+    sys.stdout.buffer.write(text)
+    sys.stdout.buffer.flush()
+
+
+async def _carry_out(order: Order) -> list[float]:
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        return await (_bare(order) if order.bare else _service(order))
+
+
+if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is the answer
+    _say(orjson.dumps(asyncio.run(_carry_out(Order(**orjson.loads(sys.stdin.buffer.readline()))))))

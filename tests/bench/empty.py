@@ -1,0 +1,46 @@
+"""The limit of the door: a route that does nothing, behind the middleware of every service. `python -m tests.bench.empty`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from starlette.responses import Response
+
+from chassis.process import serve
+from chassis.settings import Ground
+from chassis.telemetry import configure
+from chassis.web.application import application
+from services.intake.settings import ROOM, TITLE
+
+router = APIRouter()
+
+
+@router.get("/empty", status_code=204)
+async def empty() -> Response:
+    """Nothing."""
+    return Response(status_code=204)
+
+
+def door(ground: Ground) -> FastAPI:
+    """Intake's middleware and one empty route; nobody signs in, nothing is asked of a database."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+
+    async def ready(_: FastAPI) -> dict[str, bool]:
+        return {}
+
+    # The limit of requests is counted as everywhere, and not reached.
+    return application(
+        service="intake", title=TITLE, ground=ground, lifespan=lifespan, routers=[router], room=ROOM, ready=ready,
+        requests_a_minute=100_000,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    ground = Ground()
+    configure("empty", ground)
+    serve(door(ground), ground)

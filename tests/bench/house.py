@@ -1,0 +1,151 @@
+"""The processes that some parts of the bench stand on: the broker, the relay, a service, each as `make run` starts it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+import orjson
+
+from caselog.migrations import migrate
+from chassis.bus.access import Access
+from chassis.bus.relay import MIGRATIONS as RELAY
+from chassis.bus.topic import ensure
+from chassis.settings import Ground
+from chassis.standing import migrate_service
+from deploy.kafka.broker import Broker
+from deploy.local import keys
+from deploy.local.children import free_port, start, wait_until
+from deploy.local.postgres import OWNER
+from deploy.local.processes import KEYS
+from services.intake.settings import ROOM as INTAKE
+from services.review.settings import ROOM as REVIEW
+from tests.bench.ground import Bench
+from tests.conftest import ROOT
+from tests.databases import Databases
+
+READY_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 15.0
+
+
+@dataclass(frozen=True)
+class House:
+    """Databases, a broker and keys of one part of the bench."""
+
+    databases: Databases
+    broker: Broker
+    directory: Path
+    ports: Mapping[str, int]
+    log: IO[bytes]
+
+    @property
+    def access(self) -> Access:
+        """The way to the broker."""
+        return Access((self.broker.bootstrap,))
+
+    def environment(self, role: str, door: str = "") -> dict[str, str]:
+        """What a process of `role` is told; `door`: which port is its own, when it is not the role's."""
+        return {
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "PARVANDEH_DATABASE_URL": f"postgresql://127.0.0.1:{self.databases.server.port}",
+            "PARVANDEH_DATABASE_PREFIX": self.databases.prefix,
+            "PARVANDEH_PASSWORD": self.databases.passwords[role],
+            "PARVANDEH_READER_PASSWORD": self.databases.passwords[f"{role}_reader"],
+            "PARVANDEH_KAFKA": self.broker.bootstrap,
+            "PARVANDEH_PORT": str(self.ports[door or role]),
+            "PARVANDEH_KEYS": str(self.directory / "keys" / role),
+            "PARVANDEH_STORAGE": f"file://{self.directory / 'documents'}",
+            "PARVANDEH_DOORS": f"intake=http://127.0.0.1:{self.ports['intake']}",
+        }
+
+    @asynccontextmanager
+    async def running(self, role: str, *command: str, door: str = "") -> AsyncIterator[int]:
+        """A process of `role`, ready at its door; its id."""
+        child = start([sys.executable, "-m", *command], self.log, environment=self.environment(role, door))
+        port = self.ports[door or role]
+        try:
+            await asyncio.to_thread(wait_until, lambda: child.poll() is not None or _ready(port), READY_SECONDS, role)
+            if child.poll() is not None:
+                raise RuntimeError(f"{role} ended at once")
+            yield child.pid
+        finally:
+            child.terminate()
+            child.wait(STOP_SECONDS)
+
+
+@asynccontextmanager
+async def standing(bench: Bench, prefix: str) -> AsyncIterator[House]:
+    """A house whose tables are migrated and whose topic is there."""
+    databases = await bench.databases(prefix)
+    directory = bench.directory / prefix
+    directory.mkdir()
+    keys.provide(directory / "keys", KEYS)
+    broker = Broker(directory / "kafka", ROOT / "var" / "kafka-jars")
+    with (directory / "house.log").open("ab") as log:
+        house = House(databases, broker, directory, {role: free_port() for role in ("intake", "review", "relay", "empty")}, log)
+        ground = Ground(
+            database_url=f"postgresql://127.0.0.1:{databases.server.port}",
+            database_prefix=prefix,
+            owner_password=databases.server.owner_password,
+        )
+        for service, room in (("intake", INTAKE), ("review", REVIEW)):
+            await migrate_service(ground, service, room)
+        connection = await databases.connect("relay", OWNER)
+        await migrate(connection, "relay", RELAY)
+        await connection.close()
+        try:
+            await asyncio.to_thread(broker.start)
+            await ensure(house.access)
+            yield house
+        finally:
+            broker.stop()
+
+
+def _ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=2) as answer:
+            return int(answer.status) == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+async def told(module: str, order: Any, environment: Mapping[str, str] | None = None) -> Any:
+    """Run `python -m module` with an order as JSON on stdin; what it says on stdout. Raises RuntimeError when it fails."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", module, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        out, _ = await child.communicate(orjson.dumps(order))
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    if child.returncode:
+        raise RuntimeError(f"{module} failed; its lines above say why")
+    return orjson.loads(out)
+
+
+def cpu_of(pids: Sequence[int]) -> float:
+    """Seconds of CPU that these processes and their children have taken."""
+    tick, seen = os.sysconf("SC_CLK_TCK"), {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended meanwhile
+            continue
+        seen[int(path.parent.name)] = (int(fields[1]), (int(fields[11]) + int(fields[12])) / tick)
+
+    def total(pid: int) -> float:
+        return seen.get(pid, (0, 0.0))[1] + sum(total(child) for child, (parent, _) in seen.items() if parent == pid)
+
+    return sum(total(pid) for pid in pids)
