@@ -29,7 +29,7 @@ from chassis.bus.wire import headers_of
 from schemas.envelope import Recorded
 
 _log = structlog.get_logger("relay")
-PAGE: Final = 200
+PAGE: Final = 100
 """Facts of one shard in one read of the log."""
 LOOK_SECONDS: Final = 0.5
 """So often the log's heads are asked how far behind the broker is."""
