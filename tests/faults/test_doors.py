@@ -35,7 +35,7 @@ from tests.faults.proxy import LostReplies, Proxy, asks_to_append, postgres_is_r
 from tests.faults.recorder import Recorder
 from tests.faults.seeds import seed_of
 
-LOAD_SECONDS = float(os.environ.get("SECONDS", "6"))
+LOAD_SECONDS = float(os.environ.get("SECONDS", "3"))
 ANSWER_SECONDS = PAGE_SECONDS + 2.0
 """What is promised: PAGE_SECONDS of our own, and the end of what was broken off."""
 SLOW_MACHINE = 4.0

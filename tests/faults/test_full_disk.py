@@ -15,17 +15,23 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
 
+import asyncpg
 import pytest
 
 from caselog.append import Appender, LogUnavailable, NotTaken
 from caselog.installing import install
 from caselog.outcomes import Append, Appended, Repeated
+from chassis.bus.inbox import Inbox
+from chassis.bus.readers import Reader
 from chassis.bus.topic import ensure
 from deploy.kafka.broker import Broker
 from deploy.local import roles
 from deploy.local.children import StackError
 from deploy.local.postgres import OWNER, Postgres
 from deploy.local.services import Services
+from schemas.envelope import Recorded, shard_of
+from schemas.facts import AnyFact
+from tests.bus.ground import apply as apply_rows
 from tests.bus.ground import eventually, facts, inbox_of, prepare, rebuilt, relaying, rows
 from tests.caselog.commands import a_command
 from tests.conftest import ROOT
@@ -238,3 +244,29 @@ def test_a_full_disk_under_the_supervisor_stops_no_process(tmp_path: Path) -> No
         disk.make_room()
         services._stream("talker", iter([b"there is room\n"]))  # type: ignore[arg-type]
         assert (disk.path / "logs" / "talker.log").read_bytes().endswith(b"there is room\n")
+
+
+async def test_a_full_disk_parks_no_stream_and_its_facts_are_applied_when_there_is_room(databases: Databases) -> None:
+    await prepare(databases)
+    full = True
+
+    async def apply(connection: asyncpg.Connection, fact: AnyFact, recorded: Recorded) -> None:
+        if full:
+            await connection.execute("DO $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END $$")
+        await apply_rows(connection, fact, recorded)
+
+    async with (
+        databases.appender() as appender,
+        databases.reader("review_reader") as log,
+        asyncpg.create_pool(**databases.where("review", "review"), min_size=1, max_size=2) as own,
+    ):
+        inbox = Inbox([Reader("rows", 1, apply)], own=own, log=log)
+        await inbox.shelves["rows"].begin()
+        await appender.append(facts("case:full", range(3)))
+        waiting = await log.shard(shard_of("case:full"), 0)
+        with pytest.raises(asyncpg.DiskFullError):
+            await inbox.take(waiting)
+        assert await inbox.parked() == []
+        full = False
+        await inbox.take(waiting)
+        assert await rows(own) == await rebuilt(databases)

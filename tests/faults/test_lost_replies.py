@@ -25,7 +25,7 @@ from tests.faults.proxy import LostReplies, Proxy, asks_to_append, postgres_is_r
 from tests.faults.recorder import Recorder, attempts
 from tests.faults.seeds import seed_of
 
-LOST = int(os.environ.get("LOST", "200"))
+LOST = int(os.environ.get("LOST", "120"))
 """Replies; each is that of a whole batch."""
 PROCESSES = 4
 CALLERS = 8
