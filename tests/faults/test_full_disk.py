@@ -22,17 +22,15 @@ from caselog.append import Appender, LogUnavailable, NotTaken
 from caselog.installing import install
 from caselog.outcomes import Append, Appended, Repeated
 from chassis.bus.inbox import Inbox
-from chassis.bus.readers import Reader
+from chassis.bus.readers import Reader, Run
 from chassis.bus.topic import ensure
 from deploy.kafka.broker import Broker
 from deploy.local import roles
 from deploy.local.children import StackError
 from deploy.local.postgres import OWNER, Postgres
 from deploy.local.services import Services
-from schemas.envelope import Recorded, shard_of
-from schemas.facts import AnyFact
-from tests.bus.ground import apply as apply_rows
-from tests.bus.ground import eventually, facts, inbox_of, prepare, rebuilt, relaying, rows
+from schemas.envelope import shard_of
+from tests.bus.ground import eventually, facts, inbox_of, prepare, put, rebuilt, relaying, rows
 from tests.caselog.commands import a_command
 from tests.conftest import ROOT
 from tests.databases import Databases
@@ -250,10 +248,10 @@ async def test_a_full_disk_parks_no_stream_and_its_facts_are_applied_when_there_
     await prepare(databases)
     full = True
 
-    async def apply(connection: asyncpg.Connection, fact: AnyFact, recorded: Recorded) -> None:
+    async def apply(connection: asyncpg.Connection, run: Run) -> None:
         if full:
             await connection.execute("DO $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END $$")
-        await apply_rows(connection, fact, recorded)
+        await put(connection, run)
 
     async with (
         databases.appender() as appender,
