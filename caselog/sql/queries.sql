@@ -25,7 +25,9 @@ SELECT epoch, shard, seq, stream, version, type, type_version, recorded_at, acto
 FROM log.facts WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3
 
 -- name: following
-SELECT f.* FROM unnest($1::smallint[], $2::bigint[]) m (shard, seq)
+SELECT f.epoch, f.shard, f.seq, f.stream, f.version, f.type, f.type_version, f.recorded_at, f.actor, f.cause, f.command, f.ordinal,
+    f.request, f.meta, f.body, f.prev, f.link
+FROM unnest($1::smallint[], $2::bigint[]) m (shard, seq)
 CROSS JOIN LATERAL (SELECT * FROM log.facts t WHERE t.shard = m.shard AND t.seq > m.seq ORDER BY t.seq LIMIT $3) f
 
 -- name: at_position
