@@ -10,7 +10,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -104,7 +104,7 @@ class Sweeper:
 
     async def sweep(self, grace: timedelta = GRACE) -> int:
         """Take away what is older than `grace` and in no fact; return how many papers and halves there were."""
-        until = datetime.now(UTC) - grace
+        until = await self._log.now() - grace
         gone = await self._blobs.delete_halves(until)
         by_case: dict[str, list[str]] = defaultdict(list)
         async for document in self._blobs.stored(self._swept, until):
