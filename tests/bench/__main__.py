@@ -78,8 +78,9 @@ def _report(asked: argparse.Namespace, lines: Sequence[Line], seed: int) -> dict
 
 def _interruptible() -> None:
     """Ctrl-C and SIGTERM end the run in order; a shell starts what runs in the background with Ctrl-C ignored."""
-    for which in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(which, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # By way of Ctrl-C, which asyncio makes a cancellation: raised in the middle of a callback it may leave a connection stuck.
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
 
 
 def main(arguments: Sequence[str]) -> int:
