@@ -56,9 +56,8 @@ check: setup ## linters, types, architecture, schemas up to date; fast
 bench: setup ## what it costs, each figure beside its limit or peer in the same run (SHORT=1, ONLY="reading", OUTPUT=)
 	@exec $(PY) -m tests.bench $(if $(SHORT),--short) $(if $(ONLY),--only $(ONLY)) $(if $(OUTPUT),--output $(OUTPUT))
 
-faults: setup ## kill every process KILLS times (100) under load, every other fault, every planted bug; long (SEED= replays)
-	@KILLS=$(or $(KILLS),100) $(PY) -m pytest -q -s tests/journeys/test_2_kills.py
-	@LOST=$(or $(LOST),1000) SECONDS=$(or $(SECONDS),120) $(PY) -m pytest -q -s tests/faults
+faults: setup ## strike everything KILLS times (100) under load, every other fault, every planted bug; long (SEED= replays)
+	@KILLS=$(or $(KILLS),100) LOST=$(or $(LOST),1000) SECONDS=$(or $(SECONDS),120) $(PY) -m pytest -q -s tests/faults
 	@$(PY) -m pytest -q tests/oracle
 
 contracts: setup ## ask every service EXAMPLES (1,000) requests by its OpenAPI document: no 5xx, no undocumented answer; long

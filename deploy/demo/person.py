@@ -9,11 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Self
 
 import httpx2
-
-PATIENCE_SECONDS: Final = 45.0
 
 
 class Unexpected(Exception):
@@ -50,6 +48,9 @@ def forms(page: str) -> list[PageForm]:
 
 class Person:
     """One person's browser at one door."""
+
+    PATIENCE_SECONDS: ClassVar[float] = 45.0
+    """How long a person asks again where a door does not answer for now."""
 
     def __init__(self, door: str, language: str = "fa") -> None:
         headers = {"Accept": "text/html", "Accept-Language": language}
@@ -93,7 +94,7 @@ class Person:
 
         A 500 is a fault and is never tried again: it would be hidden.
         """
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + self.PATIENCE_SECONDS
         while True:
             try:
                 answer = await self._client.request(method, path, **what)

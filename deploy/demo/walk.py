@@ -95,9 +95,11 @@ async def until(what: str, look: Callable[[], Awaitable[Any]], seconds: float) -
 class Walk:
     """Everybody who takes part; the staff sign in once."""
 
-    def __init__(self, doors: Mapping[str, str], outbox: Path, *, seconds: float = SECONDS) -> None:
-        """`seconds`: how long a person waits for the next step of the house before giving up."""
-        self._doors, self._outbox, self._seconds = doors, outbox, seconds
+    def __init__(
+        self, doors: Mapping[str, str], outbox: Path, *, seconds: float = SECONDS, person: Callable[[str], Person] = Person
+    ) -> None:
+        """`seconds`: how long a person waits for the next step of the house before giving up; `person`: who comes to a door."""
+        self._doors, self._outbox, self._seconds, self._person = doors, outbox, seconds, person
         self._staff: dict[str, Person] = {}
         self._codes = asyncio.Lock()
 
@@ -110,12 +112,12 @@ class Walk:
         """A signed-in member of staff."""
         name = f"{door} {username}"
         if name not in self._staff:
-            self._staff[name] = await Person(self._doors[door]).sign_in(username, f"{username}-demo")
+            self._staff[name] = await self._person(self._doors[door]).sign_in(username, f"{username}-demo")
         return self._staff[name]
 
     async def citizen(self, applicant: Applicant) -> Person:
         """A signed-in citizen; the one-time code is read from the outbox, as from a telephone."""
-        person = Person(self._doors["intake"])
+        person = self._person(self._doors["intake"])
         async with self._codes:  # one at a time: a code is known by being new in the outbox
             before = {path.name for path in (self._outbox / "sms").glob("*.json")}
             page = await person.get("/citizen/sign-in")

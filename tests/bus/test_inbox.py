@@ -6,6 +6,7 @@ import asyncio
 import random
 from dataclasses import replace
 
+import asyncpg
 import pytest
 
 from caselog.chain import link_of
@@ -41,6 +42,26 @@ async def test_lost_repeated_and_reordered_messages_leave_the_same_rows_as_a_reb
             await inbox.take(sent[start : start + 37])
         await eventually(lambda: inbox.caught_up("rows"))
         assert await rows(own) == await rebuilt(databases)
+
+
+async def test_rows_and_checkpoint_are_written_together_or_not_at_all(databases: Databases) -> None:
+    await prepare(databases)
+    async with databases.appender() as appender:
+        await appender.append(facts("case:a", range(3)))
+    log = await whole_log(databases)
+    owner = await databases.connect("review", "owner")
+    async with inbox_of(databases, refill=False) as (inbox, own):
+        await owner.execute(
+            "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'a disk that fails'; END $$;"
+            "CREATE TRIGGER fails BEFORE UPDATE ON checkpoints FOR EACH ROW EXECUTE FUNCTION fail()"
+        )
+        with pytest.raises(asyncpg.RaiseError):
+            await inbox.take(log)
+        assert await rows(own) == []
+        await owner.execute("DROP FUNCTION fail CASCADE")
+        await inbox.take(log)
+        assert await rows(own) == await rebuilt(databases)
+    await owner.close()
 
 
 async def test_with_refill_off_a_gap_is_not_crossed(databases: Databases) -> None:

@@ -94,6 +94,21 @@ async def test_a_killed_and_a_wiped_broker_lose_nothing(databases: Databases, ow
         assert await rows(own) == await rebuilt(databases)
 
 
+async def test_a_mark_moves_only_when_the_broker_has_the_facts(databases: Databases, own_broker: Broker) -> None:
+    await prepare(databases)
+    async with databases.appender() as appender, relaying(databases, own_broker.access) as relay:
+        await eventually(lambda: _leads(relay))
+        own_broker.kill()
+        await fill(appender, 50)
+        await eventually(lambda: _stopped(relay))  # it tried, and the broker was away
+        own_broker.start(own_broker.port)
+        await eventually(lambda: _published(relay, 50))
+
+
+async def _stopped(relay: object) -> bool:
+    return not relay.state.connected  # type: ignore[attr-defined]
+
+
 async def test_only_one_relay_leads_and_the_next_takes_over(databases: Databases, own_broker: Broker) -> None:
     await prepare(databases)
     async with relaying(databases, own_broker.access) as first:

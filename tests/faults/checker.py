@@ -222,7 +222,7 @@ def _projections(projections: Sequence[Projection]) -> Iterator[Fault]:
     for each in projections:
         if list(each.found) == list(each.fresh):
             continue
-        found, fresh = Counter(each.found), Counter(each.fresh)
+        found, fresh = Counter(map(repr, each.found)), Counter(map(repr, each.fresh))  # a row may hold a list
         much, little = (found - fresh).total(), (fresh - found).total()
         yield Fault(Kind.PROJECTION, each.name, f"{much} rows too many or otherwise, {little} missing, of {len(each.fresh)}")
 

@@ -89,7 +89,8 @@ class Load:
         history = self.recorder.history()
         wrong = check(Evidence(history, log_facts, [Projection("rows", await rows(own), fresh)]))
         said = Counter(operation.said.value for operation in history)
-        print(f"seed {self.seed}: struck {dict(struck)}; operations {dict(said)}; facts {len(log_facts)}; wrong {totals(wrong)}")
+        print(f"seed {self.seed}: struck {dict(struck)}; operations {dict(said)}; facts {len(log_facts)}; {self.recorder.path}")
+        print(f"wrong {totals(wrong)}")
         assert wrong == []
         assert said[Said.OK] > 0
         assert said[Said.FAILED] > 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,13 +18,6 @@ class Blow:
     at: float
     """Seconds after the wave's beginning."""
     fault: str
-
-
-def seed() -> int:
-    """The seed of this run, printed; `SEED=` replays a run."""
-    chosen = int(os.environ.get("SEED") or random.randrange(1 << 32))
-    print(f"seed {chosen}; SEED={chosen} replays it")
-    return chosen
 
 
 def waves(chance: random.Random, faults: Sequence[str], count: int, seconds: float) -> list[list[Blow]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -88,6 +89,8 @@ class Recorder:
         self.path = path
         self._file = path.open("ab", buffering=0)
         self._numbers = count(1)
+        self.said: Counter[Said] = Counter()
+        """How many operations returned with each outcome."""
 
     def close(self) -> None:
         """No further operation is recorded."""
@@ -103,6 +106,7 @@ class Recorder:
             yield under_way
         finally:
             told = [(str(each.position), each.link.hex()) for each in under_way.receipts]
+            self.said[under_way.said] += 1
             self._write({"id": number, "returned": time.monotonic(), "said": under_way.said, "receipts": told})
 
     async def append(self, appender: Appender, command: Append, *, key: str = "", patience: float = 10.0) -> Outcome:

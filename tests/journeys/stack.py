@@ -27,7 +27,7 @@ from chassis.vault.vault import Vault
 from deploy.demo.__main__ import audit
 from deploy.demo.walk import Plan, Walk, Walked
 from deploy.local import roles
-from deploy.local.children import wait_until
+from deploy.local.children import StackError, wait_until
 from deploy.local.processes import PROCESSES, kafka_port, postgres_port
 from services.inquiry.consume import readers as inquiry_readers
 from services.intake.consume import readers as intake_readers
@@ -68,7 +68,11 @@ class Stack:
             child = self._child = subprocess.Popen(
                 [sys.executable, "-m", "deploy.local", "run"], cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT
             )
-        wait_until(lambda: b"ready; Ctrl-C" in self.log.read_bytes() or child.poll() is not None, 150, "the house's start")
+        try:
+            wait_until(lambda: b"ready; Ctrl-C" in self.log.read_bytes() or child.poll() is not None, 300, "the house's start")
+        except StackError:
+            child.terminate()  # a house that nobody waits for any more would stand beside all that is tested afterwards
+            raise
         assert child.poll() is None, self.log.read_text()[-3000:]
 
     def stop(self) -> None:
@@ -93,14 +97,16 @@ class Stack:
 
     def _pid(self, name: str) -> int:
         def find() -> int:
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
+            assert self._child is not None
+            pid = self._child.pid
+            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():  # its own only: all of /proc takes long
                 try:
-                    line = path.read_bytes().replace(b"\0", b" ").decode()
-                    environment = (path.parent / "environ").read_bytes()
+                    line = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    environment = Path(f"/proc/{child}/environ").read_bytes()
                 except OSError:
                     continue
                 if self._is(name, line, environment):
-                    return int(path.parent.name)
+                    return int(child)
             return 0
 
         found: list[int] = []
@@ -155,8 +161,8 @@ class Stack:
             await walk.close()
         return walked
 
-    async def settled(self) -> None:
-        """Wait until every reader has applied the log's heads and nothing that is due is owed."""
+    async def settled(self, seconds: float = 60) -> None:
+        """Wait, at most `seconds`, until every reader has applied the log's heads and nothing that is due is owed."""
 
         async def quiet() -> bool:
             heads = await self._heads()
@@ -174,7 +180,7 @@ class Stack:
                     return False
             return heads == await self._heads()
 
-        await eventually(quiet, 60)
+        await eventually(quiet, seconds)
 
     async def _heads(self) -> dict[int, int]:
         async with asyncpg.create_pool(**self.ground("audit").as_reader("audit"), min_size=1, max_size=1) as pool:
@@ -182,16 +188,24 @@ class Stack:
 
     async def equals_a_rebuild(self) -> None:
         """Every projection and agenda, byte for byte, against one that is built anew from the log alone."""
+        for name, found, fresh in await self.beside_a_rebuild():
+            assert found == fresh, name
+
+    async def beside_a_rebuild(self) -> list[tuple[str, list[Any], list[Any]]]:
+        """Each table as it is, and as it is built anew from the log alone: its name, and both."""
         await self.settled()
+        compared: list[tuple[str, list[Any], list[Any]]] = []
         owner = await asyncpg.connect(**self.ground("intake").as_owner("postgres"))
         await roles.drop_databases(owner, prefix=_REBUILD)
         await roles.ensure(owner, self.passwords, prefix=_REBUILD)
         try:
             for service in TABLES:
-                assert await self._dump(service) == await self._rebuilt(service), service
+                found, fresh = await self._dump(service), await self._rebuilt(service)
+                compared += [(f"{service} {table}", found[table], fresh[table]) for table in found]
         finally:
             await roles.drop_databases(owner, prefix=_REBUILD)
             await owner.close()
+        return compared
 
     async def _rebuilt(self, service: str) -> dict[str, list[Any]]:
         ground, fresh = self.ground(service), self.ground(service, _REBUILD)
