@@ -152,7 +152,7 @@ FORGERIES = {
     "no state": Forgery(answered(state=None), reason="no_state"),
     "no code": Forgery(answered(code=None), reason="no_code"),
     "an invented code": Forgery(answered(code="invented"), "issuer_refused"),
-    "a code of noise": Forgery(answered(code="\x00\né&=%"), "issuer_refused"),
+    "a code of noise": Forgery(answered(code="\x01\né&=%"), "issuer_refused"),
     "a parameter twice": Forgery(lambda _: Lies(twice="state"), reason="parameter_twice"),
     "the iss parameter of another issuer (mix-up)": Forgery(answered(iss="https://other.example"), reason="iss_parameter"),
     "no iss parameter though it was promised": Forgery(answered(iss=None), reason="no_iss_parameter"),
