@@ -31,7 +31,7 @@ OWN: Final[dict[str, tuple[str, ...]]] = {each: (each,) for each in (*SERVICES, 
 MAY_READ: Final[dict[str, tuple[str, ...]]] = {"caselog": READERS}
 MAY_CALL: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "caselog": {"append": SERVICES},
-    "vault": {"key_for": SERVICES, "key": SERVICES, "forget": ("intake",)},
+    "vault": {"keys_for": SERVICES, "key": SERVICES, "forget": ("intake",)},
 }
 CLASSES: Final = {
     DataClass.IDENTITY: ("intake",),
@@ -212,7 +212,10 @@ async def test_the_vault_gives_a_key_of_a_class_to_who_may_open_it_and_to_nobody
         connection = await whole.connect("vault", service)
         asked = (
             ("SELECT * FROM vault.key($1)", (made,)),
-            ("SELECT * FROM vault.key_for('new', 'p', $1, $2, $3)", (data_class.value, f"{made} {service}", bytes(40))),
+            (
+                "SELECT * FROM vault.keys_for('{new}', '{p}', $1, $2, $3)",
+                ([data_class.value], [f"{made} {service}"], [bytes(40)]),
+            ),
         )
         for query, arguments in asked:
             try:
