@@ -30,7 +30,7 @@ SHARDS_AT_ONCE: Final = 2
 """In one process: while PostgreSQL reads or writes for one shard, the facts of another are folded."""
 LOOK_SECONDS: Final = 0.1
 GARBAGE: Final = 500_000
-"""Objects before Python looks for cycles: a page of facts has none, and with the default of 700 it is gone through again and again."""
+"""Objects before Python looks for cycles: a page of facts has none, and by default it is gone through again and again."""
 
 Stand = Callable[[], AbstractAsyncContextManager[tuple[Reader, LogReader]]]
 """Opens the reader to build and the log, and closes them; called in every process for itself."""
