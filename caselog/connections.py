@@ -46,8 +46,16 @@ class Pool(asyncpg.Pool):  # type: ignore[misc]
             self.terminate()
 
 
-def pool(where: dict[str, Any], *, least: int, most: int) -> Pool:
-    """A pool, to be entered with `async with`. `where`: asyncpg's connection arguments."""
+async def _left_as_it_was(_connection: object) -> None:
+    """Nothing: asyncpg itself has rolled back what was open; its four statements would be a second round trip each time."""
+
+
+def pool(where: dict[str, Any], *, least: int, most: int, keeps_state: bool = False) -> Pool:
+    """A pool, to be entered with `async with`. `where`: asyncpg's connection arguments.
+
+    `keeps_state`: whoever takes a connection changes its session (a setting, an advisory lock, LISTEN), which must be reset
+    before another one has it.
+    """
     return Pool(
         **where,
         min_size=least,
@@ -56,6 +64,7 @@ def pool(where: dict[str, Any], *, least: int, most: int) -> Pool:
         command_timeout=STATEMENT_SECONDS,
         max_queries=_USES,
         max_inactive_connection_lifetime=_IDLE_SECONDS,
+        reset=None if keeps_state else _left_as_it_was,
         loop=None,
         connection_class=asyncpg.Connection,
         record_class=asyncpg.Record,

@@ -40,6 +40,8 @@ _PREFIX: Final = 7
 _TAG: Final = 16
 _OF: Final = "."
 """Between the case and the random part of an id."""
+AT_ONE_BLOW: Final = 1024 * 1024
+"""A blob up to this size is one request to the store; a larger one is written in pieces, since it is never whole in memory."""
 AT_ONCE: Final = 8
 """Blobs that one process writes at the same time: each needs the writer's buffer, and uploads come in crowds."""
 
@@ -137,14 +139,28 @@ class Blobs:
         )
 
     async def _write(self, source: AsyncIterator[bytes], sealing: _Sealing, document_id: str, kind: str, limit: int) -> None:
+        """Store a small document by one request, a large one piece by piece."""
+        sealed = self._sealed(source, sealing, kind, limit)
+        begun = bytearray(sealing.header)
+        async for piece in sealed:
+            begun += piece
+            if len(begun) > AT_ONE_BLOW:
+                break
+        else:
+            await self._store.put_async(document_id, bytes(begun), use_multipart=False)
+            return
         async with open_writer_async(self._store, document_id) as writer:
-            await writer.write(sealing.header)
-            async for piece in source:
-                if sealing.size + len(piece) > limit:
-                    raise TooLarge(kind, limit=limit)
-                for sealed in sealing.take(piece):
-                    await writer.write(sealed)
-            await writer.write(sealing.finish())
+            await writer.write(bytes(begun))
+            async for piece in sealed:
+                await writer.write(piece)
+
+    async def _sealed(self, source: AsyncIterator[bytes], sealing: _Sealing, kind: str, limit: int) -> AsyncIterator[bytes]:
+        async for piece in source:
+            if sealing.size + len(piece) > limit:
+                raise TooLarge(kind, limit=limit)
+            for sealed in sealing.take(piece):
+                yield sealed
+        yield sealing.finish()
 
     async def get(self, ref: DocumentRef) -> AsyncIterator[bytes]:
         """The clear bytes of a document, chunk by chunk. Raises DamagedBlob, KeyGone, NotAllowed, NoRoom.

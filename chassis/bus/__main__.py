@@ -37,7 +37,7 @@ def door(ground: Ground, access: Access) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             pool(ground.as_reader("relay"), least=1, most=2) as log_pool,
-            pool(ground.as_service("relay", "relay"), least=2, most=3) as own,
+            pool(ground.as_service("relay", "relay"), least=2, most=3, keeps_state=True) as own,
         ):
             relay = Relay(access=access, log=LogReader(log_pool), own=own)
             app.state.relay = relay

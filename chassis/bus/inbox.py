@@ -33,8 +33,8 @@ STILL_LOOKS: Final = 5
 """So many looks a shard may stand still while the bus brings other facts: what waits its turn there is not taken from it."""
 LOG_SECONDS: Final = 0.1
 """Between two looks at the log of a service that has no bus."""
-WAIT_SECONDS: Final = 0.1
-"""So often whoever waits looks into the database: what this process applies wakes it at once."""
+WAIT_SECONDS: Final = 0.05
+"""So often whoever waits looks into the database, for what another instance applies: what this one applies wakes it at once."""
 PAGE: Final = 500
 
 
@@ -103,12 +103,12 @@ class Inbox:
         try:
             async with asyncio.timeout(seconds):
                 while True:
-                    reach = await self._look(waiter)
-                    if reach is not Reach.NOT_YET:
-                        return reach
                     with suppress(TimeoutError):
                         async with asyncio.timeout(WAIT_SECONDS):
                             return await asyncio.shield(waiter.reach)
+                    reach = await self._look(waiter)
+                    if reach is not Reach.NOT_YET:
+                        return reach
         except TimeoutError:
             return Reach.NOT_YET
         finally:

@@ -21,10 +21,9 @@ UPDATE checkpoints SET halted = $4 WHERE reader = $1 AND version = $2 AND shard 
 SELECT shard, epoch, seq, hash, halted FROM checkpoints WHERE reader = $1 AND version = $2 ORDER BY shard
 
 -- name: reached
-SELECT seq >= $4 AS reached FROM checkpoints WHERE reader = $1 AND version = $2 AND shard = $3
-
--- name: is_parked
-SELECT 1 FROM parked_streams WHERE reader = $1 AND version = $2 AND stream = $3
+SELECT c.seq >= $4 AS reached,
+       EXISTS (SELECT FROM parked_streams p WHERE p.reader = $1 AND p.version = $2 AND p.stream = $5) AS parked
+FROM checkpoints c WHERE c.reader = $1 AND c.version = $2 AND c.shard = $3
 
 -- name: parked_in
 SELECT stream FROM parked_streams WHERE reader = $1 AND version = $2 AND shard = ANY ($3::smallint[])

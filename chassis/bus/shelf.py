@@ -217,8 +217,8 @@ class Shelf:
 
     async def reached(self, shard: int, seq: int, stream: str) -> tuple[bool, bool]:
         """Whether the checkpoint has reached `seq`, and whether `stream` is parked."""
-        reached = await self._own.fetchval(self._sql.reached, *self._key, shard, seq)
-        return bool(reached), await self._own.fetchval(self._sql.is_parked, *self._key, stream) is not None
+        row = await self._own.fetchrow(self._sql.reached, *self._key, shard, seq, stream)
+        return row["reached"], row["parked"]
 
 
 def _following(facts: Sequence[Recorded], seq: int, last: bytes) -> tuple[Result, list[Recorded]]:

@@ -42,10 +42,17 @@ class SealedSpool:
         self._file: IO[bytes] | None = None
         self._chunks, self._last = 0, bytearray()
         self._at, self._read = 0, (-1, b"")
+        self._max_size = CHUNK
         self.closed = False
 
+    @property
+    def _rolled(self) -> bool:
+        """Whether a disk is asked. Starlette reads this and `_max_size` of a spool: without them each call goes to a thread."""
+        return self._file is not None
+
     def write(self, data: bytes) -> int:
-        """Append `data`."""
+        """Append `data`; the next read begins behind it."""
+        self._at += len(data)
         self._last += data
         while len(self._last) > CHUNK:
             self._put(bytes(self._last[:CHUNK]))

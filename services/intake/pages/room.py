@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -99,20 +100,26 @@ async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
 
 
 async def store(staged: Staging, files: list[Upload], *, person: str) -> tuple[DocumentRef, ...]:
-    """Seal and store the files of a form under the class identity: only intake opens an original."""
-    return tuple(
-        [
-            await staged.put(
-                _pieces(upload.file),
-                person=person,
-                data_class=DataClass.IDENTITY,
-                kind=upload.paper.key,
-                audience=upload.paper.audience,
-                limit=DOCUMENT_BYTES,
-            )
-            for upload in files
-        ]
-    )
+    """Seal and store the files of a form at the same time, under the class identity: only intake opens an original.
+
+    Raises the first refusal when every file has come to its end: what is still being stored could not be taken away.
+    """
+
+    async def one(upload: Upload) -> DocumentRef:
+        return await staged.put(
+            _pieces(upload.file),
+            person=person,
+            data_class=DataClass.IDENTITY,
+            kind=upload.paper.key,
+            audience=upload.paper.audience,
+            limit=DOCUMENT_BYTES,
+        )
+
+    stored = await asyncio.gather(*map(one, files), return_exceptions=True)
+    for each in stored:
+        if isinstance(each, BaseException):
+            raise each
+    return tuple(each for each in stored if isinstance(each, DocumentRef))
 
 
 async def document(request: Request, ref: DocumentRef) -> Download:
