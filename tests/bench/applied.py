@@ -18,6 +18,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import REGISTRY
 
+from chassis.bus.inbox import Inbox
 from chassis.bus.shelf import Result, Shelf
 from chassis.bus.subscription import running_bus
 from chassis.bus.topic import PARTITIONS
@@ -30,8 +31,8 @@ DEADLINE_SECONDS: Final = 60.0
 """What has not come by then is lost, or the run was broken off."""
 SENT_AT: Final = "sent_at"
 """The header in which a bare producer says when it sent."""
-TIMED: Final = "case:timed-"
-"""So the streams begin whose facts count; those before only show that the bus flows."""
+MOMENT_SECONDS: Final = 1.5
+"""Longer than the watch's look at the log, so that it would have repaired within it what the bus did not bring."""
 PEER_TOPIC: Final = "bench.bare"
 READY: Final = b"ready\n"
 
@@ -43,18 +44,21 @@ class Order:
     count: int
     bare: bool
     bootstrap: str
+    streams: str = ""
+    """So the streams begin whose facts count: those of this round, and not what the group reads again of the one before."""
 
 
 class Watched(Shelf):
     """A shelf that notes when what it applied was committed."""
 
     applied: dict[Position, list[float]]
+    streams: str
 
     async def apply_together(self, runs: Mapping[int, Sequence[Recorded]]) -> dict[int, Result]:
         results = await super().apply_together(runs)
         now = time.time()
         for fact in (fact for shard, result in results.items() for fact in runs[shard] if fact.seq <= result.seq):
-            if fact.stream.startswith(TIMED):
+            if fact.stream.startswith(self.streams):
                 self.applied.setdefault(fact.position, []).append((now - fact.recorded_at.timestamp()) * 1000)
         return results
 
@@ -65,22 +69,35 @@ async def _service(order: Order) -> list[float]:
     async with standing(ground, "review", readers) as here:
         for name, shelf in here.inbox.shelves.items():
             watched = Watched(shelf.reader, here.own)
-            watched.applied = applied
+            watched.applied, watched.streams = applied, order.streams
             here.inbox.shelves[name] = watched
         both = len(here.inbox.shelves)
         async with here.inbox.running(), running_bus(ground, "review", here.inbox):
-            # By the bus and not by a look at the log, which repairs while the group has no members yet (some seconds).
-            while not all(_from_bus(name) for name in here.inbox.shelves):  # noqa: ASYNC110 - counted by the inbox
-                await asyncio.sleep(0.01)
+            await _flowing(here.inbox)
             _say(READY)
             while sum(len(each) >= both for each in applied.values()) < order.count:  # noqa: ASYNC110 - counted by the shelves
                 await asyncio.sleep(0.05)
     return [each[both - 1] for each in applied.values()]
 
 
-def _from_bus(reader: str) -> float:
-    """How many facts the reader applied from the bus."""
-    return REGISTRY.get_sample_value("parvandeh_facts_applied_total", {"reader": reader, "source": "bus"}) or 0.0
+async def _flowing(inbox: Inbox) -> None:
+    """Wait until a moment brought facts to every reader, all of them by the bus, and nothing is left behind.
+
+    Before, the log repairs what the bus does not bring: the group has no members yet, or still reads what earlier rounds
+    published again and again, which is skipped.
+    """
+    before = {reader: (_applied(reader, "bus"), _applied(reader, "log")) for reader in inbox.shelves}
+    while True:
+        await asyncio.sleep(MOMENT_SECONDS)
+        now = {reader: (_applied(reader, "bus"), _applied(reader, "log")) for reader in inbox.shelves}
+        moved = all(now[each][0] > before[each][0] + 1 and now[each][1] == before[each][1] for each in now)
+        if moved and all([await inbox.caught_up(each) for each in now]):
+            return
+        before = now
+
+
+def _applied(reader: str, source: str) -> float:
+    return REGISTRY.get_sample_value("parvandeh_facts_applied_total", {"reader": reader, "source": source}) or 0.0
 
 
 async def _bare(order: Order) -> list[float]:

@@ -27,7 +27,7 @@ from chassis.bus.wire import Headers, headers_of
 from deploy.local.postgres import OWNER
 from schemas.envelope import SHARDS
 from tests.bench.append import BODIES, appends
-from tests.bench.applied import PEER_TOPIC, READY, SENT_AT, TIMED, Order
+from tests.bench.applied import PEER_TOPIC, READY, SENT_AT, Order
 from tests.bench.ground import Bench
 from tests.bench.house import House, standing
 from tests.bench.lines import Line
@@ -171,8 +171,9 @@ async def _through_the_house(house: House, appender: Appender, count: int, tag: 
             except TimeoutError:
                 continue
 
-    order = Order(count, bare=False, bootstrap=house.broker.bootstrap)
-    return await _at_the_other_end(house, order, flows, lambda step: append(f"{TIMED}{tag}-{step}", step))
+    timed = f"case:timed-{tag}-"
+    order = Order(count, bare=False, bootstrap=house.broker.bootstrap, streams=timed)
+    return await _at_the_other_end(house, order, flows, lambda step: append(f"{timed}{step}", step))
 
 
 async def _through_the_broker(house: House, count: int) -> tuple[float, float]:
