@@ -30,6 +30,7 @@ SERVICES: Final = ("intake", "review", "inquiry", "notify")
 LEAST_SHARE: Final = 0.99
 """Of the facts must come from the bus (design.md section 4)."""
 PASSED: Final = (*OVERDUE.values(), "target.passed")
+LOST_OR_DOUBLED: Final = "lost or doubled"
 PATIENCE_SECONDS: Final = 60.0
 AUDIT_SECONDS: Final = 20.0
 VAR: Final = Path(os.environ.get("PARVANDEH_VAR", "var")).resolve()
@@ -86,7 +87,7 @@ def faults_of(report: dict[str, Any], each: Walked) -> list[str]:
     messages = [body for name, body in facts if name.startswith("message.")]
     waits = Counter((body["about"], body["channel"], body["recipient"]) for body in messages)
     looks = {
-        "lost or doubled": report["case"] == each.case_id and types["case.submitted"] == 1 and (types & ENDS).total() == 1,
+        LOST_OR_DOUBLED: report["case"] == each.case_id and types["case.submitted"] == 1 and (types & ENDS).total() == 1,
         "chain or draw does not hold": report["chain"] == "whole" and not any(draw["faults"] for draw in report["draws"]),
         "a message was recorded twice": not keys or max(keys.values()) == 1,
         "a message was told twice": not waits or max(waits.values()) == 1,
@@ -151,6 +152,7 @@ def main() -> int:
     seconds = time.monotonic() - began
     ways = sorted(each.seconds for each in walked) or [0.0]
     print(f"requests {chosen.requests}, walked to their end {len(walked)}, went wrong {len(wrong)}")
+    print(f"lost or doubled {sum(LOST_OR_DOUBLED in line for line in wrong)}")
     print(f"trips avoided {len(walked)} (one for each request that was filed without a visit)")
     print(f"facts published since the relay started {published}; applied from the bus {share:.2%}")
     print(f"time {seconds:.0f} s; from filing to the end: median {ways[len(ways) // 2]:.1f} s, longest {ways[-1]:.1f} s")
