@@ -1,6 +1,6 @@
 # The only vocabulary, for people, hooks and CI. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check bench verify faults contracts rebuild parked release revoke reset
+.PHONY: help setup run demo test check bench verify faults contracts rebuild parked release revoke staff reset
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -38,6 +38,9 @@ release: setup ## let it go on: SERVICE=review READER=cases WHAT=case:... (or RE
 
 revoke: setup ## end every session of a person at a desk at once: SERVICE=review SUBJECT=rev-1 (make run must be up)
 	@$(PY) -m deploy.local service $(SERVICE) revoke $(SUBJECT)
+
+staff: setup ## accounts, offices, agencies, reviewers of a desk: SERVICE=review DO='account list' (make run must be up)
+	@$(PY) -m deploy.local service $(SERVICE) $(DO)
 
 reset: setup ## ask, then forget all local data
 	@$(PY) -m deploy.local reset

@@ -1,4 +1,4 @@
-"""A service as processes: `migrate`, `serve`, `agenda`, `demonstration`."""
+"""A service as processes: `migrate`, `serve`, `agenda`, `demonstration`; and what is said to it from a terminal."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from chassis.bus.access import Access
 from chassis.bus.parts import RebuildRefused
 from chassis.bus.readers import Reader
 from chassis.bus.rebuild import Rebuild, Rebuilt
+from chassis.enrolling.accounts import ACCOUNT, accounts
+from chassis.enrolling.enrolment import Enrolment, said
 from chassis.parked import parked_lines, release
 from chassis.refusal import StillFaulty
 from chassis.settings import Ground, Unset
@@ -33,7 +35,7 @@ from chassis.web.sessions import Sessions
 
 USAGE: Final = (
     "usage: python -m services.%s migrate | serve | agenda | demonstration | rebuild [READER ...] | parked"
-    " | release READER STREAM | release agenda ITEM | revoke SUBJECT | subject SUB"
+    " | release READER STREAM | release agenda ITEM | revoke SUBJECT | subject SUB, or"
 )
 
 
@@ -47,6 +49,7 @@ class Process:
     door: Callable[[Ground], FastAPI]
     reactions: Callable[[Standing], Mapping[str, CarryOut]]
     demonstrate: Callable[[Standing], Awaitable[None]]
+    enrolment: Enrolment
 
 
 def main(process: Process, arguments: list[str]) -> int:
@@ -65,6 +68,10 @@ def main(process: Process, arguments: list[str]) -> int:
             return asyncio.run(revoke(ground, process.service, subject))
         case ["subject", sub]:
             return say_subject(ground, sub)
+        case ["account", *rest]:
+            return asyncio.run(accounts(ground, process.service, process.enrolment, rest))
+        case [word, *rest] if word in process.enrolment.commands:
+            return asyncio.run(enrol(process, ground, word, rest))
         case ["demonstration"]:
             ground.refuse_demonstration("demonstration data")
             asyncio.run(_demonstrate(process, ground))
@@ -82,7 +89,7 @@ def main(process: Process, arguments: list[str]) -> int:
             configure(f"{process.service}-agenda", ground)
             serve(agenda_door(process, ground), ground)
         case _:
-            sys.stderr.write(USAGE % process.service + "\n")
+            sys.stderr.write("\n  ".join((USAGE % process.service, *ACCOUNT, *process.enrolment.usage)) + "\n")
             return 2
     return 0
 
@@ -171,6 +178,16 @@ def say_subject(ground: Ground, sub: str) -> int:
         sys.stderr.write(f"{missing}\n")
         return 2
     return 0
+
+
+async def enrol(process: Process, ground: Ground, word: str, arguments: list[str]) -> int:
+    """Carry out a desk's own command; the exit code: 0 done or so already, 1 refused, 2 not understood."""
+
+    async def done() -> str:
+        async with process.stand(ground) as here:
+            return await process.enrolment.commands[word](here, arguments)
+
+    return await said(process.service, done)
 
 
 async def _demonstrate(process: Process, ground: Ground) -> None:

@@ -30,6 +30,19 @@ class Account:
     districts: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An account as it stands in the database, without its password."""
+
+    principal: Principal
+    username: str
+    active: bool
+
+
+class UsernameTaken(Exception):
+    """Another account has this user name; a closed one keeps its own."""
+
+
 @cache
 def _nobody(hasher: PasswordHasher) -> str:
     """A hash to verify against when there is no such account: an unknown name must take as long as a wrong password."""
@@ -54,14 +67,7 @@ class Accounts:
             return None
         if self._hasher.check_needs_rehash(stored):
             await self._own.execute(self._sql.rehash, row["account_id"], await asyncio.to_thread(self._hasher.hash, password))
-        return Principal(
-            role=row["role"],
-            subject=row["account_id"],
-            name=row["name"],
-            office=row["office"],
-            agency=row["agency"],
-            districts=tuple(row["districts"]),
-        )
+        return _principal(row)
 
     def _verify(self, stored: str, password: str) -> bool:
         try:
@@ -70,21 +76,51 @@ class Accounts:
             return False
 
     async def put(self, accounts: Iterable[Account], *, demonstration: bool = False) -> None:
-        """Make the accounts that are not there yet; an existing one keeps its password."""
+        """Make the accounts that are not there yet; an existing one keeps its password. Raises UsernameTaken."""
         for each in accounts:
-            hashed = await asyncio.to_thread(self._hasher.hash, each.password)
-            await self._own.execute(
+            await self.make(each, demonstration=demonstration)
+
+    async def make(self, account: Account, *, demonstration: bool = False) -> bool:
+        """Whether the account was made now; one that is there keeps all it has. Raises UsernameTaken."""
+        hashed = await asyncio.to_thread(self._hasher.hash, account.password)
+        try:
+            made = await self._own.fetchval(
                 self._sql.put_account,
-                each.account_id,
-                each.username.lower(),
+                account.account_id,
+                account.username.lower(),
                 hashed,
-                each.role,
-                each.name,
-                each.office,
-                each.agency,
-                list(each.districts),
+                account.role,
+                account.name,
+                account.office,
+                account.agency,
+                list(account.districts),
                 demonstration,
             )
+        except asyncpg.UniqueViolationError:
+            raise UsernameTaken from None  # the database's own words repeat the name
+        return made is not None
+
+    async def find(self, account_id: str) -> Kept | None:
+        """The account of this id, open or closed, or None."""
+        row = await self._own.fetchrow(self._sql.kept_account, account_id)
+        return _kept(row) if row else None
+
+    async def all(self) -> list[Kept]:
+        """Every account of this service, open and closed."""
+        return [_kept(row) for row in await self._own.fetch(self._sql.kept_accounts)]
+
+    async def change(self, principal: Principal) -> None:
+        """Give the account of `principal` the role, name, office and agency that it has now, and end its sessions at once."""
+        await self._own.execute(
+            self._sql.change_account, principal.subject, principal.role, principal.name, principal.office, principal.agency
+        )
+        await self._sessions.revoke(principal.subject)
+
+    async def open_with(self, account_id: str, password: str) -> None:
+        """Give an account another password, open it if it was closed, and end what was opened by the password before."""
+        hashed = await asyncio.to_thread(self._hasher.hash, password)
+        await self._own.execute(self._sql.open_account, account_id, hashed)
+        await self._sessions.revoke(account_id)
 
     async def close(self, account_id: str) -> None:
         """Close an account and end its sessions at once."""
@@ -94,3 +130,18 @@ class Accounts:
     async def has_demonstration(self) -> bool:
         """Whether open demonstration accounts stand in this database (production settings refuse to start then)."""
         return bool(await self._own.fetchval(self._sql.demonstration_accounts))
+
+
+def _principal(row: asyncpg.Record) -> Principal:
+    return Principal(
+        role=row["role"],
+        subject=row["account_id"],
+        name=row["name"],
+        office=row["office"],
+        agency=row["agency"],
+        districts=tuple(row["districts"]),
+    )
+
+
+def _kept(row: asyncpg.Record) -> Kept:
+    return Kept(_principal(row), row["username"], row["active"])

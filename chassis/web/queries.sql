@@ -41,6 +41,19 @@ SELECT account_id, password, role, name, office, agency, districts FROM web_acco
 INSERT INTO web_accounts (account_id, username, password, role, name, office, agency, districts, demonstration)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (account_id) DO NOTHING
+RETURNING account_id
+
+-- name: kept_account
+SELECT account_id, username, role, name, office, agency, districts, active FROM web_accounts WHERE account_id = $1
+
+-- name: kept_accounts
+SELECT account_id, username, role, name, office, agency, districts, active FROM web_accounts ORDER BY account_id
+
+-- name: change_account
+UPDATE web_accounts SET role = $2, name = $3, office = $4, agency = $5 WHERE account_id = $1
+
+-- name: open_account
+UPDATE web_accounts SET password = $2, active = true WHERE account_id = $1
 
 -- name: rehash
 UPDATE web_accounts SET password = $2 WHERE account_id = $1

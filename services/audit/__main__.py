@@ -1,18 +1,24 @@
-"""`python -m services.audit migrate | serve | demonstration | revoke SUBJECT | subject SUB`."""
+"""`python -m services.audit migrate | serve | demonstration | account ... | revoke SUBJECT | subject SUB`."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from typing import Final
 
+from chassis.enrolling.accounts import ACCOUNT, accounts
 from chassis.process import revoke, say_subject, serve
 from chassis.settings import Ground, Unset
 from chassis.standing import migrate_service
 from chassis.telemetry import configure
 from chassis.vault.keys import KeyFileMissing
 from chassis.web.oidc.relying_party import check
-from services.audit.app import demonstrate, door
+from services.audit.app import ENROLMENT, demonstrate, door
 from services.audit.settings import ROOM
+
+USAGE: Final = "\n  ".join(
+    ("usage: python -m services.audit migrate | serve | demonstration | revoke SUBJECT | subject SUB, or", *ACCOUNT)
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -32,14 +38,14 @@ def main(arguments: list[str]) -> int:
                 return 2
             configure("audit", ground)
             serve(door(ground), ground)
+        case ["account", *rest]:
+            return asyncio.run(accounts(ground, "audit", ENROLMENT, rest))
         case ["revoke", subject]:
             return asyncio.run(revoke(ground, "audit", subject))
         case ["subject", sub]:
             return say_subject(ground, sub)
         case _:
-            print(
-                "usage: python -m services.audit migrate | serve | demonstration | revoke SUBJECT | subject SUB", file=sys.stderr
-            )
+            print(USAGE, file=sys.stderr)
             return 2
     return 0
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from caselog.connections import answers, pool
 from caselog.read import LogReader
 from chassis.bus.inbox import Inbox
+from chassis.enrolling.enrolment import Enrolment
 from chassis.settings import Ground
 from chassis.vault.keys import VaultKeys
 from chassis.web.accounts import Account, Accounts
@@ -27,6 +28,8 @@ from services.audit.settings import ROOM, TITLE
 
 ROLES = ("auditor",)
 """The staff of this desk (domain.md, Who acts)."""
+ENROLMENT = Enrolment((*ROLES, "consumer"))
+"""A consumer is a program that reads the feed; no issuer signs it in."""
 LINKS = (Link("/", "Find a case"),)
 
 

@@ -1,4 +1,4 @@
-"""`python -m services.inquiry migrate | serve | agenda | demonstration`."""
+"""`python -m services.inquiry migrate | serve | agenda | demonstration | account ...`."""
 
 import sys
 

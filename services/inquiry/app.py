@@ -10,28 +10,25 @@ from fastapi import FastAPI
 from chassis.agenda.items import Item
 from chassis.agenda.worker import CarryOut
 from chassis.bus.subscription import running_bus
-from chassis.command_ids import http_command
 from chassis.process import Process
-from chassis.refusal import Refusal, refusals_in
+from chassis.refusal import refusals_in
 from chassis.settings import Ground
 from chassis.standing import Standing, standing
 from chassis.web.accounts import Account
 from chassis.web.application import application, refuse_demonstration_accounts
 from chassis.web.oidc.relying_party import relying_party
 from chassis.web.pages import Link
-from chassis.web.principal import Principal
 from chassis.web.watching import Status
 from schemas.catalogue import catalogue
 from services.inquiry import refusals
-from services.inquiry.commands import EscalateInquiry, OpenInquiry, RegisterAgency
+from services.inquiry.commands import EscalateInquiry, OpenInquiry
 from services.inquiry.consume import readers
+from services.inquiry.enrolment import ENROLMENT, ROLES, register
 from services.inquiry.handle import Handling
 from services.inquiry.pages import Room, router
 from services.inquiry.read import Inquiries
 from services.inquiry.settings import ROOM, TITLE
 
-ROLES = ("agency_officer",)
-"""The staff of this desk (domain.md, Who acts)."""
 LINKS = (Link("/", "Questions"),)
 
 
@@ -94,14 +91,8 @@ async def demonstrate(here: Standing) -> None:
         [Account(f"officer-{key}", key, f"{key}-demo", "agency_officer", each.fa, agency=key) for key, each in agencies.items()],
         demonstration=True,
     )
-    handling, system = Handling(here.handler, here.vault), Principal("system", "inquiry")
-    for key, each in agencies.items():
-        this = http_command("inquiry", "system", "/demonstration", f"agency:{key}", "demonstration")
-        try:
-            command = RegisterAgency(agency=key, name_fa=each.fa, name_en=each.en)
-            await handling.by_person(command, system, stream=f"agency:{key}", command_id=this)
-        except Refusal:  # registered by another demonstration
-            continue
+    for key in agencies:
+        await register(here, key)
 
 
-PROCESS = Process("inquiry", ROOM, stand, door, reactions, demonstrate)
+PROCESS = Process("inquiry", ROOM, stand, door, reactions, demonstrate, ENROLMENT)

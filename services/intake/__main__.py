@@ -1,4 +1,4 @@
-"""`python -m services.intake migrate | serve | agenda | demonstration`."""
+"""`python -m services.intake migrate | serve | agenda | demonstration | account ...`."""
 
 import sys
 

@@ -15,9 +15,8 @@ from chassis.agenda.items import Item
 from chassis.agenda.worker import CarryOut
 from chassis.blobs import TooLarge, WrongType
 from chassis.bus.subscription import running_bus
-from chassis.command_ids import http_command
 from chassis.process import Process
-from chassis.refusal import Refusal, refusals_in
+from chassis.refusal import refusals_in
 from chassis.senders import Outbox
 from chassis.settings import Ground
 from chassis.staging import Sweeper
@@ -27,7 +26,6 @@ from chassis.web.application import application, refuse_demonstration_accounts
 from chassis.web.codes import Codes, subject_of
 from chassis.web.oidc.relying_party import relying_party
 from chassis.web.pages import Link
-from chassis.web.principal import Principal
 from chassis.web.watching import Status
 from schemas.catalogue import catalogue
 from schemas.documents import Audience
@@ -38,14 +36,13 @@ from services.intake import refusals
 from services.intake.certificate import Certificate, pdf
 from services.intake.commands import EscalateIdentity, IssueCertificate, RegisterOffice
 from services.intake.consume import readers
+from services.intake.enrolment import ENROLMENT, ROLES, register, registered
 from services.intake.handle import Handling
 from services.intake.pages import ROUTERS
 from services.intake.pages.room import DOCUMENT_BYTES, FORM_BYTES, Room
 from services.intake.read import Cases
 from services.intake.settings import ROOM, TITLE
 
-ROLES = ("office_operator", "identity_clerk", "engineer")
-"""The staff of this desk (domain.md, Who acts)."""
 LINKS = (
     Link("/", "Overview"),
     Link("/new", "New request", ("citizen", "office_operator")),
@@ -179,14 +176,9 @@ async def demonstrate(here: Standing) -> None:
         ],
         demonstration=True,
     )
-    handling, system = Handling(here.handler, here.vault), Principal("system", "intake")
     for office, (name_fa, name_en, district) in offices.items():
-        command = RegisterOffice(name_fa=name_fa, name_en=name_en, district=district)
-        this = http_command("intake", "system", "/demonstration", f"office:{office}", "demonstration")
-        try:
-            await handling.by_person(command, system, stream=f"office:{office}", command_id=this)
-        except Refusal:  # registered by another demonstration
-            continue
+        if not await registered(here.log, office):
+            await register(here, office, RegisterOffice(name_fa=name_fa, name_en=name_en, district=district))
 
 
 def valid_until(request_type: str, issued_on: datetime) -> datetime | None:
@@ -195,4 +187,4 @@ def valid_until(request_type: str, issued_on: datetime) -> datetime | None:
     return issued_on.astimezone(UTC) + timedelta(days=days) if days else None
 
 
-PROCESS = Process("intake", ROOM, stand, door, reactions, demonstrate)
+PROCESS = Process("intake", ROOM, stand, door, reactions, demonstrate, ENROLMENT)

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from chassis.agenda.items import Item
 from chassis.agenda.worker import CarryOut
 from chassis.bus.subscription import running_bus
+from chassis.enrolling.enrolment import Enrolment
 from chassis.process import Process
 from chassis.refusal import Stale
 from chassis.senders import ChannelRefused, Outbox
@@ -129,4 +130,4 @@ async def demonstrate(here: Standing) -> None:
     await here.accounts.put([account], demonstration=True)
 
 
-PROCESS = Process("notify", ROOM, stand, door, reactions, demonstrate)
+PROCESS = Process("notify", ROOM, stand, door, reactions, demonstrate, Enrolment(ROLES))

@@ -1,4 +1,4 @@
-"""`python -m services.review migrate | serve | agenda | demonstration`."""
+"""`python -m services.review migrate | serve | agenda | demonstration | account ...`."""
 
 import sys
 

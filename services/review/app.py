@@ -10,29 +10,26 @@ from fastapi import FastAPI
 from chassis.agenda.items import Item
 from chassis.agenda.worker import CarryOut
 from chassis.bus.subscription import running_bus
-from chassis.command_ids import http_command
 from chassis.process import Process
-from chassis.refusal import Refusal, Stale, refusals_in
+from chassis.refusal import Stale, refusals_in
 from chassis.settings import Ground
 from chassis.standing import Standing, standing
 from chassis.web.accounts import Account
 from chassis.web.application import application, refuse_demonstration_accounts
 from chassis.web.oidc.relying_party import relying_party
 from chassis.web.pages import Link
-from chassis.web.principal import Principal
 from chassis.web.watching import Status
 from chassis.witnesses import load, signature
 from services.review import commands as c
 from services.review import refusals
 from services.review.consume import readers
+from services.review.enrolment import ENROLMENT, ROLES, enrol
 from services.review.handle import Handling
 from services.review.pages import ROUTERS
 from services.review.pages.room import Room
 from services.review.read import Cases
 from services.review.settings import ROOM, TITLE
 
-ROLES = ("reviewer", "supervisor")
-"""The staff of this desk (domain.md, Who acts)."""
 LINKS = (Link("/queue", "My queue", ("reviewer",)), Link("/supervision", "Supervision", ("supervisor",)))
 DEMONSTRATION = {"rev-1": (1, 2, 3), "rev-2": (1, 3, 5), "rev-3": (2, 4), "rev-4": (2, 4, 5), "rev-5": (1, 2, 3, 4, 5)}
 
@@ -120,14 +117,9 @@ async def demonstrate(here: Standing) -> None:
     ]
     supervisor = Account("sup-1", "supervisor1", "supervisor1-demo", "supervisor", "ناظر")
     await here.accounts.put([*staff, supervisor], demonstration=True)
-    handling, system = Handling(here.handler, here.vault), Principal("system", "review")
     for key, districts in DEMONSTRATION.items():
-        this = http_command("review", "system", "/demonstration", f"staff:{key}", "demonstration")
-        try:
-            command = c.EnrolReviewer(districts=districts, stages=())
-            await handling.by_person(command, system, stream=f"staff:{key}", command_id=this)
-        except Refusal:  # enrolled by another demonstration
-            continue
+        if not await here.log.stream(f"staff:{key}", until_version=1):  # one who was retired since is not enrolled anew
+            await enrol(here, key, c.EnrolReviewer(districts=districts, stages=()))
 
 
-PROCESS = Process("review", ROOM, stand, door, reactions, demonstrate)
+PROCESS = Process("review", ROOM, stand, door, reactions, demonstrate, ENROLMENT)

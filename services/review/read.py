@@ -52,10 +52,15 @@ class Cases:
         rows = await self._own.fetch(self._sql.assigned)
         return [r for r in rows if r["drawn"] == self._vault.alias(staff, draw_name(r["stream"], r["stage"], r["round"]))]
 
+    async def reviewers(self) -> Sequence[asyncpg.Record]:
+        """Who can be drawn."""
+        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.reviewers)
+        return rows
+
     async def pool(self, case: Case) -> tuple[tuple[Candidate, ...], tuple[Exclusion, ...]]:
         """Who may be drawn in the next round of a case, and who is left out and why."""
         state = case.state
-        able = [row for row in await self._own.fetch(self._sql.reviewers) if not row["stages"] or state.stage in row["stages"]]
+        able = [row for row in await self.reviewers() if not row["stages"] or state.stage in row["stages"]]
         near = [row for row in able if state.district in row["districts"]]
         refused = self._refused(case)
         pool, excluded = [], []

@@ -12,7 +12,7 @@ PURE: Final = {"decide", "commands", "refusals", "draws", "facts", "clocks", "ch
 IMPURE: Final = {"asyncpg", "faststream", "aiokafka", "structlog", "random", "secrets", "time", "os", "httpx2"}
 ROOMS: Final = {
     "__init__", "__main__", "app", "settings", "commands", "decide", "handle", "consume", "project", "read", "api", "pages",
-    "draw", "refusals", "certificate",
+    "draw", "refusals", "certificate", "enrolment",
 }  # fmt: skip
 NOTHING_SAID: Final = {"utils", "util", "common", "helpers", "helper", "manager", "misc", "base"}
 MODULE_LINES: Final = 350

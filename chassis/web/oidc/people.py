@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -20,6 +21,9 @@ from schemas.identifiers import is_mobile, is_national_code, normalised
 KEY: Final = "subject"
 """The key file under which an issuer's people are named here (chassis/vault/keys.py)."""
 LONGEST_NAME: Final = 100
+STAFF: Final = "oidc-"
+"""How the local subject of staff of an issuer begins; no local account is called so."""
+_STAFF: Final = re.compile(STAFF + "[a-z2-7]{32}")
 
 
 class Naming:
@@ -39,12 +43,17 @@ class Naming:
 
     def staff(self, subject: str) -> str:
         """The local subject of staff: stable, since (issuer, sub) is the one name that never passes to another person."""
-        return "oidc-" + base64.b32encode(self.person(subject)[:20]).decode().lower()
+        return STAFF + base64.b32encode(self.person(subject)[:20]).decode().lower()
 
     def _hash(self, kind: bytes, name: str) -> bytes:
         parts = (kind, self._issuer.encode(), name.encode())
         message = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
         return hmac.digest(self._key, message, "sha256")
+
+
+def is_staff(subject: str) -> bool:
+    """Whether `subject` has the form of the local subject of an issuer's staff."""
+    return _STAFF.fullmatch(subject) is not None
 
 
 def staff(claims: Mapping[str, Any], settings: Oidc, roles: Sequence[str], naming: Naming) -> Principal:

@@ -84,6 +84,9 @@ def _staff(command: c.EnrolReviewer | c.RetireReviewer, state: State) -> list[Fa
                 raise AlreadyEnrolled
             if not command.districts or not set(command.districts) <= {1, 2, 3, 4, 5}:
                 raise InvalidField("districts")
+            decided_in = {kind.decided_in for kind in catalogue().types.values()}
+            if not set(command.stages) <= decided_in:
+                raise InvalidField("stages")  # one who waits for a stage that no case has would never be drawn
             if not 1 <= command.weight <= 100:
                 raise InvalidField("weight")
             return [
