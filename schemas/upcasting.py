@@ -10,7 +10,13 @@ import orjson
 
 Lift = Callable[[dict[str, Any]], dict[str, Any]]
 
-LIFTS: Final[Mapping[tuple[str, int], Lift]] = MappingProxyType({})
+
+def _nobody_was_asked(fields: dict[str, Any]) -> dict[str, Any]:
+    """`case.submitted` of version 1: whether the applicant consented to the filing by an office was not asked."""
+    return {**fields, "consent": None}
+
+
+LIFTS: Final[Mapping[tuple[str, int], Lift]] = MappingProxyType({("case.submitted", 1): _nobody_was_asked})
 """(wire name, from version) -> the pure function that gives the next version's fields."""
 
 

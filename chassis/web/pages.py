@@ -85,6 +85,8 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
         "short_day": lambda value: persian.short_day(value, language),
         "moment": lambda value: persian.moment(value, language),
         "until": lambda due, now: persian.until(due, now, language),
+        "percent": lambda share: persian.percent(share, language),
+        "size": lambda octets: persian.size(octets, language),
         "figures": persian.figures,
         **context,
     }

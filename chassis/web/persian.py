@@ -6,6 +6,8 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from babel.numbers import format_decimal
+from babel.units import format_unit
 from markupsafe import Markup, escape
 from persiantools.jdatetime import JalaliDate
 
@@ -59,6 +61,23 @@ def moment(value: datetime, language: str) -> Markup:
     iso = value.astimezone(TEHRAN).isoformat(timespec="seconds")
     joint = "، ساعت " if language == FA else ", "
     return Markup('<time datetime="{}"><bdi>{}{}{}</bdi></time>').format(iso, day(value, language), joint, clock(value, language))
+
+
+def percent(share: float, language: str) -> str:
+    """A share of 1 in percent with one decimal place: `۹۹٫۵٪`, `99.5%`."""
+    return _decimal(share * 100, language) + ("٪" if language == FA else "%")
+
+
+def size(octets: int, language: str) -> Markup:
+    """The size of a document: `۱۲٫۵ کیلوبایت`, `12.5 kB`; a kilobyte is 1,000 octets, as the unit is defined."""
+    unit, value = ("megabyte", octets / 1e6) if octets >= 999_950 else ("kilobyte", octets / 1e3)
+    words = format_unit(round(value, 1), f"digital-{unit}", "short", "#,##0.0", locale=language, numbering_system="default")
+    return Markup("<bdi>{}</bdi>").format(digits(words, language))
+
+
+def _decimal(value: float, language: str) -> str:
+    # Babel has the signs of Persian numbers, and leaves the digits Latin.
+    return digits(format_decimal(value, "#,##0.0", locale=language, numbering_system="default"), language)
 
 
 def figures(value: object) -> Markup:

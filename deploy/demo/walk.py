@@ -19,6 +19,7 @@ import pikepdf
 from deploy.demo.person import Person, Unexpected, case_id, forms, tracking_code
 from schemas.calendar import HURRIED
 from schemas.catalogue import RequestType, catalogue
+from services.intake.decide.filing import WORDINGS
 
 SECONDS: Final = 30.0
 ENDS: Final = Counter(["case.approved", "case.rejected", "case.withdrawn"])
@@ -325,6 +326,7 @@ def answers(kind: RequestType, plan: Plan) -> dict[str, str]:
         "name": person.name,
         "mobile": person.mobile,
         "email": person.email,
+        **({"consent": WORDINGS[-1]} if plan.office else {}),
     }
 
 

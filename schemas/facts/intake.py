@@ -29,7 +29,7 @@ class CaseSubmitted(IntakeFact):
     """A citizen, or a counter office on the citizen's behalf, filed a request: the case begins."""
 
     TYPE: ClassVar[str] = "case.submitted"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     request_type: str
     """A key of the catalogue, for example `building_permit`."""
@@ -50,6 +50,11 @@ class CaseSubmitted(IntakeFact):
     details: dict[str, str] = Field(default_factory=dict)
     """Coded and numeric answers of the form only; free text is sealed with the property."""
     documents: tuple[DocumentRef, ...] = ()
+    consent: str | None = None
+    """The key of the words to which the applicant, present at the counter, consented (intake's locale, `consent.<key>`).
+
+    None when the citizen filed in the portal, and in version 1, when nobody was asked.
+    """
 
 
 class IdentityConfirmed(IntakeFact):

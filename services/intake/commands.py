@@ -67,6 +67,8 @@ class SubmitCase(Command):
     details: dict[str, Text] = Field(default_factory=dict)
     """Catalogue key -> answer, of the coded and numeric fields."""
     documents: tuple[FiledDocument, ...] = ()
+    consent: str | None = None
+    """The key of the words to which the applicant consented, where an office files."""
     stored: tuple[DocumentRef, ...] = ()
     """The sealed blobs of `documents`, in the same order; random ids, so they do not tell requests apart."""
 

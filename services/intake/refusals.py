@@ -48,6 +48,12 @@ class MissingDocument(InvalidField):
     code = "missing_document"
 
 
+class ConsentMissing(InvalidField):
+    """An office files only for an applicant who is present and consents. Ask them, then mark that they consent."""
+
+    code = "consent_missing"
+
+
 class CaseExists(Refusal):
     """This request was filed already."""
 

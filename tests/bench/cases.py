@@ -128,7 +128,7 @@ class _Bodies:
         return NewFact(name, FACTS[name].VERSION, body.ljust(SIZES[number % len(SIZES)]))
 
     def _submitted(self, body: bytes, stream: str, command: bytes) -> bytes:
-        submitted = decode("case.submitted", 1, body)
+        submitted = decode("case.submitted", CaseSubmitted.VERSION, body)
         assert isinstance(submitted, CaseSubmitted)
         secret, key_id = secrets.token_bytes(32), secrets.token_urlsafe(16)
         box = close(secret, {"national_code": "0012345679", "name": "-"}, place(self._log_id, stream, command, 0, "identity"))

@@ -69,6 +69,8 @@ async def test_a_filing_that_is_wrong(house: Stack, reader: Reader) -> None:
         ({"national_code": "0084575947"}, intake.WrongNationalCode),
         ({"mobile": "12"}, intake.WrongMobile),
         ({"email": "nobody"}, intake.WrongEmail),
+        ({"consent": ""}, intake.ConsentMissing),
+        ({"consent": "yes"}, intake.ConsentMissing),
     ):
         assert reader.says(await raw(office, page, {**good, **change}, papers), refused), change
     assert reader.says(await raw(office, page, good, papers[1:]), intake.MissingDocument)

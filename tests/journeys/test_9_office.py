@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from chassis.web.language import Words
 from deploy.demo.person import Person, forms
 from deploy.demo.walk import Applicant, Plan, Walk
 from deploy.demo.week import national_code
+from services.intake.decide.filing import WORDINGS
+from tests.conftest import ROOT
 from tests.journeys.stack import DOORS, Stack
 
 APPLICANT = Applicant(national_code(367_891_234), "گل‌بانو پیشخوانی", "09137778899", "golbanu@example.org")
@@ -152,6 +155,32 @@ async def test_an_office_opens_a_note_and_a_certificate_by_a_fact_and_a_paper_no
 
     done = await walk.request(Plan("site_visit", 3, "office1", APPLICANT))
     assert (await openings(walk, done.case_id))[-1] == ("office_operator", ["certificate"], "certificate_for_applicant")
+    await walk.close()
+
+
+@pytest.mark.parametrize("language", ["fa", "en"])
+async def test_the_consent_is_asked_of_an_office_alone_and_stands_in_the_fact_and_on_every_page(
+    house: Stack, language: str
+) -> None:
+    walk = Walk(DOORS, house.var / "outbox")
+    texts = Words([ROOT / "services" / "intake" / "locale"])
+    wording = texts.text(language, f"consent.{WORDINGS[-1]}")
+    office = await Person(DOORS["intake"], language).sign_in("office1", "office1-demo")
+    citizen, auditor = await walk.citizen(APPLICANT), await Person(DOORS["audit"], language).sign_in("auditor1", "auditor1-demo")
+    citizen._client.headers["Accept-Language"] = language
+    assert wording in (await office.get("/new/site_visit")).text
+    assert wording not in (await citizen.get("/new/site_visit")).text
+    case, _ = await walk.file(office, Plan("site_visit", 3, "office1", APPLICANT))
+    mine, _ = await walk.file(citizen, Plan("site_visit", 3, None, APPLICANT))
+    assert (await facts(walk, case))[0]["body"]["consent"] == WORDINGS[-1]
+    assert "consent" not in (await facts(walk, mine))[0]["body"]
+    for person in (office, citizen):
+        assert wording in (await person.get(f"/cases/{case}")).text
+    assert wording not in (await citizen.get(f"/cases/{mine}")).text
+    assert WORDINGS[-1] in (await auditor.get(f"/cases/{case}")).text
+    assert WORDINGS[-1] not in (await auditor.get(f"/cases/{mine}")).text
+    for person in (office, citizen, auditor):
+        await person.__aexit__(None, None, None)
     await walk.close()
 
 

@@ -110,7 +110,7 @@ def test_a_change_within_a_released_version_is_refused_and_says_where(
     released: Path, monkeypatch: pytest.MonkeyPatch, fact: type[Fact], words: str
 ) -> None:
     planted(monkeypatch, {fact.TYPE: fact})
-    refused = [line for line in published.faults(released) if line.startswith(f"{fact.TYPE}: version 1 is released")]
+    refused = [line for line in published.faults(released) if line.startswith(f"{fact.TYPE}: version {fact.VERSION} is released")]
     assert len(refused) == 1
     assert words in refused[0]
 

@@ -12,7 +12,7 @@ from pydantic_core import PydanticSerializationError
 from schemas import published
 from schemas.fact import Fact, Writer
 from schemas.facts import FACTS, MalformedFact, UnknownFact, decode, encode
-from schemas.facts.intake import CaseWithdrawn
+from schemas.facts.intake import CaseSubmitted, CaseWithdrawn
 from schemas.facts.review import CaseRejected
 from schemas.sealing import Clear, DataClass, Sealed
 from schemas.upcasting import upcast
@@ -67,10 +67,19 @@ def test_a_sample_that_does_not_fit_is_named(copied: Path, sample: str, words: s
 
 @pytest.mark.parametrize("name", sorted(FACTS))
 def test_a_golden_sample_is_read_and_written_again_byte_for_byte(name: str) -> None:
-    body = (published.HERE / "samples" / f"{name}.v1.json").read_bytes().removesuffix(b"\n")
-    fact = decode(name, 1, body)
+    version = FACTS[name].VERSION
+    body = (published.HERE / "samples" / f"{name}.v{version}.json").read_bytes().removesuffix(b"\n")
+    fact = decode(name, version, body)
     assert encode(fact) == body
     assert name == fact.TYPE
+
+
+def test_a_filing_from_before_consent_was_asked_is_read_and_claims_none() -> None:
+    found = decode("case.submitted", 1, (published.HERE / "samples" / "case.submitted.v1.json").read_bytes())
+    assert isinstance(found, CaseSubmitted)
+    assert found.consent is None
+    with pytest.raises(UnknownFact):
+        decode("case.submitted", CaseSubmitted.VERSION + 1, b"{}")
 
 
 @pytest.mark.parametrize(("name", "version"), [("case.invented", 1), ("case.withdrawn", 2), ("case.withdrawn", 0)])

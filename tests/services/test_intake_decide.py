@@ -17,6 +17,7 @@ from schemas.sealing import Clear
 from services.intake import commands as c
 from services.intake import refusals as r
 from services.intake.decide import State, decide, evolve
+from services.intake.decide.filing import WORDINGS
 from tests.services import facts as f
 from tests.services.scenario import MONDAY, Scenario
 
@@ -84,6 +85,10 @@ def test_a_filing_on_friday_is_marked_out_of_hours() -> None:
         ({"contact": {"mobile": "09131234567", "email": "nobody"}}, r.WrongEmail, "email"),
         ({"channel": Channel.OFFICE}, r.InvalidField, "office"),
         ({"office": "office-1"}, r.InvalidField, "office"),
+        ({"channel": Channel.OFFICE, "office": "office-1"}, r.ConsentMissing, "consent"),
+        ({"channel": Channel.OFFICE, "office": "office-1", "consent": ""}, r.ConsentMissing, "consent"),
+        ({"channel": Channel.OFFICE, "office": "office-1", "consent": "yes"}, r.ConsentMissing, "consent"),
+        ({"consent": "counter_1"}, r.InvalidField, "consent"),
         ({"property": {}}, r.InvalidField, "registry_plate"),
         ({"details": {"floors": "three", "units": "1"}}, r.InvalidField, "floors"),
         ({"details": {"floors": "0", "units": "1"}}, r.InvalidField, "floors"),
@@ -93,6 +98,12 @@ def test_a_filing_on_friday_is_marked_out_of_hours() -> None:
 )
 def test_bad_input_is_refused_with_its_field(changes: dict[str, Any], refusal: type[r.InvalidField], on: str) -> None:
     case().when(submit(**changes)).refused(refusal, on)
+
+
+def test_an_office_files_with_the_consent_of_the_applicant_and_the_fact_says_to_which_words() -> None:
+    by_office = submit(channel=Channel.OFFICE, office="office-1", consent=WORDINGS[-1])
+    assert case().when(by_office).then(intake.CaseSubmitted).consent == WORDINGS[-1]
+    assert case().when(submit()).then(intake.CaseSubmitted).consent is None
 
 
 def test_arabic_letters_and_persian_digits_are_stored_in_one_form() -> None:

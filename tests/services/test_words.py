@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import re
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from chassis.web.oidc import refusals as oidc
 from deploy.witness import witness
 from deploy.witness.__main__ import LOCALE as WITNESS
 from services.audit import api as audit_api
+from services.intake.decide.filing import WORDINGS
 from services.notify import decide as notify_decide
 from tests.conftest import ROOT
 
@@ -53,13 +55,14 @@ def test_every_message_of_the_pages_has_a_persian_text(service: str) -> None:
             composed.add(message)
             continue
         assert texts.has("fa", message), f"{name}: {message}"
-    assert composed <= {"door.", "clock.", "notice.", "told.", "channel.", "message."}
+    assert composed <= {"consent.", "door.", "clock.", "notice.", "told.", "channel.", "message."}
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_composed_messages_exist_in_both_languages(service: str) -> None:
     texts = words(service)
     keys = {
+        "consent.": WORDINGS,
         "door.": (*SERVICES, "relay"),
         "clock.": ("city", "citizen", "agency", "suspended"),
         "notice.": tuple(template for template, _ in notify_decide._TOLD.values()),
@@ -77,6 +80,22 @@ def test_composed_messages_exist_in_both_languages(service: str) -> None:
         for key in keys[prefix]:
             for language in ("fa", "en"):
                 assert texts.has(language, prefix + key), (language, prefix + key)
+
+
+CONSENTED = {
+    ("counter_1", "fa"): "d31365b5b4ea74c2dcbe7a8dc797f482789b86c04125fc2d3992a7cd02b4611a",
+    ("counter_1", "en"): "a65a38754a31f33e3c9e158c360aace4e14132555ff97cb16970ec644f749fd5",
+}
+"""SHA-256 of the words to which people consented; a line is only ever added, since facts name the key."""
+
+
+def test_the_words_that_somebody_consented_to_never_change() -> None:
+    found = {
+        (key, language): hashlib.sha256(words("intake").text(language, f"consent.{key}").encode()).hexdigest()
+        for key in WORDINGS
+        for language in ("fa", "en")
+    }
+    assert found == CONSENTED
 
 
 def refusals() -> Iterator[tuple[str, type[Refusal]]]:

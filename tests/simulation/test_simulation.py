@@ -35,7 +35,7 @@ class OneCase(RuleBasedStateMachine):
     )
     def a_request_is_filed(self, kind: str, drawn: bool, office: bool) -> None:
         self.world, self.office = World(MONDAY), office
-        by = {"channel": Channel.OFFICE, "office": "office-1"} if office else {"channel": Channel.PORTAL}
+        by = {"channel": Channel.OFFICE, "office": "office-1", "consent": "counter_1"} if office else {"channel": Channel.PORTAL}
         self.world.ask("intake", submit(kind, **by))
         if drawn:  # from the filing alone, chance hardly ever comes as far as a decision
             self.the_clerk_confirms_and_releases()

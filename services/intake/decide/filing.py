@@ -18,6 +18,7 @@ from services.intake.decide.checks import stored
 from services.intake.decide.state import State
 from services.intake.refusals import (
     CaseExists,
+    ConsentMissing,
     InvalidField,
     MissingDocument,
     UnknownDocument,
@@ -29,6 +30,11 @@ from services.intake.refusals import (
 )
 
 LONGEST_TEXT: Final = 500
+WORDINGS: Final = ("counter_1",)
+"""The keys of all words by which offices ever asked for consent (locale, `consent.<key>`); the last is asked now.
+
+Facts name them, so the words of a key never change: other words get another key.
+"""
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 
 
@@ -44,6 +50,7 @@ def filable(command: c.SubmitCase) -> RequestType:
         raise WrongDistrict("district")
     if (command.office is None) is (command.channel is Channel.OFFICE):
         raise InvalidField("office")
+    _consent(command)
     _person(command)
     _answers(command, kind)
     _papers(command, kind)
@@ -70,8 +77,17 @@ def submit(command: c.SubmitCase, state: State, at: datetime) -> list[Fact]:
             property=Clear(DataClass.PROPERTY, command.person, dict(command.property)),
             details=dict(command.details),
             documents=command.stored,
+            consent=command.consent,
         )
     ]
+
+
+def _consent(command: c.SubmitCase) -> None:
+    """An office files for who is present and consents (domain.md, Who acts); who files for themselves need not say so."""
+    if command.channel is Channel.OFFICE and command.consent not in WORDINGS:
+        raise ConsentMissing("consent")
+    if command.channel is Channel.PORTAL and command.consent is not None:
+        raise InvalidField("consent")
 
 
 def _person(command: c.SubmitCase) -> None:

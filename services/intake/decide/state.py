@@ -21,6 +21,8 @@ class State:
     channel: Channel | None = None
     office: str | None = None
     applicant: str = ""
+    consent: str | None = None
+    """The key of the words to which the applicant consented at an office's counter; None where nobody asked."""
     documents: dict[str, DocumentRef] = field(default_factory=dict)
     released: frozenset[str] = frozenset()
     confirmed: bool = False
@@ -49,6 +51,7 @@ def evolve(state: State, fact: AnyFact, _at: datetime) -> State:
                 channel=fact.channel,
                 office=fact.office,
                 applicant=fact.applicant,
+                consent=fact.consent,
                 documents={each.document_id: each for each in fact.documents},
             )
         case intake.IdentityConfirmed():

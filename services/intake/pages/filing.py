@@ -25,7 +25,7 @@ from schemas.catalogue import RequestType, Stored, catalogue
 from schemas.facts.intake import Channel
 from schemas.identifiers import normalised
 from services.intake.commands import Contact, Identity, SubmitCase
-from services.intake.decide.filing import filable
+from services.intake.decide.filing import WORDINGS, filable
 from services.intake.pages.forms import filing_forms
 from services.intake.pages.room import Upload, command_id, room, store, uploads
 from services.intake.refusals import InvalidField, UnknownDocument, UnknownRequestType, WrongPerson
@@ -111,9 +111,10 @@ def _command(
         property={each.key: text(each.key) for each in kind.fields if each.stored is Stored.PROPERTY},
         details={each.key: text(each.key) for each in kind.fields if each.stored is Stored.CODED and text(each.key)},
         documents=tuple(each.filed for each in files),
+        consent=text("consent") or None if by_office else None,
     )
 
 
 def _form(request: Request, kind: RequestType, values: dict[str, Any], errors: dict[str, str], status: int = 200) -> HTMLResponse:
-    page = {"kind": kind, "values": defaultdict(str, values), "errors": errors}
+    page = {"kind": kind, "values": defaultdict(str, values), "errors": errors, "wording": WORDINGS[-1]}
     return render(request, "filing.html", status, **page)

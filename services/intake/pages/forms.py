@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from chassis.web.routes import Form
 from schemas.catalogue import Paper, RequestType, catalogue
-from services.intake.decide.filing import LONGEST_TEXT
+from services.intake.decide.filing import LONGEST_TEXT, WORDINGS
 
 _FILE: Final = {"type": "string", "contentMediaType": "application/octet-stream", "format": "binary"}
 _PERSON: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -16,6 +16,11 @@ _PERSON: Final[Mapping[str, Mapping[str, Any]]] = {
     "mobile": {"type": "string", "maxLength": 20, "description": "09 and nine digits."},
     "email": {"type": "string", "maxLength": 200},
     "district": {"type": "string", "enum": ["1", "2", "3", "4", "5"]},
+    "consent": {
+        "type": "string",
+        "enum": list(WORDINGS),
+        "description": "Needed from a counter office: the words to which the applicant, who is present, consents.",
+    },
 }
 
 
@@ -38,7 +43,7 @@ def _filing(kind: RequestType) -> dict[str, Any]:
         | ({"pattern": "^[0-9۰-۹]{1,3}$"} if each.kind == "number" else {})
         for each in kind.fields
     }
-    required = [name for name in _PERSON if name != "email"]
+    required = [name for name in _PERSON if name not in ("email", "consent")]
     required += [each.key for each in kind.fields if each.required]
     required += [_name(paper) for paper in kind.documents if paper.required]
     return {
