@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from babel.numbers import format_decimal
@@ -71,7 +71,9 @@ def percent(share: float, language: str) -> str:
 def size(octets: int, language: str) -> Markup:
     """The size of a document: `۱۲٫۵ کیلوبایت`, `12.5 kB`; a kilobyte is 1,000 octets, as the unit is defined."""
     unit, value = ("megabyte", octets / 1e6) if octets >= 999_950 else ("kilobyte", octets / 1e3)
-    words = format_unit(round(value, 1), f"digital-{unit}", "short", "#,##0.0", locale=language, numbering_system="default")
+    # Babel's short form is half Latin in Persian, and its long form is long in English.
+    length: Literal["long", "short"] = "long" if language == FA else "short"
+    words = format_unit(value, f"digital-{unit}", length, "#,##0.0", locale=language, numbering_system="default")
     return Markup("<bdi>{}</bdi>").format(digits(words, language))
 
 

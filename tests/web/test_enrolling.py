@@ -227,9 +227,19 @@ async def rows(city: City, service: str) -> list[str]:
         await connection.close()
 
 
+WHOLE: Final = "add x1 --username mina --role engineer --name M"
+
+
 @pytest.mark.parametrize(
     "typed",
-    ["add x1 --password hunter2-hunter2", "add x1 --password=hunter2-hunter2", "password d1 hunter2-hunter2", "hunter2-hunter2"],
+    [
+        "add x1 --password hunter2-x",
+        f"{WHOLE} --password hunter2-x",
+        f"{WHOLE} --password=hunter2-x",
+        f"{WHOLE} -phunter2-x",
+        "password d1 hunter2-x",
+        "hunter2-x",
+    ],
 )
 async def test_a_password_that_was_typed_as_an_argument_is_not_repeated(city: City, typed: str) -> None:
     code, said = await city.type("intake", f"account {typed}")
@@ -297,6 +307,7 @@ async def queue(client: httpx2.AsyncClient) -> list[str]:
 async def test_an_enrolled_reviewer_is_drawn_by_a_local_account_and_by_openid_connect(city: City) -> None:
     """The whole draw: review's own agenda, the real witness, the real door. Nobody else is enrolled, so the draw is certain."""
     port, databases = free_port(), city.databases
+    (city.directory / "witness").mkdir(exist_ok=True)
     person = {"sub": "0012345679", "name": "زرتاج کاشفی", "roles": ["reviewers"]}
     with witness(databases, city.directory / "witness", port), serving(Issuer({f"http://review{RETURN}"}, person)) as issuer:
         believed = await entry(port)
