@@ -89,9 +89,14 @@ class AccountDesk:
         role = given.role or found.role
         seat = self._enrolment.seats.get(role)
         # Of another role's seat nothing is taken along: who was an operator of an office belongs to none as a clerk.
-        kept = {kind: getattr(found, kind) if seat and seat.kind == kind else None for kind in ("office", "agency")}
-        given_seat = {kind: getattr(given, kind) or kept[kind] for kind in kept}
-        wanted = replace(found, role=role, name=named("--name", given.name) if given.name else found.name, **given_seat)
+        kept = seat.kind if seat else ""
+        wanted = replace(
+            found,
+            role=role,
+            name=named("--name", given.name) if given.name else found.name,
+            office=given.office or (found.office if kept == "office" else None),
+            agency=given.agency or (found.agency if kept == "agency" else None),
+        )
         if wanted == found:
             return f"{given.subject} is so already; nothing was changed"
         await self._fits(wanted)
