@@ -326,6 +326,7 @@ async def test_an_enrolled_reviewer_is_drawn_by_a_local_account_and_by_openid_co
         worker = agenda_door(REVIEW, ground)
         async with opened(REVIEW.door(ground), "review") as client, worker.router.lifespan_context(worker):
             assert await sign_in(client, "maryam", PASSWORD) == 303
+            await eventually(lambda: can_be_drawn(city, ground, ["rev-9"]))  # the pool is what review has read by then
             await confirmed(databases, "first")
             await eventually(lambda: is_in_queue(client, "first"))
             code, said = await city.type("review", "account close rev-9")
@@ -339,10 +340,17 @@ async def test_an_enrolled_reviewer_is_drawn_by_a_local_account_and_by_openid_co
             begun = await client.get("/sign-in/oidc", params={"next": "/queue"})
             back = await client.get(await at_door(begun.headers["location"]))
             assert (back.status_code, back.headers["location"]) == (303, "/queue")
+            await eventually(lambda: can_be_drawn(city, ground, [subject]))
             await confirmed(databases, "second")
             await eventually(lambda: is_in_queue(client, "second"))
             assert await queue(client) == ["second"]
-            assert subject in (await city.type("review", "reviewer list", ground=ground))[1]
+
+
+async def can_be_drawn(city: City, ground: Ground, subjects: list[str]) -> bool:
+    """Whether these are all whom the command lists."""
+    code, said = await city.type("review", "reviewer list", ground=ground)
+    assert code == 0
+    return [line.partition(" ")[0] for line in said.splitlines()] == subjects
 
 
 async def is_in_queue(client: httpx2.AsyncClient, case: str) -> bool:
