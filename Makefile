@@ -61,6 +61,7 @@ bench: setup ## what it costs, each figure beside its limit or peer in the same 
 
 faults: setup ## strike everything KILLS times (100) under load, every other fault, every planted bug; long (SEED= replays)
 	@KILLS=$(or $(KILLS),100) LOST=$(or $(LOST),1000) SECONDS=$(or $(SECONDS),120) $(PY) -m pytest -q -s tests/faults
+	@HISTORIES=$(or $(HISTORIES),10000) $(PY) -m pytest -q tests/simulation
 	@$(PY) -m pytest -q tests/oracle
 
 contracts: setup ## ask every service EXAMPLES (1,000) requests by its OpenAPI document: no 5xx, no undocumented answer; long

@@ -86,7 +86,7 @@ class Worker:
     async def _pass_the_gate(self) -> None:
         """Wait until the agenda's reader has passed the log's heads of now: an agenda still being built owes too much."""
         heads = await self._log.heads()
-        while not _passed(heads, await self._checkpoints()):  # noqa: ASYNC110 - the condition lies in a database
+        while not has_passed(heads, await self._checkpoints()):  # noqa: ASYNC110 - the condition lies in a database
             await asyncio.sleep(IDLE_SECONDS)
         self.state.gate_passed = True
 
@@ -178,7 +178,8 @@ async def release_item(own: asyncpg.Pool, item_id: bytes) -> bool:
     return bool((await own.execute(Queries.load(SQL).release, item_id)) == "UPDATE 1")
 
 
-def _passed(heads: Mapping[int, Head], checkpoints: Mapping[int, Checkpoint]) -> bool:
+def has_passed(heads: Mapping[int, Head], checkpoints: Mapping[int, Checkpoint]) -> bool:
+    """Whether a reader at `checkpoints` has read what the log held at `heads`: before that an agenda owes too much."""
     # A halted shard never passes; its items are still probed, and the other shards' must not wait for it.
     return all(
         shard in checkpoints and (checkpoints[shard].seq >= head.seq or checkpoints[shard].halted is not None)

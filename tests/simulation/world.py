@@ -1,229 +1,274 @@
-"""A city in memory: one log, four services' own decide, evolve and owe, agendas that lag, and workers that crash.
+"""A city in memory: one log, a lying bus, and the product's services, whose processes end between any two steps.
 
-Nothing here decides: the rules are those of the services. What is simulated is the ground that they stand on: when facts reach
-a service, when a worker claims an item, and where it dies.
+Nothing here decides: the domain, the inbox, the rows and the agenda are the product's own. What is simulated is the ground that
+they stand on: time, the statements of the databases (ground.py, log.py), what the bus brings (bus.py), how long a process
+lives (life.py).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Final
 
-from caselog.chain import ZERO_LINK
-from chassis.agenda.items import Cancel, Owed
-from chassis.command_ids import agenda_command
-from chassis.refusal import NotYet, Refusal, Stale
-from schemas.envelope import Recorded
-from schemas.fact import Fact
-from schemas.facts import AnyFact, review
-from schemas.sealing import Clear, Sealed
-from services.inquiry import commands as inquiry_commands
-from services.inquiry import consume as inquiry_consume
+from caselog.append import LogUnavailable
+from caselog.outcomes import Append, NewFact
+from chassis.agenda.worker import LEASE, has_passed
+from chassis.bus.inbox import FORGED
+from chassis.handling import Done
+from chassis.refusal import Refusal
+from chassis.web.principal import Principal
+from schemas.envelope import Recorded, shard_of
+from schemas.facts import AnyFact
 from services.inquiry import decide as inquiry_decide
-from services.intake import commands as intake_commands
-from services.intake import consume as intake_consume
 from services.intake import decide as intake_decide
-from services.notify import commands as notify_commands
-from services.notify import consume as notify_consume
 from services.notify import decide as notify_decide
-from services.review import commands as review_commands
-from services.review import consume as review_consume
 from services.review import decide as review_decide
-from tests.services import facts as f
+from tests.simulation.bus import UNTRUE, Lie, Topic
+from tests.simulation.life import City, Fate, Life
+from tests.simulation.log import Log
+from tests.simulation.reference import Reference
+from tests.simulation.services import READERS, Service
 
-POOL: Final = (review.Candidate(alias="ann", weight=1), review.Candidate(alias="bob", weight=2))
-WITNESS: Final = review.WitnessKey(name="w", fingerprint="00")
+CASE: Final = "case:a"
+NEIGHBOUR: Final = next(f"case:n{n}" for n in range(10_000) if shard_of(f"case:n{n}") == shard_of(CASE))
+"""A stream in the shard of the case: what holds up one must not hold up the other."""
+ELSEWHERE: Final = next(f"case:e{n}" for n in range(10_000) if shard_of(f"case:e{n}") != shard_of(CASE))
+UNKNOWN: Final = next(f"case:u{n}" for n in range(10_000) if shard_of(f"case:u{n}") == shard_of(CASE))
+"""A stream in the same shard to which a newer program writes what this one cannot read."""
 LAST_DAY: Final = datetime.fromisoformat("2027-12-01T00:00:00+00:00")
 """The calendar knows the days until 1406; a simulated city does not outlive it."""
+SOON: Final = timedelta(minutes=10)
+"""Leases end and what could not be done is tried again within this time."""
+ROUNDS: Final = 200
+"""After so many rounds of bringing and carrying out a city is at rest; a long history takes twenty."""
+CORES: Final = {"intake": intake_decide, "review": review_decide, "inquiry": inquiry_decide, "notify": notify_decide}
 
 
-LONG_AGO: Final = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
-
-
-class Crash(StrEnum):
-    """Where a worker dies."""
-
-    NOWHERE = "nowhere"
-    BEFORE = "before the append"
-    AFTER = "after the append"
-
-
-@dataclass(frozen=True)
-class Core:
-    """The pure core of a service."""
-
-    initial: Callable[[], Any]
-    evolve: Callable[[Any, AnyFact, datetime], Any]
-    decide: Callable[[Any, Any, datetime], Sequence[Fact]]
-    owe: Callable[[AnyFact, Recorded], Sequence[Owed | Cancel]]
-
-
-CORES: Final = {
-    "intake": Core(intake_decide.State, intake_decide.evolve, intake_decide.decide, intake_consume.owe),
-    "review": Core(review_decide.State, review_decide.evolve, review_decide.decide, review_consume.owe),
-    "inquiry": Core(inquiry_decide.State, inquiry_decide.evolve, inquiry_decide.decide, inquiry_consume.owe),
-    "notify": Core(notify_decide.State, notify_decide.evolve, notify_decide.decide, notify_consume.owe),
-}
-
-
-@dataclass
-class Entry:
-    """An item of a simulated agenda."""
-
-    id: bytes
-    reaction: str
-    owed: Owed
-    cause: Recorded
-    open: bool = True
-    next_at: datetime = LONG_AGO
-
-
-@dataclass
 class World:
-    """The city: `log` is the truth, everything else may be thrown away."""
+    """The city: the log is the truth, everything else may be thrown away."""
 
-    at: datetime
-    log: list[tuple[Recorded, AnyFact]] = field(default_factory=list)
-    seen: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CORES, 0))
-    agendas: dict[str, dict[bytes, Entry]] = field(default_factory=lambda: {name: {} for name in CORES})
-    gates: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CORES, 0))
-    sent: list[bytes] = field(default_factory=list)
-    """Every time a message was handed over, by its key."""
-    crashes: int = 0
+    def __init__(self, at: datetime, city: City) -> None:
+        self.at, self._city = at, city
+        self.topic, self.references = Topic(), {name: Reference(name) for name in READERS}
+        self.log = Log(lambda: self.at, self._appended)
+        self.services = {name: Service(name, self) for name in READERS}
+        self.inboxes = {name: self._begun(name) for name in READERS}
+        self._workers = {name: self.services[name].worker(Life()) for name in CORES}
+        self.sent: list[bytes] = []
+        """Every time a message was handed over, by its key."""
+        self.needless: list[bytes] = []
+        """What was handed over although the log had it, by a process that had not slept meanwhile."""
+        self.ended = 0
+        """How many processes were killed or frozen."""
+        self._frozen: list[tuple[Any, Life]] = []
+        self._read_again: dict[tuple[str, str, int], int] = {}
+        """Service, reader and shard whose checkpoint was set back -> where it stood: until then its rows are ahead of it."""
+        self.lied, self.newer = False, 0
+        self._forged = _forged()
 
-    def state(self, service: str) -> Any:
-        """The case as `service` sees it in the log."""
-        core, state = CORES[service], CORES[service].initial()
-        for recorded, fact in self.log:
-            state = core.evolve(state, fact, recorded.recorded_at)
+    def _begun(self, name: str, life: Life | None = None) -> Any:
+        inbox = self.services[name].inbox(life or Life())
+        for shelf in inbox.shelves.values():
+            self._city.run(shelf.begin())
+        return inbox
+
+    def _appended(self, recorded: Recorded, fact: AnyFact | None) -> None:
+        self.topic.publish(recorded)
+        for reference in self.references.values():
+            reference.take(recorded, fact)
+
+    # people
+
+    def state(self, service: str, stream: str = CASE) -> Any:
+        """A case as `service` sees it in the log."""
+        core: Any = CORES[service]
+        state = core.State()
+        for recorded, fact in self.log.facts:
+            if recorded.stream == stream:
+                state = core.evolve(state, fact, recorded.recorded_at)
         return state
 
-    def ask(self, service: str, command: Any, *, command_id: bytes = b"", cause: str | None = None) -> Sequence[Fact]:
-        """Load, decide, append. Raises what the service refuses."""
-        made = CORES[service].decide(command, self.state(service), self.at)
-        this = command_id or hashlib.sha256(f"person {len(self.log)}".encode()).digest()
-        for ordinal, fact in enumerate(made):
-            self._append(_sealed(fact), this, ordinal, cause)
-        return made
+    def ask(self, service: str, command: Any, *, stream: str = CASE) -> Done:
+        """A person asks; when the reply is lost, once more with the same key. Raises what the service refuses."""
+        this = hashlib.sha256(f"person {len(self.log.facts)}".encode()).digest()
+        acting, who = self.services[service].people, Principal("person", "x")
+        try:
+            done: Done = self._city.run(acting.by_person(command, who, stream=stream, command_id=this))
+        except LogUnavailable:
+            done = self._city.run(acting.by_person(command, who, stream=stream, command_id=this))
+            assert done.repeated, "what was durable was done once more"
+        return done
 
-    def _append(self, fact: Any, command: bytes, ordinal: int, cause: str | None) -> None:
-        number = len(self.log) + 1
-        link = hashlib.sha256(f"link {number}".encode()).digest()
-        prev = self.log[-1][0].link if self.log else ZERO_LINK
-        recorded = Recorded(
-            log_id="simulated", epoch=1, shard=0, seq=number, stream="case:a", version=number, type=fact.TYPE,
-            type_version=fact.VERSION, recorded_at=self.at, actor="x", cause=cause, command=command, ordinal=ordinal,
-            request=bytes(32), meta=b"{}", body=b"{}", prev=prev, link=link,
-        )  # fmt: skip
-        self.log.append((recorded, fact))
+    def a_newer_program_writes(self) -> None:
+        """A fact of a type that this program does not know."""
+        number = len(self.log.shards.get(shard_of(UNKNOWN), ()))
+        command = hashlib.sha256(f"newer {number}".encode()).digest()
+        fact = NewFact("case.reimagined", 1, b"{}")
+        self.newer += 1
+        self.log.take(Append(UNKNOWN, None, command, bytes(32), "person:x", None, b"{}", [fact]))
 
-    def deliver(self, service: str, count: int) -> None:
-        """The next facts reach the agenda of a service; what it saw before is skipped, as by its checkpoint."""
-        agenda = self.agendas[service]
-        for recorded, fact in self.log[self.seen[service] : self.seen[service] + count]:
-            self.seen[service] += 1
-            if recorded.cause and bytes.fromhex(recorded.cause) in agenda:
-                agenda[bytes.fromhex(recorded.cause)].open = False
-            for each in CORES[service].owe(fact, recorded):
-                if isinstance(each, Cancel):
-                    for entry in agenda.values():
-                        entry.open = entry.open and (entry.reaction, entry.owed.key) != (each.reaction, each.key)
-                else:
-                    this = agenda_command(service, each.reaction, recorded.link, each.ordinal)
-                    agenda.setdefault(this, Entry(this, each.reaction, each, recorded))
+    # the bus, the inbox
+
+    def deliver(self, service: str, count: int, lies: Sequence[Lie] = (), fate: Fate = Fate.GOES_ON, steps: int = 0) -> None:
+        """The bus brings the next messages; what was applied is acknowledged, unless the process ended on the way."""
+        self.lied = self.lied or any(lie in UNTRUE for lie in lies)
+        facts = self.topic.batch(service, count, lies)
+        inbox = self.inboxes[service] if fate is Fate.GOES_ON else None
+        life = Life(fate, steps)
+        if inbox is None:
+            inbox = self._begun_by(service, life)
+        if self._lives(inbox.take(facts), life):
+            self.topic.acknowledge(service, count)
+        else:
+            self.inboxes[service] = self._begun(service)
+
+    def _begun_by(self, service: str, life: Life) -> Any:
+        return self.services[service].inbox(life)
+
+    def _lives(self, work: Any, life: Life) -> bool:
+        """Run a process; False when it was killed or froze."""
+        task = self._city.live(work, life)
+        if task is not None:
+            self._frozen.append((task, life))
+        self.ended += task is not None or life.dead
+        return task is None and not life.dead
+
+    def watch(self, service: str) -> None:
+        """The inbox compares its checkpoints with the log, twice: what stands still is read from there."""
+        still = self._city.run(self.inboxes[service]._repair({}, 1))
+        self._city.run(self.inboxes[service]._repair(still, 1))
+
+    def read_again(self, service: str) -> None:
+        """All checkpoints of a service are set back; its rows stay."""
+        database = self.services[service].database
+        for (reader, shard), checkpoint in list(database.checkpoints.items()):
+            place = service, reader, shard
+            self._read_again[place] = max(checkpoint["seq"], self._read_again.get(place, 0))
+            del database.checkpoints[reader, shard]
 
     def rebuild(self, service: str) -> None:
-        """Throw an agenda away and build it again from the log."""
-        self.agendas[service], self.seen[service], self.gates[service] = {}, 0, len(self.log)
-        self.deliver(service, len(self.log))
+        """Throw the rows and the agenda of a service away and build them again from the log."""
+        kept, fresh = self.services[service].database, self.services[service]
+        fresh.database = type(kept)(lambda: self.at, [plan.table for plan in kept.plans])
+        self._read_again = {place: seq for place, seq in self._read_again.items() if place[0] != service}
+        self.inboxes[service] = self._begun(service)
+        if service in CORES:
+            self._workers[service] = fresh.worker(Life())
+            fresh.heads = self._city.run(fresh.reader(Life()).heads())
 
-    def due(self, service: str) -> list[Entry]:
-        """What a worker may claim now: only when its reader has passed the log's head noted at its build."""
-        if self.seen[service] < self.gates[service]:
-            return []
-        found = [e for e in self.agendas[service].values() if e.open and max(e.owed.due_at or e.next_at, e.next_at) <= self.at]
-        first: dict[str, Entry] = {}
-        for entry in sorted(found, key=lambda e: (e.cause.seq, e.owed.ordinal, e.reaction)):
-            first.setdefault(entry.owed.recipient or entry.id.hex(), entry)
-        return list(first.values())
+    # the agenda
 
-    def work(self, service: str, entry: Entry, crash: Crash = Crash.NOWHERE) -> None:
-        """A worker probes the log for the item, carries it out, and closes it, unless it dies on the way."""
-        if any(recorded.command == entry.id for recorded, _ in self.log):
-            entry.open = False
-            return
-        if crash is Crash.BEFORE:
-            self.crashes += 1
-            return
-        if service == "notify":
-            self.sent.append(entry.id)
-        try:
-            self.ask(service, _command(service, entry, self), command_id=entry.id, cause=entry.id.hex())
-        except Stale:
-            entry.open = False
-            return
-        except NotYet as waits:
-            entry.next_at = waits.until
-            return
-        if crash is Crash.AFTER:
-            self.crashes += 1
-            return
-        entry.open = False
+    def _may_claim(self, service: str) -> bool:
+        here = self.services[service]
+        if here.heads and has_passed(here.heads, self._city.run(self.inboxes[service].shelves["agenda"].checkpoints())):
+            here.heads = {}  # a worker that was let in once stays in
+        return not here.heads
+
+    def work(self, service: str, fate: Fate = Fate.GOES_ON, steps: int = 0) -> bool:
+        """A worker claims what is due and carries it out; False when its process ended on the way."""
+        if not self._may_claim(service):
+            return True
+        if fate is Fate.GOES_ON:
+            self._city.run(self._workers[service].work_once())
+            return True
+        life = Life(fate, steps)
+        return self._lives(self.services[service].worker(life).work_once(), life)
+
+    def lease_ends(self) -> None:
+        """So much time goes by that another worker may claim what one holds."""
+        self.at += LEASE
+
+    def thaw(self) -> None:
+        """Whoever froze goes on, as if nothing had happened meanwhile."""
+        frozen, self._frozen = self._frozen, []
+        for task, life in frozen:
+            life.thaw()
+            self._city.run(task)
+
+    def due(self, service: str) -> Sequence[dict[str, Any]]:
+        """What is due, or parked."""
+        database = self.services[service].database
+        return database.claimable(self.at) + [row for row in database.agenda.values() if row["state"] == "parked"]
 
     def settle(self) -> None:
-        """Everything reaches everybody, and all that is due is carried out."""
-        busy = True
-        while busy:
-            busy = False
-            for service in CORES:
-                self.deliver(service, len(self.log))
-                for entry in self.due(service):
-                    self.work(service, entry)
-                    busy = True
+        """Everything reaches everybody, and all that is due, or will be tried again soon, is carried out."""
+        self.thaw()
+        for _ in range(ROUNDS):
+            if not (self._bring_all() + self._work_all() or self._let_leases_end()):
+                return
+        raise AssertionError("the city does not come to rest")
+
+    def _bring_all(self) -> int:
+        brought = 0
+        for name in READERS:
+            if rest := self.topic.rest(name):
+                self.deliver(name, rest)
+                brought += rest
+            if any(seq < len(facts) for _, shard, seq in self._stand(name) if (facts := self.log.shards[shard])):
+                self.watch(name)
+        return brought
+
+    def _stand(self, name: str) -> list[tuple[str, int, int]]:
+        held = self.services[name].database.checkpoints
+        zero = {"seq": 0}
+        return [(r.name, shard, held.get((r.name, shard), zero)["seq"]) for r in READERS[name] for shard in self.log.shards]
+
+    def _work_all(self) -> int:
+        due = self.busy()
+        for name in due:
+            self.work(name)
+        return len(due)
+
+    def busy(self) -> list[str]:
+        """The services whose workers may claim something."""
+        return [name for name in CORES if self.services[name].database.claimable(self.at) and self._may_claim(name)]
+
+    def behind(self) -> list[str]:
+        """The services to which the bus has something to bring; all, when there is none."""
+        return [name for name in READERS if self.topic.rest(name)] or list(READERS)
+
+    def _let_leases_end(self) -> bool:
+        rows = [row for name in CORES for row in self.services[name].database.agenda.values() if row["state"] == "open"]
+        soon = [at for row in rows if self.at < (at := max(row["next_at"], row["leased_until"])) <= self.at + SOON]
+        self.at = min(soon, default=self.at)
+        return bool(soon)
 
     def pass_time(self, hours: int) -> None:
         """Time goes by."""
         self.at = min(self.at + timedelta(hours=hours), LAST_DAY)
 
+    # what must hold
 
-def _sealed(fact: Fact) -> Fact:
-    clear = {name for name in type(fact).model_fields if isinstance(getattr(fact, name), Clear)}
-    return fact.model_copy(update=dict.fromkeys(clear, Sealed(key="k", box="b")))
+    def check(self) -> None:
+        """Rows and agenda are the fold of the log up to the checkpoint; nothing forged was applied, nothing true was dropped."""
+        for name, reference in self.references.items():
+            stand: dict[str, dict[int, int]] = {reader.name: {} for reader in READERS[name]}
+            ahead, database = set(), self.services[name].database
+            for reader, shard, seq in self._stand(name):
+                if seq:
+                    checkpoint = database.checkpoints[reader, shard]
+                    assert checkpoint["halted"] is None, f"{name}: a shard halted although the log was never changed"
+                    assert checkpoint["hash"] == reference.links[shard][seq], f"{name}: a checkpoint that is not in the log"
+                stand[reader][shard] = seq
+                if seq < self._read_again.get((name, reader, shard), 0):
+                    ahead.add(reader)
+            for reader, reached in stand.items():
+                if reader in ahead:
+                    continue
+                if reader == "agenda":
+                    reference.check_agenda(database, reached)
+                else:
+                    reference.check_rows(database, reader, reached)
+            assert {stream for _, stream in database.parked} <= {UNKNOWN}, f"{name}: a stream is parked without a reason"
+        assert not self.needless, "a message was sent although the log says that it was"
+        if not self.lied:
+            assert _forged() == self._forged, "a true message was taken for a forged one"
 
 
-def _command(service: str, entry: Entry, world: World) -> Any:
-    key = entry.owed.key
-    match entry.reaction:
-        case "set_target":
-            return review_commands.SetTarget()
-        case "pass_target":
-            return review_commands.PassTarget()
-        case "commit_draw":
-            return review_commands.CommitDraw(pool=POOL, exclusions=(), witnesses=(WITNESS,))
-        case "make_draw":
-            signed = review.WitnessSignature(name="w", fingerprint="00", signature="AAAA")
-            return review_commands.MakeDraw(round=int(key), commitment=entry.cause.link.hex(), signatures=(signed,))
-        case "escalate_correction":
-            return review_commands.EscalateCorrection(round=int(key))
-        case "escalate_identity":
-            return intake_commands.EscalateIdentity(round=int(key))
-        case "issue_certificate":
-            return intake_commands.IssueCertificate(
-                certificate_id="PK-AAAA-BBBB", decided_at_position="0:1", decided_link="0" * 64, issued_on=world.at,
-                document=f.ref("x", "certificate"),
-            )  # fmt: skip
-        case "open_inquiry":
-            return inquiry_commands.OpenInquiry(inquiry_id=key)
-        case "escalate_inquiry":
-            return inquiry_commands.EscalateInquiry(inquiry_id=key)
-        case _:
-            channel, template = entry.reaction.removeprefix("send_"), entry.owed.details["template"]
-            about = str(entry.cause.position)
-            return notify_commands.RecordSent(template=template, channel=channel, about=about, key=entry.id.hex())
+def _forged() -> float:
+    return float(FORGED.labels("link")._value.get())
 
 
 def allowed(act: Callable[[], object]) -> bool:

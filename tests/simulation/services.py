@@ -1,0 +1,193 @@
+"""The four services and the audit desk on the ground in memory: their own readers, agendas, decisions and reactions."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from caselog.read import Head, LogReader
+from chassis.acting import Acting
+from chassis.agenda.items import Item, Owe
+from chassis.agenda.worker import Worker
+from chassis.bus.inbox import Inbox
+from chassis.bus.readers import Reader
+from chassis.bus.rows import Row
+from chassis.bus.shelf import Shelf
+from chassis.handling import Handler
+from schemas.fact import Fact
+from schemas.facts import review
+from schemas.sealing import Clear, Sealed
+from services.audit import project as audit_project
+from services.inquiry import commands as inquiry_commands
+from services.inquiry import consume as inquiry_consume
+from services.inquiry import handle as inquiry_handle
+from services.intake import commands as intake_commands
+from services.intake import consume as intake_consume
+from services.intake import handle as intake_handle
+from services.notify import commands as notify_commands
+from services.notify import consume as notify_consume
+from services.notify import handle as notify_handle
+from services.review import commands as review_commands
+from services.review import consume as review_consume
+from services.review import handle as review_handle
+from tests.services import facts as f
+from tests.services.test_runs import ROWS
+from tests.simulation.ground import Database, Session
+from tests.simulation.life import Life
+from tests.simulation.log import Appender
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+POOL: Final = (review.Candidate(alias="ann", weight=1), review.Candidate(alias="bob", weight=2))
+WITNESS: Final = review.WitnessKey(name="w", fingerprint="00")
+
+
+class SimulatedVault:
+    """What the services ask of the vault; nothing is secret in a simulated city."""
+
+    async def seal(self, facts: Sequence[Fact], *, log_id: str, stream: str, command: bytes) -> list[Fact]:
+        return [_sealed(fact) for fact in facts]
+
+    async def open_all(self, boxes: Sequence[Any]) -> list[dict[str, str]]:
+        return [{"national_code": "0084575948"}] * len(boxes)
+
+    def blind(self, kind: str, text: str) -> bytes:
+        return text.encode().ljust(32)
+
+    def tracking_code(self, case: str) -> str:
+        return f"code-{case}"
+
+    def alias(self, subject: str, stream: str) -> str:
+        return subject
+
+    def get(self, name: str) -> bytes:
+        return name.encode()
+
+
+VAULT: Final = cast("Any", SimulatedVault())
+OWES: Final[Mapping[str, Owe]] = {
+    "intake": intake_consume.owe,
+    "review": review_consume.owe,
+    "inquiry": inquiry_consume.owe,
+    "notify": notify_consume.owe,
+}
+"""What each service owes because of a fact; the audit desk owes nothing."""
+READERS: Final[Mapping[str, Sequence[Reader]]] = {
+    "intake": intake_consume.readers(VAULT),
+    "review": review_consume.readers(VAULT),
+    "inquiry": inquiry_consume.readers(VAULT),
+    "notify": notify_consume.readers(VAULT),
+    "audit": [audit_project.projection(VAULT)],
+}
+HANDLING: Final[Mapping[str, Callable[[Handler, Any], Acting[Any, Any]]]] = {
+    "intake": intake_handle.Handling,
+    "review": review_handle.Handling,
+    "inquiry": inquiry_handle.Handling,
+    "notify": notify_handle.Handling,
+}
+
+
+def rows_of(service: str) -> Sequence[type[Row]]:
+    """The tables of a service's projection."""
+    return ROWS[service]
+
+
+@dataclass
+class Service:
+    """One service: its database, which lasts, and its processes, which do not."""
+
+    name: str
+    world: World
+    database: Database = field(init=False)
+    heads: Mapping[int, Head] = field(default_factory=dict)
+    """The log's heads when the worker began: it may claim only when the agenda's reader has passed them."""
+
+    people: Acting[Any, Any] = field(init=False)
+    """How people write."""
+
+    def __post_init__(self) -> None:
+        self.database = Database(lambda: self.world.at, rows_of(self.name))
+        if self.name in OWES:
+            self.people = self.acting(Life())
+
+    def inbox(self, life: Life) -> Inbox:
+        """The inbox of a new process."""
+        readers, own = READERS[self.name], cast("Any", Session(self.database, life))
+        return Inbox(readers, own=own, log=self.reader(life))
+
+    def reader(self, life: Life) -> LogReader:
+        """The log as a process reads it."""
+        return LogReader(cast("Any", Session(self.world.log, life)))
+
+    def acting(self, life: Life) -> Acting[Any, Any]:
+        """The way in which a process writes."""
+        appender = cast("Any", Appender(self.world.log, life))
+        handler = Handler(appender=appender, reader=self.reader(life), vault=VAULT, service_key=bytes(32))
+        return HANDLING[self.name](handler, VAULT)
+
+    def worker(self, life: Life) -> Worker:
+        """The agenda's worker of a new process."""
+        own, log = cast("Any", Session(self.database, life)), self.reader(life)
+        shelf = Shelf(READERS[self.name][1], own)
+        acting = self.acting(life)
+
+        async def carry_out(item: Item) -> None:
+            if self.name == "notify":
+                await life.step()
+                if not life.was_frozen and self.world.log.has(item.id):
+                    self.world.needless.append(item.id)
+                self.world.sent.append(item.id)  # the channel has it; whether that is ever recorded is another matter
+                await life.step()
+            await acting.by_agenda(_command(item, self.world), item)
+
+        return Worker(own=own, log=log, checkpoints=shelf.checkpoints, carry_out=_Every(carry_out))
+
+
+class _Every(dict[str, Callable[[Item], Awaitable[None]]]):
+    """The same work for every reaction."""
+
+    def __init__(self, carry_out: Callable[[Item], Awaitable[None]]) -> None:
+        super().__init__()
+        self._carry_out = carry_out
+
+    def __missing__(self, reaction: str) -> Callable[[Item], Awaitable[None]]:
+        return self._carry_out
+
+
+def _sealed(fact: Fact) -> Fact:
+    clear = {name for name in type(fact).model_fields if isinstance(getattr(fact, name), Clear)}
+    return fact.model_copy(update=dict.fromkeys(clear, Sealed(key="k", box="b")))
+
+
+def _command(item: Item, world: World) -> Any:
+    key = item.key
+    match item.reaction:
+        case "set_target":
+            return review_commands.SetTarget()
+        case "pass_target":
+            return review_commands.PassTarget()
+        case "commit_draw":
+            return review_commands.CommitDraw(pool=POOL, exclusions=(), witnesses=(WITNESS,))
+        case "make_draw":
+            signed = review.WitnessSignature(name="w", fingerprint="00", signature="AAAA")
+            return review_commands.MakeDraw(round=int(key), commitment=item.cause_link.hex(), signatures=(signed,))
+        case "escalate_correction":
+            return review_commands.EscalateCorrection(round=int(key))
+        case "escalate_identity":
+            return intake_commands.EscalateIdentity(round=int(key))
+        case "issue_certificate":
+            return intake_commands.IssueCertificate(
+                certificate_id="PK-AAAA-BBBB", decided_at_position="0:1", decided_link="0" * 64, issued_on=world.at,
+                document=f.ref("x", "certificate"),
+            )  # fmt: skip
+        case "open_inquiry":
+            return inquiry_commands.OpenInquiry(inquiry_id=key)
+        case "escalate_inquiry":
+            return inquiry_commands.EscalateInquiry(inquiry_id=key)
+        case _:
+            channel = item.reaction.removeprefix("send_")
+            return notify_commands.RecordSent(
+                template=item.details["template"], channel=channel, about=str(item.cause), key=item.id.hex()
+            )
