@@ -197,14 +197,16 @@ class Database:
         """The items that may be claimed at `at`, in order."""
         opened = [row for row in self.agenda.values() if row["state"] == "open"]
 
-        def place(row: dict[str, Any]) -> tuple[Any, ...]:
-            return row["cause_seq"], row["ordinal"], row["reaction"]
+        first: dict[tuple[str, str], tuple[Any, ...]] = {}
+        for row in opened:
+            place, of = (row["cause_seq"], row["ordinal"], row["reaction"]), (row["stream"], row["recipient"])
+            first[of] = min(first.get(of, place), place)
 
-        def first(row: dict[str, Any]) -> bool:
-            same = [o for o in opened if (o["stream"], o["recipient"]) == (row["stream"], row["recipient"])]
-            return row["recipient"] is None or all(place(row) <= place(other) for other in same)
+        def is_first(row: dict[str, Any]) -> bool:
+            place = row["cause_seq"], row["ordinal"], row["reaction"]
+            return row["recipient"] is None or place == first[row["stream"], row["recipient"]]
 
-        found = [row for row in opened if self._waits(row) <= at and first(row)]
+        found = [row for row in opened if self._waits(row) <= at and is_first(row)]
         return sorted(found, key=lambda row: (self._waits(row), row["cause_seq"], row["ordinal"]))
 
     def agenda_claim(self, limit: int, lease: timedelta) -> list[dict[str, Any]]:
