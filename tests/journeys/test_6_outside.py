@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,13 +15,17 @@ import pytest
 from aiosmtpd.controller import Controller
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from deploy.demo.walk import Applicant, Plan
+from deploy.demo.person import Person
+from deploy.demo.walk import Applicant, Plan, Walk
 from deploy.demo.week import national_code
 from deploy.local.children import free_port
 from tests.bus.ground import eventually
-from tests.journeys.stack import Stack
+from tests.journeys.stack import DOORS, Stack
 
 APPLICANT = Applicant(national_code(456_123_789), "پیام‌گیر نمونه", "09134445566", "reader@example.org")
+
+UNKNOWN = Applicant(national_code(456_123_780), "نشانی‌نادرست نمونه", "09134445577", "nobody@example.org")
+"""The mail server knows no such mailbox."""
 
 
 @dataclass
@@ -31,6 +36,12 @@ class Outside:
     spans: list[tuple[str, str, str]] = field(default_factory=list)
     """Trace id, service, span name."""
     exported: list[bytes] = field(default_factory=list)
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802
+        if address == UNKNOWN.email:
+            return "550 5.1.1 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         self.mails.append(envelope.content)
@@ -101,3 +112,38 @@ async def test_the_citizen_gets_e_mail_in_persian_and_one_trace_leads_from_the_r
     everything = b"".join(found.exported)
     for needle in (APPLICANT.national_code, APPLICANT.name, APPLICANT.mobile, APPLICANT.email):
         assert needle.encode() not in everything
+
+
+async def test_a_message_that_no_mailbox_takes_is_said_to_the_office_the_applicant_and_the_desk_and_the_others_arrive(
+    houses: Callable[..., Stack], outside: tuple[Outside, dict[str, str]]
+) -> None:
+    house = houses(**outside[1])
+    walk = Walk(DOORS, house.var / "outbox")
+    office = await walk.staff("intake", "office2")
+    case, _ = await walk.file(office, Plan("no_violation", 4, "office2", UNKNOWN))
+    await house.settled()
+    auditor = await walk.staff("audit", "auditor1")
+    line = (await auditor.get(f"/cases/{case}/timeline.json", accept="application/json")).json()["facts"]
+    failed = [fact["body"] for fact in line if fact["type"].startswith("message.failed")]
+    assert [(each["channel"], each["recipient"], each["reason"]) for each in failed] == [
+        ("email", "applicant", "address_refused")
+    ]
+    for reader in (office, await walk.citizen(UNKNOWN)):
+        page = (await reader.get(f"/cases/{case}")).text
+        ways = page.partition("<h2>آنچه گفته شد" if reader is office else "<h2>آنچه به شما")[2].partition("<h2>")[0]
+        assert ways.count("نرسید") == 1
+        assert re.search(r"رایانامه\s*<span class=\"mark stop\">نرسید</span>", ways)
+        assert "درگاه" in ways
+        assert "پیامک" in ways
+    for language, refused, sent in (
+        ("fa", "این نشانی پذیرفته نشد.", "فرستاده"),
+        ("en", "This address was not accepted.", "sent"),
+    ):
+        operator = await Person(DOORS["notify"], language).sign_in("operator1", "operator1-demo")
+        desk = (await operator.get("/")).text
+        assert desk.count(refused) == 1
+        assert sent in desk
+        assert "address_refused" not in desk
+        for needle in (UNKNOWN.email, UNKNOWN.mobile, UNKNOWN.name, UNKNOWN.national_code):
+            assert needle not in desk
+    await walk.close()

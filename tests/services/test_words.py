@@ -55,7 +55,7 @@ def test_every_message_of_the_pages_has_a_persian_text(service: str) -> None:
             composed.add(message)
             continue
         assert texts.has("fa", message), f"{name}: {message}"
-    assert composed <= {"consent.", "door.", "clock.", "notice.", "told.", "channel.", "message."}
+    assert composed <= {"consent.", "door.", "clock.", "notice.", "told.", "channel.", "message.", "refusal."}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -69,6 +69,7 @@ def test_composed_messages_exist_in_both_languages(service: str) -> None:
         "told.": tuple(template for template, _ in notify_decide._TOLD.values()),
         "message.": (*(template for template, _ in notify_decide._TOLD.values()), "subject"),
         "channel.": ("inapp", "sms", "email"),
+        "refusal.": (notify_decide.NoAddress.code, senders.ChannelRefused.code),
     }
     used = {
         match
