@@ -13,10 +13,10 @@ setup: $(VENV)/.done ## make the virtual environment from the hash lock
 $(VENV)/.done: requirements/dev.lock package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Parvandeh needs Python 3.11 or newer")'
 	@test ! -e $(VENV)/.installing || rm -rf $(VENV)  # killed half-way: pip would take half a package for a whole one
-	@mkdir -p $(VENV) && touch $(VENV)/.installing
-	$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(VENV) && touch $(VENV)/.installing && $(PYTHON) -m venv $(VENV) \
+		|| { echo "parvandeh  the virtual environment could not be made: is there room on the disk, and the module venv? Then run make again" >&2; exit 1; }
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock >$(VENV)/pip.log 2>&1 \
-		|| { echo "parvandeh  the Python packages could not be fetched ($(VENV)/pip.log says why): is there a network? Then run make again" >&2; exit 1; }
+		|| { echo "parvandeh  the Python packages could not be installed ($(VENV)/pip.log says why): is there a network, and room on the disk? Then run make again" >&2; exit 1; }
 	@rm $(VENV)/.installing
 	@$(PY) -m deploy.local.assets
 	@touch $@

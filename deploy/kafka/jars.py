@@ -74,12 +74,15 @@ def _bring(jars: tuple[Jar, ...], target: Path) -> None:
         from jgo.maven import MavenContext  # imported here: only the first start needs it
 
     cache = target.with_name("repository.part")
+    jar = jars[0]
     try:
         context = MavenContext(repo_cache=cache)
         for jar in jars:
             path = context.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
             shutil.copyfile(path, target / jar.name)
     except Exception as error:
+        if shutil.disk_usage(target).free < jar.size:  # the fetcher says of a full disk what it says of a registry that is away
+            raise StackError(f"the disk under {target.parent} is full: make room, then start again") from error
         raise StackError(
             f"Kafka's jars could not be fetched ({type(error).__name__}): is the package registry reachable? Then run it again"
         ) from error

@@ -29,12 +29,14 @@ def provide() -> bool:
     command = [str(wheel / "bin/node"), str(wheel / "lib/node_modules/npm/bin/npm-cli.js"), "ci", "--ignore-scripts"]
     quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
     environment = {**os.environ, "PATH": f"{wheel / 'bin'}:{os.environ.get('PATH', '')}"}
-    with LOG.open("wb") as log:
-        done = subprocess.run([*command, *quiet], cwd=ROOT, check=False, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    if done.returncode != 0:
+    try:
+        with LOG.open("wb") as log:
+            subprocess.run([*command, *quiet], cwd=ROOT, check=True, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        STAMP.write_bytes(lock)
+    except (subprocess.CalledProcessError, OSError) as error:
         shutil.rmtree(MODULES, ignore_errors=True)
-        raise StackError(f"npm could not fetch the pages' files ({LOG} says why): is there a network? Then run make again")
-    STAMP.write_bytes(lock)
+        asked = "is there a network, and room on the disk? Then run make again"
+        raise StackError(f"npm could not fetch the pages' files ({LOG} says why): {asked}") from error
     return True
 
 
