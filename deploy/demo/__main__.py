@@ -21,7 +21,8 @@ from rich.progress import MofNCompleteColumn, Progress
 
 from deploy.demo.journal import Journal
 from deploy.demo.person import Person, Unexpected
-from deploy.demo.walk import ENDS, OVERDUE, Plan, Walk, Walked, until
+from deploy.demo.plan import Plan, Walked
+from deploy.demo.walk import ENDS, OVERDUE, Walk, until
 from deploy.demo.week import plans
 from deploy.local.processes import PROCESSES
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import re
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import pikepdf
-
+from deploy.demo.filled import answers, documents
 from deploy.demo.person import Person, Unexpected, case_id, forms, tracking_code
+from deploy.demo.plan import Applicant, Plan, Walked
 from schemas.calendar import HURRIED
-from schemas.catalogue import RequestType, catalogue
-from services.intake.decide.filing import WORDINGS
+from schemas.catalogue import catalogue
 
 SECONDS: Final = 30.0
 ENDS: Final = Counter(["case.approved", "case.rejected", "case.withdrawn"])
@@ -27,60 +23,6 @@ OPENS: Final = {"papers": ("identity.questioned",), "correction": ("correction.r
 OVERDUE: Final = {"papers": "identity.overdue", "correction": "correction.overdue", "agency": "inquiry.overdue"}
 """The fact that opens a wait, and the one that says that its time passed."""
 REVIEWERS: Final = tuple(f"reviewer{n}" for n in range(1, 6))
-
-
-@dataclass(frozen=True)
-class Applicant:
-    """An invented citizen."""
-
-    national_code: str
-    name: str
-    mobile: str
-    email: str = ""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What happens in one request."""
-
-    kind: str
-    district: int
-    office: str | None
-    applicant: Applicant
-    correction: bool = False
-    agency: str | None = None
-    end: str = "approve"
-    """`approve`, `reject` or `withdraw`."""
-    papers: bool = False
-    """The clerk asks for other papers first."""
-    refusal: bool = False
-    """The first reviewer has a conflict, and another is drawn."""
-    suspension: bool = False
-    """The case goes to the commission and comes back."""
-    late: str = ""
-    """`papers`, `correction` or `agency`: who answers only after the deadline, where a hurried clock lets it pass."""
-    key: str = ""
-    """What the filing's idempotency key is made from, so that a demonstration that goes on files nothing twice."""
-
-
-@dataclass(frozen=True)
-class Walked:
-    """What became of a planned request."""
-
-    plan: Plan
-    case_id: str
-    tracking_code: str
-    seconds: float
-
-
-@cache
-def paper() -> bytes:
-    """A small genuine PDF."""
-    out = io.BytesIO()
-    with pikepdf.new() as document:
-        document.add_blank_page()
-        document.save(out, deterministic_id=True)  # the same bytes in every run: a repeated filing is the same request
-    return out.getvalue()
 
 
 async def until(what: str, look: Callable[[], Awaitable[Any]], seconds: float) -> Any:
@@ -315,27 +257,3 @@ class Walk:
         found = await (filer.send(page, path) if by_office else filer.get(path, accept="*/*"))
         if not found.content.startswith(b"%PDF-"):
             raise Unexpected("the certificate is no PDF")
-
-
-def answers(kind: RequestType, plan: Plan) -> dict[str, str]:
-    """What a person writes into the form."""
-    free = {
-        "registry_plate": "۱۲۳۴/۵۶", "renewal_code": "۷-۸۹-۱۲", "address": "خیابان شریعتی، کوچهٔ ۵",
-        "asking_body": "بانک ملی", "letter_number": "۱۴۰۵/۷۷",
-    }  # fmt: skip
-    found = {f.key: "3" if f.kind == "number" else free.get(f.key, "نوشتهٔ نمونه") for f in kind.fields}
-    person = plan.applicant
-    return {
-        **found,
-        "district": str(plan.district),
-        "national_code": person.national_code,
-        "name": person.name,
-        "mobile": person.mobile,
-        "email": person.email,
-        **({"consent": WORDINGS[-1]} if plan.office else {}),
-    }
-
-
-def documents(kind: RequestType) -> list[tuple[str, tuple[str, bytes, str]]]:
-    """The required papers of a type."""
-    return [(f"document_{each.key}", (f"{each.key}.pdf", paper(), "application/pdf")) for each in kind.documents if each.required]

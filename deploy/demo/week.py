@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Final
 
-from deploy.demo.walk import Applicant, Plan
+from deploy.demo.plan import Applicant, Plan
 from schemas.catalogue import catalogue
 
 _FIRST: Final = ("سارا", "مهدی", "زهرا", "رضا", "نرگس", "امیر", "فاطمه", "حسین", "مریم", "علی")

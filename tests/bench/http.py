@@ -18,7 +18,7 @@ from chassis.vault.vault import Vault
 from chassis.web.codes import subject_of
 from chassis.web.principal import Principal
 from chassis.web.sessions import Sessions
-from deploy.demo.walk import paper
+from deploy.demo.filled import paper
 from tests.bench.filing import Order, Outcome
 from tests.bench.ground import Bench
 from tests.bench.house import House, cpu_of, standing, told

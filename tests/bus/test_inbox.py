@@ -212,6 +212,11 @@ async def test_a_reader_that_parks_too_many_streams_stops(databases: Databases) 
         for number in range(PARKED_LIMIT + 1):
             await appender.append(facts(f"case:p{number}", range(1), poison=True))
         await eventually(lambda: _is_stopped(inbox))
+        assert len(await inbox.parked()) == PARKED_LIMIT + 1
+        await appender.append(facts("case:sound", range(1)))
+        before = (await inbox.shelves["rows"].checkpoints())[shard_of("case:sound")]
+        await inbox.take(await whole_log(databases))
+        assert (await inbox.shelves["rows"].checkpoints())[shard_of("case:sound")] == before  # stopped also for what is sound
 
 
 async def _is_stopped(inbox: object) -> bool:

@@ -101,8 +101,23 @@ async def test_a_mark_moves_only_when_the_broker_has_the_facts(databases: Databa
         own_broker.kill()
         await fill(appender, 50)
         await eventually(lambda: _stopped(relay))  # it tried, and the broker was away
+        assert await _marked(databases) == 0
         own_broker.start(own_broker.port)
         await eventually(lambda: _published(relay, 50))
+        await eventually(lambda: _all_marked(databases, 50))
+
+
+async def _all_marked(databases: Databases, count: int) -> bool:
+    return await _marked(databases) == count
+
+
+async def _marked(databases: Databases) -> int:
+    """How many facts the relay's marks say that the broker has."""
+    connection = await databases.connect("relay", "relay")
+    try:
+        return int(await connection.fetchval("SELECT coalesce(sum(seq), 0) FROM relay_marks"))
+    finally:
+        await connection.close()
 
 
 async def _stopped(relay: object) -> bool:

@@ -17,7 +17,8 @@ from caselog.read import LogReader
 from chassis.vault.keys import VaultKeys
 from chassis.vault.vault import Vault
 from deploy.demo.__main__ import audit
-from deploy.demo.walk import Plan, Walk, Walked
+from deploy.demo.plan import Plan, Walked
+from deploy.demo.walk import Walk
 from deploy.demo.week import plans
 from schemas.envelope import Recorded
 from schemas.facts import decode

@@ -15,8 +15,8 @@ import pytest
 
 from caselog.chain import link_of
 from caselog.outcomes import Appended
+from deploy.demo.filled import answers, documents
 from deploy.demo.person import forms
-from deploy.demo.walk import answers, documents
 from deploy.local import postgres as server_module
 from deploy.local import roles
 from deploy.local.children import start

@@ -19,8 +19,9 @@ import pytest
 
 from chassis.command_ids import NEW, case_id_of, http_command
 from chassis.web.deadlines import PAGE_SECONDS
+from deploy.demo.filled import answers, documents
 from deploy.demo.person import forms
-from deploy.demo.walk import Applicant, Plan, answers, documents
+from deploy.demo.plan import Applicant, Plan
 from deploy.demo.week import national_code
 from deploy.local.postgres import Postgres
 from schemas.catalogue import catalogue

@@ -16,8 +16,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from deploy.demo.filled import answers
 from deploy.demo.person import forms
-from deploy.demo.walk import Applicant, Plan, answers
+from deploy.demo.plan import Applicant, Plan
 from deploy.demo.week import national_code
 from deploy.local.postgres import OWNER, Postgres
 from schemas.catalogue import catalogue

@@ -25,7 +25,9 @@ from chassis.standing import migrate_service
 from chassis.vault.keys import VaultKeys
 from chassis.vault.vault import Vault
 from deploy.demo.__main__ import audit
-from deploy.demo.walk import Plan, Walk, Walked
+from deploy.demo.plan import Plan, Walked
+from deploy.demo.walk import Walk
+from deploy.kafka import jars
 from deploy.local import roles
 from deploy.local.children import StackError, wait_until
 from deploy.local.processes import PROCESSES, kafka_port, postgres_port
@@ -57,7 +59,8 @@ class Stack:
     def __post_init__(self) -> None:
         self.var = Path(tempfile.mkdtemp(prefix="parvandeh-house-"))
         self.var.chmod(0o755)
-        (self.var / "kafka-jars").symlink_to(ROOT / "var" / "kafka-jars")
+        # Fetched into the shared directory: through a link that leads nowhere the house itself could not.
+        (self.var / "kafka-jars").symlink_to(jars.provide(ROOT / "var" / "kafka-jars"))
         self.log = self.var / "run.log"
         self._child: subprocess.Popen[bytes] | None = None
 

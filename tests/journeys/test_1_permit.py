@@ -75,4 +75,7 @@ async def test_the_citizen_is_told_in_persian_once_for_each_step(house: Stack) -
 async def test_bus_alone_and_log_alone_give_the_same_projections(houses: Callable[..., Stack], settings: dict[str, str]) -> None:
     house = houses(**settings)
     await house.walk(plans(7, 3))
+    await house.settled()
+    _, from_the_bus = await figures()
+    assert from_the_bus == (0.0 if "PARVANDEH_BUS" in settings else 1.0)
     await house.equals_a_rebuild()

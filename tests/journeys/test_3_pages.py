@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 
-from deploy.demo.walk import Walk, Walked
+from deploy.demo.plan import Walked
+from deploy.demo.walk import Walk
 from deploy.demo.week import plans
 from schemas.catalogue import catalogue
 from tests.journeys.stack import DOORS, Stack

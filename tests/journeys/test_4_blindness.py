@@ -17,7 +17,8 @@ from chassis.bus.topic import PARTITIONS, TOPIC
 from chassis.settings import Ground
 from chassis.web.oidc.settings import Oidc, Seat
 from deploy.demo.person import Person, forms
-from deploy.demo.walk import Applicant, Plan, Walk
+from deploy.demo.plan import Applicant, Plan
+from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
 from deploy.local.processes import kafka_port
 from services.review.app import door

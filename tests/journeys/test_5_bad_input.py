@@ -10,8 +10,10 @@ import asyncpg
 import httpx2
 import pytest
 
+from deploy.demo.filled import answers, documents, paper
 from deploy.demo.person import Person, forms
-from deploy.demo.walk import Applicant, Plan, Walk, answers, documents, paper
+from deploy.demo.plan import Applicant, Plan
+from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
 from schemas.catalogue import catalogue
 from tests.journeys.stack import DOORS, Stack

@@ -15,8 +15,9 @@ from chassis import blobs, refusal
 from chassis.refusal import Refusal
 from chassis.web import problems
 from chassis.web.language import OWN_LOCALE, Words
+from deploy.demo.filled import answers, documents
 from deploy.demo.person import Person, forms
-from deploy.demo.walk import Walk, answers, documents
+from deploy.demo.walk import Walk
 from services.intake import refusals as intake
 from services.intake.pages.room import FORM_BYTES
 from services.review import refusals as review

@@ -16,7 +16,8 @@ from aiosmtpd.controller import Controller
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from deploy.demo.person import Person
-from deploy.demo.walk import Applicant, Plan, Walk
+from deploy.demo.plan import Applicant, Plan
+from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
 from deploy.local.children import free_port
 from tests.bus.ground import eventually

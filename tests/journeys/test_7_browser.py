@@ -11,7 +11,8 @@ import asyncpg
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from deploy.demo.walk import REVIEWERS, paper
+from deploy.demo.filled import paper
+from deploy.demo.walk import REVIEWERS
 from deploy.demo.week import national_code
 from schemas.catalogue import catalogue
 from tests.bus.ground import eventually

@@ -12,8 +12,10 @@ from typing import Final
 
 import pytest
 
+from deploy.demo.filled import answers, paper
 from deploy.demo.person import Person
-from deploy.demo.walk import Applicant, Plan, Walk, answers, paper
+from deploy.demo.plan import Applicant, Plan
+from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
 from schemas.catalogue import catalogue
 from tests.journeys.asking import Asking, Knowledge, Signed

@@ -9,7 +9,8 @@ import pytest
 
 from chassis.web.language import Words
 from deploy.demo.person import Person, forms
-from deploy.demo.walk import Applicant, Plan, Walk
+from deploy.demo.plan import Applicant, Plan
+from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
 from services.intake.decide.filing import WORDINGS
 from tests.conftest import ROOT

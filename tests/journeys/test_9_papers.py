@@ -17,8 +17,10 @@ from chassis.blobs import Blobs
 from chassis.staging import Sweeper
 from chassis.vault.keys import VaultKeys
 from chassis.vault.vault import Vault
+from deploy.demo.filled import answers, documents, paper
 from deploy.demo.person import Person, forms
-from deploy.demo.walk import Applicant, Plan, Walk, answers, documents, paper
+from deploy.demo.plan import Applicant, Plan
+from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
 from schemas.catalogue import catalogue
 from tests.bus.ground import eventually

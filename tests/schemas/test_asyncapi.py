@@ -59,4 +59,4 @@ def test_the_headers_are_those_that_are_sent_and_they_fit_their_schema() -> None
 def test_each_golden_example_fits_the_schema_of_its_message(name: str) -> None:
     message = DOCUMENT["components"]["messages"][name]
     schema = json.loads((published.HERE / message["payload"]["schema"]["$ref"]).read_text())
-    Draft202012Validator(schema).validate(message["examples"][0]["payload"])
+    assert list(Draft202012Validator(schema).iter_errors(message["examples"][0]["payload"])) == []

@@ -26,8 +26,6 @@ class Endless(BaseException):
 
 PATIENCE: Final = 5_000
 """Steps of all processes in one run; the longest takes a few hundred."""
-
-
 FEW: Final = 4
 """A process seldom appends more than that before it has nothing to do."""
 

@@ -16,7 +16,7 @@ from chassis.agenda.reader import SQL as AGENDA_SQL
 from chassis.bus.shelf import SQL as INBOX_SQL
 from tests.bus.ground import INBOX_MIGRATIONS
 from tests.databases import Databases
-from tests.simulation.ground import LONG_AGO, Database
+from tests.simulation.ground import LONG_AGO, NAMES, Database
 
 STATEMENTS: Final = 1_000
 ALL: Final = (
@@ -31,10 +31,12 @@ class Both:
 
     def __init__(self, real: asyncpg.Connection, ground: Database, chance: random.Random) -> None:
         self._real, self._ground, self._chance = real, ground, chance
+        self.asked: set[str] = set()
         self.names = {text: name for queries in (AGENDA, INBOX) for name, text in queries._queries.items()}
 
     async def ask(self, statement: str, *values: Any) -> None:
         """The same statement; the same rows, in no order that the statement does not name."""
+        self.asked.add(statement)
         found = sorted(map(_row, await self._real.fetch(statement, *values)), key=repr)
         answered = self._ground.answer(statement, values)
         if isinstance(answered, list):
@@ -115,3 +117,5 @@ async def test_the_ground_of_the_simulation_answers_as_postgresql_does(databases
             await both.some_agenda(at)
             await both.some_inbox()
     await connection.close()
+    # Each statement that the ground answers was compared: one that is added to it later fails here until it is.
+    assert both.asked == {text for text, name in NAMES.items() if hasattr(Database, name)}
