@@ -63,6 +63,11 @@ class Person:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self._client.aclose()
 
+    @property
+    def cookies(self) -> dict[str, str]:
+        """What this browser holds for the door."""
+        return dict(self._client.cookies)
+
     async def get(self, path: str, *, expect: int = 200, accept: str = "text/html") -> httpx2.Response:
         """Open a page. Raises Unexpected."""
         answer = await self._patiently("GET", path, headers={"Accept": accept})

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 
-from deploy.demo.plan import Walked
+from deploy.demo.plan import Plan, Walked
 from deploy.demo.walk import Walk
 from deploy.demo.week import plans
 from schemas.catalogue import catalogue
 from tests.journeys.stack import DOORS, Stack
 from tests.web.browser import WIDTHS, browsing, needs_browser, page_is_sound
 
+CITIZEN = "a citizen"
 pytestmark = [needs_browser, pytest.mark.browser]
 
 
@@ -32,6 +33,10 @@ class Scene:
     drawn: str
     """A case in a reviewer's queue."""
     reviewer: str
+    mine: tuple[str, str]
+    """A citizen's own cases: one that was approved, and one in which a correction is asked."""
+    session: dict[str, str]
+    """That citizen's cookies at intake."""
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +64,22 @@ async def scene(house: Stack) -> Scene:
         text = (await officer.get("/")).text
         question = text[text.index(f"/inquiries/{drawn}") :].partition('"')[0]
         name = next(name for name, person in walk._staff.items() if person is reviewer).partition(" ")[2]
-        return Scene(done, drawn, question, waiting, drawn, name)
+        mine, session = await of_a_citizen(walk, replace(week[2], office=None, correction=False, agency=None, end="approve"))
+        return Scene(done, drawn, question, waiting, drawn, name, mine, session)
     finally:
         await walk.close()
+
+
+async def of_a_citizen(walk: Walk, plan: Plan) -> tuple[tuple[str, str], dict[str, str]]:
+    approved = await walk.request(plan)
+    me = await walk.citizen(plan.applicant)
+    asked, _ = await walk.file(me, plan)
+    await walk.check_identity(asked)
+    reviewer = await walk.drawn(asked)
+    page = await reviewer.send(await reviewer.get(f"/cases/{asked}"), "/open")
+    await reviewer.send(page, "/correct", {"reasons": "plans_wrong", "note": "مقیاس نقشه"})
+    await walk.asked(me, asked)
+    return (approved.case_id, asked), me.cookies
 
 
 def tours(s: Scene) -> dict[str, tuple[str, str, tuple[str, ...]]]:
@@ -70,6 +88,7 @@ def tours(s: Scene) -> dict[str, tuple[str, str, tuple[str, ...]]]:
     return {
         "public": ("intake", "", ("/", "/track", f"/track?code={s.done.tracking_code}", "/track?code=x", "/check", "/check/PK-X",
                                   "/sign-in", "/citizen/sign-in", "/nothing", "/sign-in/oidc", "/signed-out")),
+        "citizen": ("intake", CITIZEN, ("/", "/new", "/new/building_permit", *(f"/cases/{case}" for case in s.mine))),
         "office": ("intake", "office1", ("/", "/new", *forms, "/office", f"/cases/{s.done.case_id}", f"/cases/{s.asked}")),
         "clerk": ("intake", "clerk1", ("/identity", f"/identity/{s.waiting}", f"/identity/{s.waiting}!", "/new")),
         "engineer": ("intake", "engineer1", ("/", "/status")),
@@ -90,7 +109,11 @@ async def test_every_page_is_sound_at_both_widths_in_both_languages(house: Stack
         for who, (door, username, paths) in tours(s).items():
             context = await browser.new_context(locale="fa-IR" if language == "fa" else "en-GB", reduced_motion="reduce")
             page = await context.new_page()
-            if username:
+            if username == CITIZEN:
+                await context.add_cookies(
+                    [{"name": name, "value": value, "url": DOORS[door]} for name, value in s.session.items()]
+                )
+            elif username:
                 await sign_in(page, DOORS[door], username)
             for path in paths:
                 await page.goto(DOORS[door] + path.rstrip("!"))
