@@ -21,7 +21,7 @@ $(VENV)/.done: requirements/dev.lock package-lock.json
 	@$(PY) -m deploy.local.assets
 	@touch $@
 
-run: setup ## start PostgreSQL, Kafka and all that stands on them; Ctrl-C stops (DAY=1: a working day takes 1 s)
+run: setup ## start PostgreSQL, Kafka and all that stands on them; Ctrl-C stops (DAY=1: a day takes 1 s)
 	@exec env $(if $(DAY),PARVANDEH_WORKING_DAY_SECONDS=$(DAY)) $(PY) -m deploy.local run
 
 demo: setup ## a Kerman week of 1,000 requests through the doors of `make run`; goes on after Ctrl-C (REQUESTS=, SEED=)

@@ -20,7 +20,7 @@ from caselog.outcomes import Append, Appended, Conflict, NewFact, Placed, Refuse
 from caselog.read import Loaded, LogReader
 from chassis.command_ids import request_hash
 from chassis.refusal import Busy, PageIsStale, RequestDiffers
-from schemas.calendar import Days, working_days
+from schemas.calendar import IRAN, WorkingTime
 from schemas.fact import Fact
 from schemas.facts import FACTS, AnyFact, decode, encode
 
@@ -73,10 +73,10 @@ class Handler:
     """Handles the commands of one service."""
 
     def __init__(
-        self, *, appender: Appender, reader: LogReader, vault: Seals, service_key: bytes, days: Days = working_days
+        self, *, appender: Appender, reader: LogReader, vault: Seals, service_key: bytes, working_time: WorkingTime = IRAN
     ) -> None:
-        """`days`: how the decisions of this process count deadlines."""
-        self.days = days
+        """`working_time`: by which calendar the decisions of this process are made."""
+        self.working_time = working_time
         self._appender, self._reader, self._vault = appender, reader, vault
         self._service_key = service_key
 

@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from chassis.web.oidc.settings import Oidc
-from schemas.calendar import Days, hurried, working_days
+from schemas.calendar import IRAN, Hurried, WorkingTime
 
 
 class Environment(StrEnum):
@@ -67,7 +67,7 @@ class Ground(BaseSettings):
     doors: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     """Base URL of each public door, by the service's name."""
     working_day_seconds: float | None = Field(default=None, gt=0)
-    """A demonstration's hurried clock: how long a working day takes. None: Iran's calendar, and the only choice in production."""
+    """A demonstration's hurried clock: how long a day takes. None: Iran's calendar, and the only choice in production."""
     refill: bool = True
     bus: bool = True
     otlp: str = ""
@@ -127,9 +127,9 @@ class Ground(BaseSettings):
         return self
 
     @property
-    def days(self) -> Days:
-        """How deadlines are counted on this ground."""
-        return working_days if self.working_day_seconds is None else hurried(self.working_day_seconds)
+    def working_time(self) -> WorkingTime:
+        """By which calendar deadlines are counted and the municipality is open on this ground."""
+        return IRAN if self.working_day_seconds is None else Hurried(self.working_day_seconds)
 
     @property
     def production(self) -> bool:

@@ -106,7 +106,9 @@ async def standing(ground: Ground, service: str, readers: Callable[[Vault], Sequ
             own=own,
             log=log,
             vault=vault,
-            handler=Handler(appender=appender, reader=log, vault=vault, service_key=keys.get("service"), days=ground.days),
+            handler=Handler(
+                appender=appender, reader=log, vault=vault, service_key=keys.get("service"), working_time=ground.working_time
+            ),
             inbox=Inbox(readers(vault), own=own, log=log, bus=ground.bus, refill=ground.refill),
             blobs=Blobs(ground.storage, vault),
             sessions=sessions,

@@ -7,27 +7,36 @@ calendar is a new version, and deadlines name the version by which they were cou
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from schemas.deadline import Deadline
 
-Days = Callable[[datetime, int], Deadline]
-"""`days(opened_at, working_days)`: how a decision counts a deadline."""
 HURRIED: Final = 0
 """The calendar version in deadlines of a demonstration whose working days take seconds; no real calendar has it."""
 TEHRAN: Final = ZoneInfo("Asia/Tehran")
 _DIRECTORY: Final = Path(__file__).parent / "holidays"
+_SATURDAY: Final = 6
+"""ISO weekday of the first day of Iran's working week."""
 
 
 class BeyondCalendar(ValueError):
     """The day lies outside the years that this version of the calendar knows; a deadline is never guessed."""
+
+
+class WorkingTime(Protocol):
+    """What a decision asks of a calendar: of Iran's in a city, of a hurried one in a demonstration."""
+
+    def deadline(self, opened_at: datetime, working_days: int) -> Deadline:
+        """The end of `working_days` working days from `opened_at`. Raises ValueError unless they are positive."""
+
+    def is_working_time(self, at: datetime) -> bool:
+        """Whether the municipality is open at `at` (aware)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +98,43 @@ def calendar(version: int) -> Calendar:
     )
 
 
+@cache
 def current() -> Calendar:
     """The newest version there is."""
     return calendar(max(int(path.stem.removeprefix("v")) for path in _DIRECTORY.glob("v*.toml")))
 
 
-def working_days(opened_at: datetime, count: int) -> Deadline:
-    """A deadline by the newest calendar. Raises what Calendar.deadline raises."""
-    return current().deadline(opened_at, count)
+class Newest:
+    """Iran's working time by the newest calendar, which is read when it is first asked for."""
+
+    def deadline(self, opened_at: datetime, working_days: int) -> Deadline:
+        """Raises what Calendar.deadline raises."""
+        return current().deadline(opened_at, working_days)
+
+    def is_working_time(self, at: datetime) -> bool:
+        """Raises BeyondCalendar outside the known years."""
+        return current().is_working_time(at)
 
 
-def hurried(seconds: float) -> Days:
-    """Deadlines whose working days take `seconds` each, so that they pass while somebody looks at a demonstration."""
+IRAN: Final[WorkingTime] = Newest()
 
-    def days(opened_at: datetime, count: int) -> Deadline:
-        if count < 1:
+
+@dataclass(frozen=True, slots=True)
+class Hurried:
+    """A demonstration's clock: every day is a working day, and passes while somebody looks at it."""
+
+    seconds: float
+    """How long a day takes, night and all."""
+
+    def deadline(self, opened_at: datetime, working_days: int) -> Deadline:
+        """As many hurried days after `opened_at`. Raises ValueError unless `working_days` is positive."""
+        if working_days < 1:
             raise ValueError("a deadline has at least one working day")
-        due_at = opened_at.astimezone(UTC) + timedelta(seconds=seconds * count)
-        return Deadline(due_at=due_at, working_days=count, calendar_version=HURRIED)
+        due_at = opened_at.astimezone(UTC) + timedelta(seconds=self.seconds * working_days)
+        return Deadline(due_at=due_at, working_days=working_days, calendar_version=HURRIED)
 
-    return days
+    def is_working_time(self, at: datetime) -> bool:
+        """Whether the hurried day has come to the hours of a Saturday; days are counted from the epoch."""
+        passed = timedelta(days=at.timestamp() / self.seconds % 1)
+        opens, closes = (timedelta(hours=each.hour, minutes=each.minute) for each in current().weekly[_SATURDAY])
+        return opens <= passed < closes

@@ -37,8 +37,11 @@ AUDIT_SECONDS: Final = 20.0
 VAR: Final = Path(os.environ.get("PARVANDEH_VAR", "var")).resolve()
 
 
-async def walk_all(week: list[Plan], at_once: int, journal: Journal) -> tuple[list[Walked], list[str]]:
-    """Walk every plan that was not walked before, `at_once` of them at a time; what was walked in all, and what went wrong."""
+async def walk_all(week: list[Plan], at_once: int, journal: Journal) -> tuple[list[Walked], list[str], Counter[str]]:
+    """Walk every plan that was not walked before, `at_once` of them at a time.
+
+    Returns what was walked in all, what went wrong, and how many were filed "in" and "out" of office hours.
+    """
     walk, gate = Walk(DOORS, VAR / "outbox", seconds=PATIENCE_SECONDS), asyncio.Semaphore(at_once)
     walked = [
         Walked(week[n], known.case_id, known.tracking_code, known.seconds)
@@ -64,19 +67,27 @@ async def walk_all(week: list[Plan], at_once: int, journal: Journal) -> tuple[li
 
         await asyncio.gather(*(one(number, plan) for number, plan in enumerate(week) if number not in ended))
         bar = progress.add_task("audited", total=len(walked))
-        await audit(walk, walked, wrong, lambda: progress.advance(bar))
+        hours = await audit(walk, walked, wrong, lambda: progress.advance(bar))
     await walk.close()
-    return walked, wrong
+    return walked, wrong, hours
 
 
-async def audit(walk: Walk, walked: list[Walked], wrong: list[str], told: Callable[[], None] = lambda: None) -> None:
-    """The auditor reads every case: there once, decided once, chain whole, draws recomputed, deadlines exactly once."""
+async def audit(walk: Walk, walked: list[Walked], wrong: list[str], told: Callable[[], None] = lambda: None) -> Counter[str]:
+    """The auditor reads every case: there once, decided once, chain whole, draws recomputed, deadlines exactly once.
+
+    Returns how many were filed when: "in" office hours, and "out" of them.
+    """
+    hours: Counter[str] = Counter()
     auditor = await walk.staff("audit", "auditor1")
     for each in walked:
         found = await until("the audit desk's list", lambda code=each.tracking_code: _listed(auditor, code), AUDIT_SECONDS)  # type: ignore[misc]
         report: dict[str, Any] = (await auditor.get(f"{found.url.path}/timeline.json", accept="application/json")).json()
         wrong += [f"{each.case_id}: {fault}" for fault in faults_of(report, each)]
+        hours.update(
+            "out" if fact["body"]["out_of_hours"] else "in" for fact in report["facts"] if "out_of_hours" in fact["body"]
+        )
         told()
+    return hours
 
 
 def faults_of(report: dict[str, Any], each: Walked) -> list[str]:
@@ -142,7 +153,7 @@ def main() -> int:
     began = time.monotonic()
     try:
         week = plans(chosen.requests, seed, key=f"{chosen.requests} {seed}")
-        walked, wrong = asyncio.run(walk_all(week, chosen.at_once, journal))
+        walked, wrong, hours = asyncio.run(walk_all(week, chosen.at_once, journal))
         published, share = asyncio.run(figures())
     except KeyboardInterrupt:
         print("stopped; the same command goes on with this week", file=sys.stderr)
@@ -155,6 +166,7 @@ def main() -> int:
     print(f"requests {chosen.requests}, walked to their end {len(walked)}, went wrong {len(wrong)}")
     print(f"lost or doubled {sum(LOST_OR_DOUBLED in line for line in wrong)}")
     print(f"trips avoided {len(walked)} (one for each request that was filed without a visit)")
+    print(f"filed in office hours {hours['in']}, out of them {hours['out']}")
     print(f"facts published since the relay started {published}; applied from the bus {share:.2%}")
     print(f"time {seconds:.0f} s; from filing to the end: median {ways[len(ways) // 2]:.1f} s, longest {ways[-1]:.1f} s")
     for line in wrong:

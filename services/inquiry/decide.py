@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from chassis.refusal import NotYet, Stale
-from schemas.calendar import Days, working_days
+from schemas.calendar import IRAN, WorkingTime
 from schemas.catalogue import catalogue
 from schemas.fact import Fact
 from schemas.facts import AnyFact, inquiry, intake, notify, review
@@ -79,8 +79,8 @@ def _put(state: State, inquiry_id: str, asked: Asked) -> State:
     return replace(state, inquiries={**state.inquiries, inquiry_id: asked})
 
 
-def decide(command: c.InquiryCommand, state: State, at: datetime, *, days: Days = working_days) -> list[Fact]:
-    """The facts that `command` makes; `days` counts the deadlines. Raises a Refusal."""
+def decide(command: c.InquiryCommand, state: State, at: datetime, *, working_time: WorkingTime = IRAN) -> list[Fact]:
+    """The facts that `command` makes; `working_time`: by which calendar. Raises a Refusal."""
     match command:
         case c.RegisterAgency():
             if state.registered:
@@ -89,7 +89,7 @@ def decide(command: c.InquiryCommand, state: State, at: datetime, *, days: Days 
                 raise InvalidField("agency")
             return [inquiry.AgencyRegistered(agency=command.agency, name_fa=command.name_fa, name_en=command.name_en)]
         case c.OpenInquiry():
-            return _open(command, state, at, days)
+            return _open(command, state, at, working_time)
         case c.EscalateInquiry():
             asked = state.inquiries.get(command.inquiry_id)
             if state.ended or asked is None or not asked.open or asked.overdue or asked.due_at is None:
@@ -110,7 +110,7 @@ def decide(command: c.InquiryCommand, state: State, at: datetime, *, days: Days 
             assert_never(command)
 
 
-def _open(command: c.OpenInquiry, state: State, at: datetime, days: Days) -> list[Fact]:
+def _open(command: c.OpenInquiry, state: State, at: datetime, working_time: WorkingTime) -> list[Fact]:
     asked = state.inquiries.get(command.inquiry_id)
     if state.ended or asked is None or not asked.open or asked.due_at is not None:
         raise Stale
@@ -120,7 +120,7 @@ def _open(command: c.OpenInquiry, state: State, at: datetime, days: Days) -> lis
             agency=asked.agency,
             question=asked.question,
             blocking=asked.blocking,
-            deadline=days(at, ANSWER_DAYS),
+            deadline=working_time.deadline(at, ANSWER_DAYS),
         )
     ]
 

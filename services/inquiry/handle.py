@@ -16,5 +16,10 @@ class Handling(Acting[InquiryCommand, State]):
 
     def __init__(self, handler: Handler, vault: Vault) -> None:
         super().__init__(
-            "inquiry", handler, vault.alias, initial=State(), evolve=evolve, decide=partial(decide, days=handler.days)
+            "inquiry",
+            handler,
+            vault.alias,
+            initial=State(),
+            evolve=evolve,
+            decide=partial(decide, working_time=handler.working_time),
         )

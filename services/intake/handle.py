@@ -16,5 +16,10 @@ class Handling(Acting[IntakeCommand, State]):
 
     def __init__(self, handler: Handler, vault: Vault) -> None:
         super().__init__(
-            "intake", handler, vault.alias, initial=State(), evolve=evolve, decide=partial(decide, days=handler.days)
+            "intake",
+            handler,
+            vault.alias,
+            initial=State(),
+            evolve=evolve,
+            decide=partial(decide, working_time=handler.working_time),
         )

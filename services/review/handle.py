@@ -16,5 +16,10 @@ class Handling(Acting[ReviewCommand, State]):
 
     def __init__(self, handler: Handler, vault: Vault) -> None:
         super().__init__(
-            "review", handler, vault.alias, initial=State(), evolve=evolve, decide=partial(decide, days=handler.days)
+            "review",
+            handler,
+            vault.alias,
+            initial=State(),
+            evolve=evolve,
+            decide=partial(decide, working_time=handler.working_time),
         )

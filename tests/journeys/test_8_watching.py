@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -164,9 +165,15 @@ async def test_a_week_goes_on_after_ctrl_c_and_files_nothing_twice(house: Stack)
     assert again.returncode == 0, again.stdout + again.stderr
     assert "requests 14, walked to their end 14, went wrong 0" in again.stdout
     assert "goes on where it was stopped" in again.stdout
+    hours = re.search(r"filed in office hours (\d+), out of them (\d+)", again.stdout)
+    assert hours is not None, again.stdout
     connection = await asyncpg.connect(**house.ground("intake").as_owner("caselog"))
     query = "SELECT count(DISTINCT stream) FROM log.facts WHERE type = 'case.submitted' AND stream = ANY($1)"
     lines = [json.loads(line) for line in journal.with_suffix(".done").read_text().splitlines()]
     filed = {f"case:{line['case']}" for line in lines if "case" in line}
     assert (len(filed), await connection.fetchval(query, list(filed))) == (14, 14)
+    own = await asyncpg.connect(**house.ground("intake").as_owner("intake"))
+    late = await own.fetchval("SELECT count(*) FROM cases WHERE out_of_hours AND stream = ANY($1)", list(filed))
+    assert (int(hours[1]), int(hours[2])) == (14 - late, late)
+    await own.close()
     await connection.close()

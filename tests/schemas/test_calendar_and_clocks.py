@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.calendar import TEHRAN, BeyondCalendar, current
+from schemas.calendar import HURRIED, TEHRAN, BeyondCalendar, Hurried, current
 from schemas.clocks import Holder, fold
 from schemas.facts import AnyFact, decode, inquiry, intake, review
 from schemas.published import HERE
@@ -53,6 +53,24 @@ def test_outside_the_known_years_nothing_is_guessed() -> None:
         CALENDAR.deadline(datetime(2028, 3, 18, 9, 0, tzinfo=TEHRAN), 5)
     with pytest.raises(ValueError, match="at least one"):
         CALENDAR.deadline(START, 0)
+
+
+def test_a_hurried_day_has_its_office_hours_and_its_night() -> None:
+    midnight = datetime(2026, 11, 25, tzinfo=UTC)
+    hour = timedelta(seconds=1)
+    clock = Hurried((24 * hour).total_seconds())
+    opened = [hour_of for hour_of in range(48) if clock.is_working_time(midnight + hour_of * hour)]
+    assert opened == [*range(8, 15), *range(24 + 8, 24 + 15)]  # 07:30 to 14:30, every day, Friday too
+    assert not clock.is_working_time(midnight + 7.4 * hour)
+    assert clock.is_working_time(midnight + 7.6 * hour)
+    assert not clock.is_working_time(midnight + 14.6 * hour)
+
+
+def test_hurried_days_pass_at_night_and_on_holidays_too() -> None:
+    deadline = Hurried(0.5).deadline(START, 15)
+    assert (deadline.due_at - START, deadline.calendar_version) == (timedelta(seconds=7.5), HURRIED)
+    with pytest.raises(ValueError, match="at least one"):
+        Hurried(1).deadline(START, 0)
 
 
 @given(st.integers(0, 700), st.integers(1, 20), st.integers(1, 20))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from chassis.refusal import NotYet, Stale
 from deploy.demo.week import national_code
+from schemas.calendar import Hurried
 from schemas.catalogue import catalogue
 from schemas.documents import Audience
 from schemas.facts import intake
@@ -70,6 +72,15 @@ def test_each_of_the_seven_types_can_be_filed_and_personal_data_is_to_be_sealed(
 def test_a_filing_on_friday_is_marked_out_of_hours() -> None:
     assert not case().when(submit()).then(intake.CaseSubmitted).out_of_hours
     assert case().when(submit(), later=timedelta(days=4)).then(intake.CaseSubmitted).out_of_hours
+
+
+def test_a_hurried_demonstration_files_in_and_out_of_its_own_office_hours() -> None:
+    hurried = Scenario(State, evolve, partial(decide, working_time=Hurried(1)))
+    late = [
+        hurried.when(submit(), later=timedelta(milliseconds=100 * tenth)).then(intake.CaseSubmitted).out_of_hours
+        for tenth in range(10)
+    ]
+    assert [tenth for tenth in range(10) if not late[tenth]] == [4, 5, 6]
 
 
 @pytest.mark.parametrize(

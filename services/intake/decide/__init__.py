@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from chassis.refusal import Stale
-from schemas.calendar import Days, working_days
+from schemas.calendar import IRAN, WorkingTime
 from schemas.catalogue import catalogue
 from schemas.fact import Fact
 from schemas.facts import intake
@@ -21,11 +21,11 @@ from services.intake.refusals import InvalidField, NothingAsked, OfficeExists, U
 __all__ = ["State", "decide", "evolve"]
 
 
-def decide(command: c.IntakeCommand, state: State, at: datetime, *, days: Days = working_days) -> list[Fact]:
-    """The facts that `command` makes; `days` counts the deadlines. Raises a Refusal."""
+def decide(command: c.IntakeCommand, state: State, at: datetime, *, working_time: WorkingTime = IRAN) -> list[Fact]:
+    """The facts that `command` makes; `working_time`: by which calendar. Raises a Refusal."""
     match command:
         case c.SubmitCase():
-            return submit(command, state, at)
+            return submit(command, state, at, working_time)
         case c.RegisterOffice():
             return _register_office(command, state)
         case c.OpenPapers():
@@ -37,7 +37,7 @@ def decide(command: c.IntakeCommand, state: State, at: datetime, *, days: Days =
         case c.OpenForApplicant():
             return [_open_for_applicant(command, state)]
         case c.ConfirmIdentity() | c.QuestionIdentity() | c.AnswerIdentity() | c.EscalateIdentity():
-            return identity(command, state, at, days)
+            return identity(command, state, at, working_time)
         case c.ReleaseDocument():
             return release(command, state)
         case c.AnswerCorrection():

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Final
 
-from schemas.calendar import current
+from schemas.calendar import WorkingTime
 from schemas.catalogue import RequestType, Stored, catalogue
 from schemas.fact import Fact
 from schemas.facts import intake
@@ -57,7 +57,7 @@ def filable(command: c.SubmitCase) -> RequestType:
     return kind
 
 
-def submit(command: c.SubmitCase, state: State, at: datetime) -> list[Fact]:
+def submit(command: c.SubmitCase, state: State, at: datetime, working_time: WorkingTime) -> list[Fact]:
     """The first fact of a case. Raises CaseExists, or InvalidField and its kinds at the field that is at fault."""
     if state.request_type:
         raise CaseExists
@@ -69,7 +69,7 @@ def submit(command: c.SubmitCase, state: State, at: datetime) -> list[Fact]:
             catalogue_version=kind.version,
             channel=command.channel,
             office=command.office,
-            out_of_hours=not current().is_working_time(at),
+            out_of_hours=not working_time.is_working_time(at),
             district=command.district,
             applicant=command.applicant,
             identity=Clear(DataClass.IDENTITY, command.person, command.identity.model_dump()),

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from chassis.refusal import NotYet, Stale
-from schemas.calendar import Days
+from schemas.calendar import WorkingTime
 from schemas.documents import Audience
 from schemas.fact import Fact
 from schemas.facts import intake
@@ -29,7 +29,7 @@ IDENTITY_DAYS: Final = 5
 IdentityCommand = c.ConfirmIdentity | c.QuestionIdentity | c.AnswerIdentity | c.EscalateIdentity
 
 
-def identity(command: IdentityCommand, state: State, at: datetime, days: Days) -> list[Fact]:
+def identity(command: IdentityCommand, state: State, at: datetime, working_time: WorkingTime) -> list[Fact]:
     """What the identity desk finds, asks and is told. Raises the refusals of intake; Stale and NotYet to the agenda."""
     if isinstance(command, c.EscalateIdentity):
         waits = state.identity_open and not state.identity_overdue
@@ -57,7 +57,7 @@ def identity(command: IdentityCommand, state: State, at: datetime, days: Days) -
             for reason in command.reasons:
                 code("identity_questions", reason, "reasons")
             note = Clear(DataClass.PROPERTY, command.person, {"text": text(command.note, "note")}) if command.note else None
-            deadline = days(at, IDENTITY_DAYS)
+            deadline = working_time.deadline(at, IDENTITY_DAYS)
             next_round = state.identity_round + 1
             return [intake.IdentityQuestioned(round=next_round, reasons=command.reasons, note=note, deadline=deadline)]
         case c.AnswerIdentity():

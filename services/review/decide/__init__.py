@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import assert_never
 
 from chassis.refusal import NotYet, Stale
-from schemas.calendar import Days, working_days
+from schemas.calendar import IRAN, WorkingTime
 from schemas.catalogue import catalogue
 from schemas.clocks import Holder
 from schemas.fact import Fact
@@ -21,8 +21,8 @@ from services.review.refusals import AlreadyEnrolled, CaseIsNotSuspended, Invali
 __all__ = ["State", "decide", "evolve"]
 
 
-def decide(command: c.ReviewCommand, state: State, at: datetime, *, days: Days = working_days) -> list[Fact]:
-    """The facts that `command` makes; `days` counts the deadlines. Raises a Refusal."""
+def decide(command: c.ReviewCommand, state: State, at: datetime, *, working_time: WorkingTime = IRAN) -> list[Fact]:
+    """The facts that `command` makes; `working_time`: by which calendar. Raises a Refusal."""
     match command:
         case c.EnrolReviewer() | c.RetireReviewer():
             return _staff(command, state)
@@ -32,7 +32,7 @@ def decide(command: c.ReviewCommand, state: State, at: datetime, *, days: Days =
                 raise InvalidField("what")
             return [review.MaterialOpened(what=command.what, reason=code("openings", command.reason, "reason"))]
         case c.SetTarget() | c.PassTarget() | c.EscalateCorrection():
-            return _time(command, state, at, days)
+            return _time(command, state, at, working_time)
         case c.CommitDraw() | c.MakeDraw() | c.RefuseAssignment():
             return draw(command, state)
         case c.ResumeCase():
@@ -42,7 +42,7 @@ def decide(command: c.ReviewCommand, state: State, at: datetime, *, days: Days =
             return [review.CaseResumed(reason=code("resumptions", command.reason, "reason"))]
         case c.RequestCorrection() | c.RequestInquiry() | c.WithdrawInquiry() | c.SuspendCase():
             yours(state, command.reviewer)
-            return work(command, state, at, days)
+            return work(command, state, at, working_time)
         case c.ApproveCase() | c.RejectCase():
             yours(state, command.reviewer)
             return end(command, state)
@@ -50,7 +50,9 @@ def decide(command: c.ReviewCommand, state: State, at: datetime, *, days: Days =
             assert_never(command)
 
 
-def _time(command: c.SetTarget | c.PassTarget | c.EscalateCorrection, state: State, at: datetime, days: Days) -> list[Fact]:
+def _time(
+    command: c.SetTarget | c.PassTarget | c.EscalateCorrection, state: State, at: datetime, working_time: WorkingTime
+) -> list[Fact]:
     if not state.request_type or state.ended:
         raise Stale
     match command:
@@ -58,7 +60,8 @@ def _time(command: c.SetTarget | c.PassTarget | c.EscalateCorrection, state: Sta
             if state.target is not None or state.submitted_at is None:
                 raise Stale
             # From the filing: an agenda that was away for a day must not give the city a day more.
-            return [review.TargetSet(deadline=days(state.submitted_at, catalogue().types[state.request_type].target_days))]
+            target = working_time.deadline(state.submitted_at, catalogue().types[state.request_type].target_days)
+            return [review.TargetSet(deadline=target)]
         case c.PassTarget():
             if state.target is None or state.target_passed:
                 raise Stale

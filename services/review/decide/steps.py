@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from schemas.calendar import Days
+from schemas.calendar import WorkingTime
 from schemas.catalogue import catalogue
 from schemas.fact import Fact
 from schemas.facts import review
@@ -27,7 +27,10 @@ CORRECTION_DAYS: Final = 10
 
 
 def work(
-    command: c.RequestCorrection | c.RequestInquiry | c.WithdrawInquiry | c.SuspendCase, state: State, at: datetime, days: Days
+    command: c.RequestCorrection | c.RequestInquiry | c.WithdrawInquiry | c.SuspendCase,
+    state: State,
+    at: datetime,
+    working_time: WorkingTime,
 ) -> list[Fact]:
     """What the reviewer asks of others. Raises the refusals of review."""
     match command:
@@ -35,7 +38,7 @@ def work(
             if state.correction_open:
                 raise CorrectionIsOpen
             reasons = codes("corrections", command.reasons, "reasons")
-            deadline = days(at, CORRECTION_DAYS)
+            deadline = working_time.deadline(at, CORRECTION_DAYS)
             asked = note(state, command.note)
             return [review.CorrectionRequested(round=state.correction_round + 1, reasons=reasons, note=asked, deadline=deadline)]
         case c.RequestInquiry():
