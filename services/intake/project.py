@@ -79,10 +79,12 @@ def projection(vault: Vault) -> Reader:
             if isinstance(fact, intake.CaseSubmitted):
                 of.put(_submitted(fact, recorded, vault, subjects))
             elif (case := of.get(Case)) is not None:
-                _case(case, fact)
+                match fact:
+                    case notify.MessageSent() | notify.MessageFailed():  # four of ten facts are messages: they are asked for first
+                        of.put(_told(case, fact, recorded))
+                    case _:
+                        _case(case, fact)
                 case.version, case.changed_at = recorded.version, recorded.recorded_at
-                if isinstance(fact, notify.MessageSent | notify.MessageFailed):
-                    of.put(_told(case, fact, recorded))
 
         await rows.apply(connection, run, project)
 
