@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pikepdf
 import pytest
 from PIL import Image
 
-from chassis.blobs import CHUNK, Blobs, DamagedBlob, TooLarge, WrongType
+from chassis.blobs import AT_ONE_BLOW, CHUNK, Blobs, DamagedBlob, TooLarge, WrongType
 from chassis.copies import clean_copy
 from schemas.documents import Audience, DocumentRef
 from schemas.sealing import DataClass
@@ -76,6 +77,25 @@ async def test_what_was_filed_comes_back_and_does_not_stand_on_the_disk(database
         assert await got(blobs, ref) == content
         stored = (tmp_path / "store" / ref.document_id).read_bytes()
         assert content[:20] not in stored
+
+
+@pytest.mark.parametrize("size", [200, AT_ONE_BLOW + 1])
+async def test_a_paper_and_its_name_are_on_the_disk_before_a_fact_may_name_it(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    kept: list[tuple[str, int]] = []
+    fsync = os.fsync
+
+    def seen(held: int) -> None:
+        fsync(held)
+        path = Path(f"/proc/self/fd/{held}").readlink()
+        kept.append((path.name, path.stat().st_size if path.is_file() else -1))
+
+    async with vault_of(databases, tmp_path, "intake") as vault:  # it writes its keys, and keeps them too
+        monkeypatch.setattr(os, "fsync", seen)
+        ref = await put(Blobs(f"file://{tmp_path}/blobs", vault), big_pdf(size))
+    stored = tmp_path / "blobs" / ref.document_id
+    assert kept == [(ref.document_id, stored.stat().st_size), ("blobs", -1)]
 
 
 async def test_altered_cut_exchanged_and_missing_bytes_are_never_handed_out(databases: Databases, tmp_path: Path) -> None:
