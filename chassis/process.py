@@ -209,10 +209,12 @@ def agenda_door(process: Process, ground: Ground) -> FastAPI:
             )
             app.state.worker, app.state.here = worker, here
             tasks = [asyncio.create_task(worker.run(), name="agenda"), asyncio.create_task(worker.watch(), name="agenda-watch")]
-            yield
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     async def ready(app: FastAPI) -> dict[str, bool]:
         return {"gate": app.state.worker.state.gate_passed, **await app.state.here.ready()}

@@ -42,9 +42,11 @@ def door(ground: Ground, access: Access) -> FastAPI:
             relay = Relay(access=access, log=LogReader(log_pool), own=own)
             app.state.relay = relay
             task = asyncio.create_task(relay.run(), name="relay")
-            yield
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            try:
+                yield
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     async def ready(app: FastAPI) -> dict[str, bool]:
         state: RelayState = app.state.relay.state

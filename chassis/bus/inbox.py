@@ -123,7 +123,15 @@ class Inbox:
 
     async def caught_up(self, reader: str) -> bool:
         """Whether the reader has applied all that the log holds now."""
+        return await self._has_applied(reader, await self._log.heads())
+
+    async def catch_up(self, reader: str) -> None:
+        """Wait until the reader has applied all that the log holds now; the caller sets the deadline."""
         heads = await self._log.heads()
+        while not await self._has_applied(reader, heads):  # noqa: ASYNC110 - the condition lies in a database
+            await asyncio.sleep(WAIT_SECONDS)
+
+    async def _has_applied(self, reader: str, heads: Mapping[int, Head]) -> bool:
         checkpoints = await self.shelves[reader].checkpoints()
         return all(checkpoints[shard].seq >= head.seq for shard, head in heads.items())
 

@@ -78,9 +78,11 @@ def door(ground: Ground) -> FastAPI:
             app.state.here = here
             app.state.room = Room(here, Cases(here.own, here.log), Handling(here.handler, here.vault), key)
             sweeping = asyncio.create_task(Sweeper(here.blobs, here.log).run(), name="sweeper")
-            yield
-            sweeping.cancel()
-            await asyncio.gather(sweeping, return_exceptions=True)
+            try:
+                yield
+            finally:
+                sweeping.cancel()
+                await asyncio.gather(sweeping, return_exceptions=True)
 
     async def ready(app: FastAPI) -> dict[str, bool]:
         here: Standing = app.state.here

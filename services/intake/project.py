@@ -80,7 +80,7 @@ def projection(vault: Vault) -> Reader:
                 of.put(_submitted(fact, recorded, vault, subjects))
             elif (case := of.get(Case)) is not None:
                 match fact:
-                    case notify.MessageSent() | notify.MessageFailed():  # four of ten facts are messages: they are asked for first
+                    case notify.MessageSent() | notify.MessageFailed():  # first, since four of ten facts are
                         of.put(_told(case, fact, recorded))
                     case _:
                         _case(case, fact)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import replace
 
 from fastapi import FastAPI
 
 from chassis.agenda.items import Item
-from chassis.agenda.worker import CarryOut
+from chassis.agenda.worker import CarryOut, Later
 from chassis.bus.subscription import running_bus
+from chassis.command_ids import agenda_command
 from chassis.process import Process
 from chassis.refusal import Stale, refusals_in
 from chassis.settings import Ground
@@ -27,6 +29,7 @@ from services.review.enrolment import ENROLMENT, ROLES, enrol
 from services.review.handle import Handling
 from services.review.pages import ROUTERS
 from services.review.pages.room import Room
+from services.review.project import NAME as PROJECTION
 from services.review.read import Cases
 from services.review.settings import ROOM, TITLE
 
@@ -100,7 +103,31 @@ def reactions(here: Standing) -> Mapping[str, CarryOut]:
         command = c.MakeDraw(round=int(item.key), commitment=item.cause_link.hex(), signatures=tuple(signatures))
         await handling.by_agenda(command, item)
 
+    async def check_drawn(item: Item) -> None:
+        case = await cases.load(item.target.removeprefix("case:"))
+        if case is None or case.state.ended or not case.state.drawn:
+            raise Stale
+        who = await cases.drawn_in(case)
+        if who is None:
+            raise Later  # drawn from a pool of which review's rows do not know everybody yet
+        if await cases.can_be_drawn(who):
+            raise Stale
+        await handling.by_agenda(c.TakeBack(round=case.state.round), item)
+
+    async def take_back(item: Item) -> None:
+        who = item.stream.removeprefix("staff:")
+        if await cases.can_be_drawn(who):
+            raise Stale  # came back since: what is drawn for them now stays
+        await here.inbox.catch_up(PROJECTION)  # a case that was drawn before the departure is among the rows then
+        for row in await cases.queue(who):
+            # An id for each case: with the item's own, the first fact would close it for all.
+            this = agenda_command("review", f"take_back {row['stream']}", item.cause_link, item.ordinal)
+            with suppress(Stale):  # decided or withdrawn meanwhile
+                await handling.by_agenda(c.TakeBack(round=row["round"]), replace(item, id=this, target=row["stream"]))
+
     return {
+        "check_drawn": check_drawn,
+        "take_back": take_back,
         "set_target": set_target,
         "pass_target": pass_target,
         "escalate_correction": escalate_correction,

@@ -47,6 +47,12 @@ class RefuseAssignment(Command):
     reason: str
 
 
+class TakeBack(Command):
+    """Reaction to a reviewer who left, or who was drawn after leaving: the case is drawn anew."""
+
+    round: int
+
+
 class RequestCorrection(Command):
     """Ask the citizen for a correction."""
 
@@ -137,6 +143,7 @@ ReviewCommand = (
     | CommitDraw
     | MakeDraw
     | RefuseAssignment
+    | TakeBack
     | RequestCorrection
     | EscalateCorrection
     | RequestInquiry

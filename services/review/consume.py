@@ -15,7 +15,7 @@ from services.review.project import projection
 
 def readers(_vault: Vault) -> Sequence[Reader]:
     """Every reader of review."""
-    return (projection(), agenda_reader("review", 1, owe))
+    return (projection(), agenda_reader("review", 2, owe))
 
 
 def owe(fact: AnyFact, _recorded: Recorded) -> list[Owed | Cancel]:
@@ -29,11 +29,15 @@ def owe(fact: AnyFact, _recorded: Recorded) -> list[Owed | Cancel]:
             return [Owed("commit_draw")]
         case review.DrawCommitted():
             return [Owed("make_draw", key=str(fact.round))]
+        case review.DrawMade():
+            return [Owed("check_drawn")]  # who left between the pool and the draw can still be drawn
+        case review.ReviewerRetired():
+            return [Owed("take_back")]
         case review.CorrectionRequested():
             return [Owed("escalate_correction", key=str(fact.round), due_at=fact.deadline.due_at)]
         case intake.CorrectionAnswered():
             return [Cancel("escalate_correction", key=str(fact.round))]
         case intake.CaseWithdrawn() | review.CaseApproved() | review.CaseRejected():
-            return [Cancel("pass_target")]
+            return [Cancel("pass_target"), Cancel("check_drawn")]
         case _:
             return []  # a timer that became needless otherwise closes as stale when it is due

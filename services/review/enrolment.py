@@ -97,7 +97,7 @@ async def _retire(here: Standing, arguments: list[str]) -> str:
         await _send(here, RetireReviewer(reason=given.reason), subject, found.version)
     except InvalidField as refused:
         raise EnrolmentRefused(*_WRONG[refused.field or ""]()) from None
-    return f"{subject} is drawn no longer; what was drawn for them before stays theirs"
+    return f"{subject} is drawn no longer; what was drawn for them is drawn anew"
 
 
 async def _send(here: Standing, command: EnrolReviewer | RetireReviewer, subject: str, version: int) -> None:

@@ -1,6 +1,9 @@
 -- name: assigned
 SELECT * FROM cases WHERE ended IS NULL AND drawn IS NOT NULL ORDER BY due_at NULLS LAST, drawn_at, stream
 
+-- name: everybody
+SELECT staff FROM reviewers ORDER BY staff
+
 -- name: reviewers
 SELECT * FROM reviewers WHERE active ORDER BY staff
 

@@ -52,6 +52,16 @@ class Cases:
         rows = await self._own.fetch(self._sql.assigned)
         return [r for r in rows if r["drawn"] == self._vault.alias(staff, draw_name(r["stream"], r["stage"], r["round"]))]
 
+    async def can_be_drawn(self, staff: str) -> bool:
+        """Whether a member of staff can be drawn, as it stands in the log now."""
+        found = await Folded.load(self._log, f"staff:{staff}", State(), evolve)
+        return found is not None and found.state.enrolled
+
+    async def drawn_in(self, case: Case) -> str | None:
+        """Who holds a case now, also when they have left; None while nobody does."""
+        everybody = [row["staff"] for row in await self._own.fetch(self._sql.everybody)]
+        return next((who for who in everybody if self.alias_in(who, case.stream, case.state) == case.state.drawn), None)
+
     async def reviewers(self) -> Sequence[asyncpg.Record]:
         """Who can be drawn."""
         rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.reviewers)

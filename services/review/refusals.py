@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.refusal import Refusal
+from chassis.refusal import ForNow, Refusal
 
 
 class InvalidField(Refusal):
@@ -32,8 +32,8 @@ class NotYourCase(Refusal):
     status = 403
 
 
-class NobodyToDraw(Refusal):
-    """No reviewer can be drawn for this case. A supervisor must enrol one."""
+class NobodyToDraw(ForNow):
+    """No reviewer can be drawn for this case. It waits until one is enrolled."""
 
     code = "nobody_to_draw"
 

@@ -70,6 +70,18 @@ def test_a_draw_is_committed_after_identity_and_again_only_after_a_refusal() -> 
     case().given(f.submitted(), f.CONFIRMED).when(nobody).refused(r.NobodyToDraw)
 
 
+def test_a_case_is_taken_back_from_who_holds_it_in_that_round_and_from_nobody_else() -> None:
+    fact = case().given(*f.in_review()).when(c.TakeBack(round=1)).then(review.AssignmentRefused)
+    assert (fact.stage, fact.round, fact.reason) == ("technical_review", 1, "left")
+    assert case().given(*f.in_review(), fact).when(COMMIT).then(review.DrawCommitted).round == 2
+    for before in ([], [f.submitted(), f.CONFIRMED, f.committed()], [*f.in_review(), f.REFUSED], [*f.in_review(), f.WITHDRAWN]):
+        case().given(*before).when(c.TakeBack(round=1)).refused(Stale)
+    case().given(*f.in_review()).when(c.TakeBack(round=2)).refused(Stale)
+    mine = case().given(*f.in_review()).state.drawn
+    asked = c.RefuseAssignment(reviewer=mine, reason="left")
+    case().given(*f.in_review()).when(asked).refused(r.InvalidField, "reason")  # nobody says of themselves that they left
+
+
 def test_the_draw_is_what_seed_and_pool_give() -> None:
     make = c.MakeDraw(round=1, commitment="ab" * 32, signatures=SIGNED)
     fact = case().given(f.submitted(), f.CONFIRMED, f.committed()).when(make).then(review.DrawMade)
@@ -175,7 +187,7 @@ def test_staff_are_enrolled_and_retired_once() -> None:
 COMMANDS: list[Any] = [
     c.SetTarget(), c.PassTarget(), COMMIT, c.MakeDraw(round=1, commitment="00" * 32, signatures=SIGNED),
     c.MakeDraw(round=2, commitment="00" * 32, signatures=SIGNED), c.RefuseAssignment(reviewer="a", reason="relative"),
-    c.RequestCorrection(reviewer="a", reasons=("plans_wrong",)), c.EscalateCorrection(round=1),
+    c.TakeBack(round=1), c.RequestCorrection(reviewer="a", reasons=("plans_wrong",)), c.EscalateCorrection(round=1),
     c.RequestInquiry(reviewer="a", inquiry_id="q1", agency="fire", question="fire_safety"),
     c.WithdrawInquiry(reviewer="a", inquiry_id="q1", reason="not_needed"), c.SuspendCase(reviewer="a", reason="article_100"),
     c.ResumeCase(reason="violation_settled"), c.ApproveCase(reviewer="a"), c.RejectCase(reviewer="a", reasons=("unsafe",)),

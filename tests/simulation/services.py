@@ -15,6 +15,7 @@ from chassis.bus.readers import Reader
 from chassis.bus.rows import Row
 from chassis.bus.shelf import Shelf
 from chassis.handling import Handler
+from chassis.refusal import Stale
 from schemas.fact import Fact
 from schemas.facts import review
 from schemas.sealing import Clear, Sealed
@@ -173,6 +174,8 @@ def _command(item: Item, world: World) -> Any:
         case "make_draw":
             signed = review.WitnessSignature(name="w", fingerprint="00", signature="AAAA")
             return review_commands.MakeDraw(round=int(key), commitment=item.cause_link.hex(), signatures=(signed,))
+        case "check_drawn":
+            raise Stale  # nobody leaves the simulated city
         case "escalate_correction":
             return review_commands.EscalateCorrection(round=int(key))
         case "escalate_identity":

@@ -1,13 +1,20 @@
-"""One door at one issuer for all tests of sign-in by OpenID Connect: its databases are made once."""
+"""What tests of doors stand on, its databases made once: one door at one issuer, and a city on its first day."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from chassis.standing import migrate_service
+from deploy.local import keys
 from deploy.local.postgres import Postgres
+from deploy.local.processes import KEYS
+from services.audit.settings import ROOM as AUDIT_ROOM
 from tests.conftest import fresh_databases
+from tests.databases import Databases
+from tests.web.city import PROCESSES, City
 from tests.web.oidc_ground import House, house_at_issuer
 
 
@@ -27,3 +34,23 @@ async def house(shared: House) -> House:
         await shared.own.execute(f"DELETE FROM {table}")
     shared.afresh()
     return shared
+
+
+@pytest.fixture(scope="module")
+async def migrated(
+    postgres: Postgres, passwords: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Databases, Path]]:
+    directory = tmp_path_factory.mktemp("city")
+    keys.provide(directory, KEYS)
+    for service in ("review", "audit"):
+        (directory / service / "witnesses.json").write_text("[]")
+    async with fresh_databases(postgres, passwords) as databases:
+        yield databases, directory
+
+
+@pytest.fixture
+async def city(migrated: tuple[Databases, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> City:
+    made = City(*migrated, monkeypatch, capsys)
+    for service, room in {**{name: process.room for name, process in PROCESSES.items()}, "audit": AUDIT_ROOM}.items():
+        await migrate_service(made.ground(service), service, room)
+    return made

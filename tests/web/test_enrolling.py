@@ -3,128 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import io
-import json
 import os
 import pty
 import re
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import httpx2
 import pytest
-from fastapi import FastAPI
-from pydantic import SecretStr
 
-from caselog.outcomes import Append, Appended, NewFact
-from chassis.enrolling.accounts import accounts
-from chassis.enrolling.enrolment import Enrolment
-from chassis.process import agenda_door, enrol
-from chassis.settings import Ground
-from chassis.standing import migrate_service
+from chassis.process import agenda_door
 from chassis.web.oidc.relying_party import RETURN, local_subject
 from chassis.web.oidc.settings import Seat
-from deploy.demo.person import forms
-from deploy.local import keys
 from deploy.local.children import free_port
-from deploy.local.postgres import Postgres
-from deploy.local.processes import KEYS
-from schemas.facts.intake import CaseSubmitted, IdentityConfirmed
-from services.audit.app import ENROLMENT as AUDIT
-from services.audit.settings import ROOM as AUDIT_ROOM
-from services.inquiry.app import PROCESS as INQUIRY
 from services.intake.app import PROCESS as INTAKE
-from services.notify.app import PROCESS as NOTIFY
 from services.review.app import PROCESS as REVIEW
 from tests.bus.ground import eventually
-from tests.conftest import ROOT, fresh_databases
-from tests.databases import Databases
-from tests.faults.test_reread import sample
+from tests.conftest import ROOT
+from tests.web.city import PASSWORD, PROCESSES, City, confirmed, is_in_queue, is_the_pool, opened, pin, sign_in, status
 from tests.web.issuer import Issuer, serving
 from tests.web.oidc_ground import believing
-from tests.witness.test_witness import entry, witness
+from tests.witness.test_witness import witness
 
-PROCESSES: Final = {process.service: process for process in (INTAKE, REVIEW, INQUIRY, NOTIFY)}
-PASSWORD: Final = "گنجشک-روی-سیم-7"
 OPERATOR: Final = "add op-9 --username parisa --role office_operator --office office-9 --name پریسا‌راد"
-
-
-@dataclass
-class City:
-    """A migrated city in which nobody is enrolled yet, and the terminal of who administers it."""
-
-    databases: Databases
-    directory: Path
-    monkeypatch: pytest.MonkeyPatch
-    capsys: pytest.CaptureFixture[str]
-
-    def ground(self, service: str, **changes: object) -> Ground:
-        return Ground(
-            database_url=f"postgresql://127.0.0.1:{self.databases.server.port}",
-            database_prefix=self.databases.prefix,
-            password=SecretStr(self.databases.passwords[service]),
-            reader_password=SecretStr(self.databases.passwords[f"{service}_reader"]),
-            owner_password=SecretStr(self.databases.server.owner_password),
-            keys=self.directory / service,
-            storage=f"file://{self.directory}",
-            doors={service: f"http://{service}"},
-            bus=False,
-        ).model_copy(update=changes)
-
-    async def type(self, service: str, line: str, password: str = "", ground: Ground | None = None) -> tuple[int, str]:
-        """The exit code of a command, and what it said; `password` stands on its standard input."""
-        self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{password}\n".encode())))
-        ground, (word, *arguments) = ground or self.ground(service), line.split()
-        enrolment: Enrolment = AUDIT if service == "audit" else PROCESSES[service].enrolment
-        if word == "account":
-            code = await accounts(ground, service, enrolment, arguments)
-        else:
-            code = await enrol(PROCESSES[service], ground, word, arguments)
-        said = self.capsys.readouterr()
-        return code, said.out + said.err
-
-
-@pytest.fixture(scope="module")
-async def migrated(
-    postgres: Postgres, passwords: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[tuple[Databases, Path]]:
-    directory = tmp_path_factory.mktemp("city")
-    keys.provide(directory, KEYS)
-    for service in ("review", "audit"):
-        (directory / service / "witnesses.json").write_text("[]")
-    async with fresh_databases(postgres, passwords) as databases:
-        yield databases, directory
-
-
-@pytest.fixture
-async def city(migrated: tuple[Databases, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> City:
-    made = City(*migrated, monkeypatch, capsys)
-    for service, room in {**{name: process.room for name, process in PROCESSES.items()}, "audit": AUDIT_ROOM}.items():
-        await migrate_service(made.ground(service), service, room)
-    return made
-
-
-@asynccontextmanager
-async def opened(app: FastAPI, service: str) -> AsyncIterator[httpx2.AsyncClient]:
-    """The real door, and a browser of one person at it."""
-    transport = httpx2.ASGITransport(app=app)
-    async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url=f"http://{service}") as client:
-        yield client
-
-
-async def sign_in(client: httpx2.AsyncClient, username: str, password: str) -> int:
-    client.cookies.clear()
-    form = next(each for each in forms((await client.get("/sign-in")).text) if each.action == "/sign-in")
-    return (await client.post("/sign-in", data={**form.hidden, "username": username, "password": password})).status_code
-
-
-async def status(client: httpx2.AsyncClient, path: str) -> int:
-    return (await client.get(path, headers={"Accept": "application/json"})).status_code
 
 
 async def test_an_operator_of_a_registered_office_signs_in_and_every_command_can_be_repeated(city: City) -> None:
@@ -290,31 +191,13 @@ def on_a_terminal(command: list[str], environment: dict[str, str], answers: list
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
 
 
-async def confirmed(databases: Databases, case: str) -> None:
-    """A case that waits for its draw."""
-    async with databases.appender("intake") as appender:
-        for fact in (CaseSubmitted, IdentityConfirmed):
-            command = hashlib.sha256(f"{case} {fact.TYPE}".encode()).digest()
-            facts: list[NewFact] = [sample(fact)]
-            outcome = await appender.append(Append(f"case:{case}", None, command, bytes(32), "x:y", None, b"{}", facts))
-            assert isinstance(outcome, Appended)
-
-
-async def queue(client: httpx2.AsyncClient) -> list[str]:
-    return [task["case"] for task in (await client.get("/api/queue", headers={"Accept": "application/json"})).json()]
-
-
 async def test_an_enrolled_reviewer_is_drawn_by_a_local_account_and_by_openid_connect(city: City) -> None:
     """The whole draw: review's own agenda, the real witness, the real door. Nobody else is enrolled, so the draw is certain."""
     port, databases = free_port(), city.databases
     (city.directory / "witness").mkdir(exist_ok=True)
     person = {"sub": "0012345679", "name": "زرتاج کاشفی", "roles": ["reviewers"]}
     with witness(databases, city.directory / "witness", port), serving(Issuer({f"http://review{RETURN}"}, person)) as issuer:
-        believed = await entry(port)
-        async with httpx2.AsyncClient() as client:
-            key = (await client.get(f"{believed.url}/key")).json()["public_key"]
-        pinned = {"name": believed.name, "url": believed.url, "public_key": key, "demonstration": True}
-        (city.directory / "review" / "witnesses.json").write_text(json.dumps([pinned]))
+        await pin(city, port)
         oidc = believing(issuer).model_copy(update={"roles": {"reviewers": Seat(role="reviewer")}})
         ground = city.ground("review", oidc=oidc)
         await city.type("review", "account add rev-9 --username maryam --role reviewer --name مریم", PASSWORD)
@@ -326,7 +209,7 @@ async def test_an_enrolled_reviewer_is_drawn_by_a_local_account_and_by_openid_co
         worker = agenda_door(REVIEW, ground)
         async with opened(REVIEW.door(ground), "review") as client, worker.router.lifespan_context(worker):
             assert await sign_in(client, "maryam", PASSWORD) == 303
-            await eventually(lambda: can_be_drawn(city, ground, ["rev-9"]))  # the pool is what review has read by then
+            await eventually(lambda: is_the_pool(ground, ["rev-9"]))  # the pool is what review has read by then
             await confirmed(databases, "first")
             await eventually(lambda: is_in_queue(client, "first"))
             code, said = await city.type("review", "account close rev-9")
@@ -340,21 +223,10 @@ async def test_an_enrolled_reviewer_is_drawn_by_a_local_account_and_by_openid_co
             begun = await client.get("/sign-in/oidc", params={"next": "/queue"})
             back = await client.get(await at_door(begun.headers["location"]))
             assert (back.status_code, back.headers["location"]) == (303, "/queue")
-            await eventually(lambda: can_be_drawn(city, ground, [subject]))
+            await eventually(lambda: is_the_pool(ground, [subject]))
             await confirmed(databases, "second")
             await eventually(lambda: is_in_queue(client, "second"))
-            assert await queue(client) == ["second"]
-
-
-async def can_be_drawn(city: City, ground: Ground, subjects: list[str]) -> bool:
-    """Whether these are all whom the command lists."""
-    code, said = await city.type("review", "reviewer list", ground=ground)
-    assert code == 0
-    return [line.partition(" ")[0] for line in said.splitlines()] == subjects
-
-
-async def is_in_queue(client: httpx2.AsyncClient, case: str) -> bool:
-    return case in await queue(client)
+            await eventually(lambda: is_in_queue(client, "first"))  # drawn anew, since who held it has left
 
 
 async def at_door(location: str) -> str:

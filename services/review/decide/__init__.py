@@ -33,7 +33,7 @@ def decide(command: c.ReviewCommand, state: State, at: datetime, *, working_time
             return [review.MaterialOpened(what=command.what, reason=code("openings", command.reason, "reason"))]
         case c.SetTarget() | c.PassTarget() | c.EscalateCorrection():
             return _time(command, state, at, working_time)
-        case c.CommitDraw() | c.MakeDraw() | c.RefuseAssignment():
+        case c.CommitDraw() | c.MakeDraw() | c.RefuseAssignment() | c.TakeBack():
             return draw(command, state)
         case c.ResumeCase():
             running(state)

@@ -1,6 +1,8 @@
-"""Who decides: the pool, the draw from it, and a refused assignment (design.md section 6, The draw). Pure."""
+"""Who decides: the pool, the draw from it, and an assignment that ends (design.md section 6, The draw). Pure."""
 
 from __future__ import annotations
+
+from typing import Final
 
 from chassis.refusal import Stale
 from schemas.draws import CODE_VERSION, drawn, seed
@@ -11,8 +13,11 @@ from services.review.decide.checks import code, yours
 from services.review.decide.state import State
 from services.review.refusals import InvalidField, NobodyToDraw, WitnessMissing
 
+LEFT: Final = "left"
+"""The reason in a fact whose reviewer can be drawn no longer; nobody can give it for themselves."""
 
-def draw(command: c.CommitDraw | c.MakeDraw | c.RefuseAssignment, state: State) -> list[Fact]:
+
+def draw(command: c.CommitDraw | c.MakeDraw | c.RefuseAssignment | c.TakeBack, state: State) -> list[Fact]:
     """The steps of a draw. Raises Stale, NobodyToDraw, WitnessMissing, InvalidField, or what `yours` raises."""
     if isinstance(command, c.RefuseAssignment):
         yours(state, command.reviewer)
@@ -21,6 +26,10 @@ def draw(command: c.CommitDraw | c.MakeDraw | c.RefuseAssignment, state: State) 
     if not state.request_type or state.ended:
         raise Stale
     match command:
+        case c.TakeBack():
+            if not state.drawn or state.round != command.round:
+                raise Stale
+            return [review.AssignmentRefused(stage=state.stage, round=state.round, reason=code("departures", LEFT, "reason"))]
         case c.CommitDraw():
             if not state.confirmed or (state.round and state.refused_round != state.round):
                 raise Stale
