@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from rich.progress import Progress
 
+from caselog.away import AWAY
 from caselog.read import LogReader
 from chassis.agenda.worker import CarryOut, Worker
 from chassis.bus.access import Access
@@ -23,6 +24,7 @@ from chassis.bus.readers import Reader
 from chassis.bus.rebuild import Rebuild, Rebuilt
 from chassis.enrolling.accounts import ACCOUNT, accounts
 from chassis.enrolling.enrolment import Enrolment, said
+from chassis.exit_codes import OUTDATED, ROWS_DIFFERED
 from chassis.parked import parked_lines, release
 from chassis.refusal import StillFaulty
 from chassis.settings import Ground, Unset
@@ -83,6 +85,14 @@ def main(process: Process, arguments: list[str]) -> int:
             except (Unset, KeyFileMissing) as missing:
                 sys.stderr.write(f"{process.service} does not start: {missing}\n")
                 return 2
+            if old := asyncio.run(_outdated(process, ground)):
+                sys.stderr.write(
+                    f"{process.service} does not start: the rows of {', '.join(old)} were built by another version; "
+                )
+                sys.stderr.write(
+                    f"`python -m services.{process.service} rebuild {' '.join(old)}` builds them anew from the log\n"
+                )
+                return OUTDATED
             configure(process.service, ground)
             serve(process.door(ground), ground)
         case ["agenda"]:
@@ -107,6 +117,15 @@ def serve(app: FastAPI, ground: Ground) -> None:
     )
 
 
+async def _outdated(process: Process, ground: Ground) -> list[str]:
+    """The readers whose rows are of another version; none where the database is away, since the start itself waits for it."""
+    try:
+        async with process.stand(ground) as here:
+            return [name for name, shelf in here.inbox.shelves.items() if await shelf.outdated()]
+    except (asyncpg.PostgresError, *AWAY):
+        return []
+
+
 async def _rebuild(process: Process, ground: Ground, names: list[str]) -> int:
     """Build the named readers (or all) anew, one after the other, with progress; 3 when rows were otherwise than the log says."""
     async with process.stand(ground) as here:
@@ -126,7 +145,7 @@ async def _rebuild(process: Process, ground: Ground, names: list[str]) -> int:
         wrong = ", ".join(f"{rows} in {table}" for table, rows in done.differing.items() if rows)
         found = f"rows that differed and are right now: {wrong}" if wrong else "every row as it was"
         sys.stdout.write(f"{process.service} {name}: built anew from {done.facts} facts; {found}\n")
-    return 3 if differed else 0
+    return ROWS_DIFFERED if differed else 0
 
 
 async def _rebuild_one(process: Process, ground: Ground, name: str) -> Rebuilt:

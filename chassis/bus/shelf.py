@@ -69,9 +69,13 @@ class Shelf:
         Raises ReaderOutdated when the rows were built by another version of the reader: applied on top of them, its facts
         would count twice.
         """
-        if not anew and await self._own.fetchval(self._sql.other_version, *self._key):
+        if not anew and await self.outdated():
             raise ReaderOutdated(f"reader {self.reader.name} was built by another version: run `rebuild {self.reader.name}`")
         await self._own.execute(self._sql.begin, *self._key)
+
+    async def outdated(self) -> bool:
+        """Whether the rows were built by another version of the reader."""
+        return bool(await self._own.fetchval(self._sql.other_version, *self._key))
 
     async def checkpoints(self) -> dict[int, Checkpoint]:
         """All checkpoints by shard."""

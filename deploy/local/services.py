@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
+from chassis.exit_codes import OUTDATED, ROWS_DIFFERED
 from deploy.local import keys
 from deploy.local.backoff import BackOff
 from deploy.local.children import StackError, die_with_parent, listening, stop, wait_until
@@ -87,8 +88,11 @@ class Services:
             raise StackError(f"{process.module} {' '.join(arguments)} failed; the lines above say why")
         return done.stdout
 
-    def start(self, cancelled: Callable[[], bool]) -> None:
-        """Start all, then wait until each says that it is ready. Raises StackError."""
+    def start(self, cancelled: Callable[[], bool], owner_password: str) -> None:
+        """Start all, then wait until each says that it is ready. Raises StackError.
+
+        `owner_password`: rows that another version of a service left are built anew, which no service itself may.
+        """
         for process in PROCESSES:
             if listening(process.port):
                 raise StackError(
@@ -98,7 +102,30 @@ class Services:
             if not cancelled():
                 self._spawn(process)
         for process in PROCESSES:
-            wait_until(lambda p=process: cancelled() or self._ready(p), READY_SECONDS, f"{process.name}'s readiness")  # type: ignore[misc]
+            self._await(process, cancelled)
+            if self._is_outdated(process) and not cancelled():
+                self._rebuild(process, owner_password)
+                self._spawn(process)
+                self._await(process, cancelled)
+
+    def _await(self, process: Process, cancelled: Callable[[], bool]) -> None:
+        wait_until(
+            lambda: cancelled() or self._is_outdated(process) or self._ready(process),
+            READY_SECONDS,
+            f"{process.name}'s readiness",
+        )
+
+    def _is_outdated(self, process: Process) -> bool:
+        return self._children[process.name].poll() == OUTDATED
+
+    def _rebuild(self, process: Process, owner_password: str) -> None:
+        self._say(f"{process.name} is of a newer version than its rows: they are built anew from the log")
+        done = subprocess.run(
+            [sys.executable, "-m", process.module, "rebuild"],
+            env=self.environment(process) | {"PARVANDEH_OWNER_PASSWORD": owner_password}, cwd=ROOT, check=False,
+        )  # fmt: skip
+        if done.returncode not in (0, ROWS_DIFFERED):
+            raise StackError(f"the rows of {process.name} could not be built anew; the lines above say why")
 
     def _ready(self, process: Process) -> bool:
         child = self._children[process.name]

@@ -91,7 +91,7 @@ class Supervisor:
             services = self.services(_say)
             services.prepare()
             self._services = services
-            services.start(lambda: self._stopping)
+            services.start(lambda: self._stopping, self.owner_password)
 
     def _embedded(self) -> list[tuple[str, Postgres | Broker, int]]:
         """The servers of our own, with their ports."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,10 +18,12 @@ from caselog.outcomes import Append, Appended, NewFact
 from caselog.read import LogReader
 from chassis.agenda.items import Item
 from chassis.command_ids import agenda_command
+from chassis.exit_codes import OUTDATED, ROWS_DIFFERED
 from chassis.process import agenda_door
 from chassis.refusal import Stale
 from chassis.settings import Ground
 from deploy.local.children import free_port
+from deploy.local.postgres import OWNER
 from schemas.envelope import Recorded, shard_of
 from schemas.fact import Fact
 from schemas.facts import decode, encode
@@ -27,6 +32,7 @@ from schemas.facts.review import AssignmentRefused, DrawCommitted, DrawMade, Rev
 from services.review.app import PROCESS as REVIEW
 from services.review.app import reactions, stand
 from tests.bus.ground import eventually
+from tests.conftest import ROOT
 from tests.databases import Databases
 from tests.web.city import PASSWORD, City, can_be_drawn, confirmed, is_in_queue, is_the_pool, opened, pin, queue, sign_in
 from tests.witness.test_witness import witness
@@ -186,3 +192,35 @@ async def item(log: LogReader, stream: str, kind: type[Fact]) -> Item:
     reaction = "take_back" if kind is ReviewerRetired else "check_drawn"
     this = agenda_command("review", reaction, cause.link, 0)
     return Item(this, reaction, "", stream, stream, cause.position, cause.link, 0, None, None, {}, 1)
+
+
+async def test_a_desk_whose_rows_another_version_left_says_what_to_run_and_does_not_start(city: City) -> None:
+    ground = city.ground("review")
+    async with opened(REVIEW.door(ground), "review"):
+        pass  # its checkpoints are there
+    owner = await city.databases.connect("review", OWNER)
+    await owner.execute("UPDATE checkpoints SET version = version - 1 WHERE reader = 'agenda'")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PARVANDEH_DATABASE_URL": ground.database_url,
+        "PARVANDEH_DATABASE_PREFIX": ground.database_prefix,
+        "PARVANDEH_PASSWORD": ground.password.get_secret_value(),
+        "PARVANDEH_READER_PASSWORD": ground.reader_password.get_secret_value(),
+        "PARVANDEH_OWNER_PASSWORD": ground.owner_password.get_secret_value(),
+        "PARVANDEH_KEYS": str(ground.keys),
+        "PARVANDEH_STORAGE": ground.storage,
+        "PARVANDEH_BUS": "0",
+    }
+
+    def run(*arguments: str) -> tuple[int, str]:
+        command = [sys.executable, "-m", "services.review", *arguments]
+        done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = await asyncio.to_thread(run, "serve")
+    assert (code, "`python -m services.review rebuild agenda`" in said) == (OUTDATED, True), said
+    code, said = await asyncio.to_thread(run, "rebuild", "agenda")
+    assert code in (0, ROWS_DIFFERED), said
+    async with opened(REVIEW.door(ground), "review") as client:
+        assert (await client.get("/sign-in")).status_code == 200
+    await owner.close()
