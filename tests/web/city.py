@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -59,6 +60,20 @@ class City:
             doors={service: f"http://{service}"},
             bus=False,
         ).model_copy(update=changes)
+
+    def environment(self, service: str) -> dict[str, str]:
+        """What a process of the service is told."""
+        ground = self.ground(service)
+        return {
+            "PATH": os.environ["PATH"],
+            "PARVANDEH_DATABASE_URL": ground.database_url,
+            "PARVANDEH_DATABASE_PREFIX": ground.database_prefix,
+            "PARVANDEH_PASSWORD": ground.password.get_secret_value(),
+            "PARVANDEH_READER_PASSWORD": ground.reader_password.get_secret_value(),
+            "PARVANDEH_KEYS": str(ground.keys),
+            "PARVANDEH_STORAGE": ground.storage,
+            "PARVANDEH_BUS": "0",
+        }
 
     async def type(self, service: str, line: str, password: str = "", ground: Ground | None = None) -> tuple[int, str]:
         """The exit code of a command, and what it said; `password` stands on its standard input."""

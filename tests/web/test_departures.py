@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -200,17 +199,7 @@ async def test_a_desk_whose_rows_another_version_left_says_what_to_run_and_does_
         pass  # its checkpoints are there
     owner = await city.databases.connect("review", OWNER)
     await owner.execute("UPDATE checkpoints SET version = version - 1 WHERE reader = 'agenda'")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PARVANDEH_DATABASE_URL": ground.database_url,
-        "PARVANDEH_DATABASE_PREFIX": ground.database_prefix,
-        "PARVANDEH_PASSWORD": ground.password.get_secret_value(),
-        "PARVANDEH_READER_PASSWORD": ground.reader_password.get_secret_value(),
-        "PARVANDEH_OWNER_PASSWORD": ground.owner_password.get_secret_value(),
-        "PARVANDEH_KEYS": str(ground.keys),
-        "PARVANDEH_STORAGE": ground.storage,
-        "PARVANDEH_BUS": "0",
-    }
+    environment = city.environment("review") | {"PARVANDEH_OWNER_PASSWORD": city.databases.server.owner_password}
 
     def run(*arguments: str) -> tuple[int, str]:
         command = [sys.executable, "-m", "services.review", *arguments]

@@ -150,18 +150,9 @@ async def test_a_password_that_was_typed_as_an_argument_is_not_repeated(city: Ci
 
 
 async def test_a_password_is_asked_twice_on_a_terminal_and_never_shown(city: City) -> None:
-    ground = city.ground("notify")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PARVANDEH_DATABASE_URL": ground.database_url,
-        "PARVANDEH_DATABASE_PREFIX": ground.database_prefix,
-        "PARVANDEH_PASSWORD": ground.password.get_secret_value(),
-        "PARVANDEH_READER_PASSWORD": ground.reader_password.get_secret_value(),
-        "PARVANDEH_KEYS": str(ground.keys),
-    }
     line = "account add op-7 --username mina --role operator --name Mina"
     command = [sys.executable, "-m", "services.notify", *line.split()]
-    code, shown = await asyncio.to_thread(on_a_terminal, command, environment, [PASSWORD, PASSWORD])
+    code, shown = await asyncio.to_thread(on_a_terminal, command, city.environment("notify"), [PASSWORD, PASSWORD])
     assert (code, shown.count(":"), PASSWORD in shown) == (0, 2, False), shown
     assert "op-7 may sign in as mina" in shown
     kept = " ".join(await rows(city, "notify"))
