@@ -40,6 +40,11 @@ USAGE: Final = (
     " | release READER STREAM | release agenda ITEM | revoke SUBJECT | subject SUB, or"
 )
 
+OLD_ROWS: Final = (
+    "{service} does not start: another version built the rows of {readers};"
+    " `python -m services.{service} rebuild {readers}` builds them anew from the log\n"
+)
+
 
 @dataclass(frozen=True)
 class Process:
@@ -82,16 +87,12 @@ def main(process: Process, arguments: list[str]) -> int:
                 if ground.bus:
                     Access.of(ground)  # here, since a reason that is raised inside the application is lost
                 check(ground, process.service)
+                old = asyncio.run(_outdated(process, ground))
             except (Unset, KeyFileMissing) as missing:
                 sys.stderr.write(f"{process.service} does not start: {missing}\n")
                 return 2
-            if old := asyncio.run(_outdated(process, ground)):
-                sys.stderr.write(
-                    f"{process.service} does not start: the rows of {', '.join(old)} were built by another version; "
-                )
-                sys.stderr.write(
-                    f"`python -m services.{process.service} rebuild {' '.join(old)}` builds them anew from the log\n"
-                )
+            if old:
+                sys.stderr.write(OLD_ROWS.format(service=process.service, readers=" ".join(old)))
                 return OUTDATED
             configure(process.service, ground)
             serve(process.door(ground), ground)
