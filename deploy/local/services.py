@@ -103,7 +103,7 @@ class Services:
                 self._spawn(process)
         for process in PROCESSES:
             self._await(process, cancelled)
-            if self._is_outdated(process) and not cancelled():
+            if not cancelled() and self._is_outdated(process):  # in this order: who was told to stop has spawned nothing
                 self._rebuild(process, owner_password)
                 self._spawn(process)
                 self._await(process, cancelled)
