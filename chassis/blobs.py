@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -25,6 +24,7 @@ from obstore import open_writer_async
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
+from chassis.blob_directory import BlobDirectory
 from chassis.refusal import NoRoom, Refusal
 from chassis.vault.vault import Vault
 from schemas.documents import Audience, DocumentRef
@@ -85,8 +85,9 @@ class Blobs:
 
     def __init__(self, url: str, vault: Vault) -> None:
         parts = urlsplit(url)
+        self._directory: BlobDirectory | None = None
         if parts.scheme == "file":
-            Path(url2pathname(parts.path)).mkdir(parents=True, exist_ok=True)
+            self._directory = BlobDirectory(Path(url2pathname(parts.path)))
             self._store: ObjectStore = from_url(url)
         else:
             self._store = from_url(
@@ -94,7 +95,6 @@ class Blobs:
                 client_options={"connect_timeout": f"{CONNECT_SECONDS}s", "timeout": f"{ANSWER_SECONDS}s"},
                 retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=ANSWER_SECONDS)},
             )
-        self._directory = Path(url2pathname(parts.path)) if parts.scheme == "file" else None
         self._vault = vault
         self._turns = asyncio.Semaphore(AT_ONCE)
 
@@ -121,9 +121,9 @@ class Blobs:
         try:
             async with self._turns:
                 await self._write(source, sealing, document_id, kind, limit)
-                kind_of_file = media_type(sealing.head, sealing.tail)
-                if self._directory:
-                    await asyncio.to_thread(_keep, self._directory, document_id)
+            kind_of_file = media_type(sealing.head, sealing.tail)
+            if self._directory:
+                await self._directory.keep(document_id)
         except BaseException as error:
             with suppress(*_AWAY):  # what a store that is away keeps, the sweeper finds
                 await asyncio.shield(self.delete(document_id))
@@ -211,33 +211,13 @@ class Blobs:
         A directory shows them as `<id>#<number>`, which the store does not list. In a bucket they are unfinished multipart
         uploads, which its lifecycle rule ends.
         """
-        return await asyncio.to_thread(_delete_halves, self._directory, until) if self._directory else 0
+        return await self._directory.delete_halves(until) if self._directory else 0
 
 
 def case_of(document_id: str) -> str | None:
     """The case in whose stream the fact stands that names this blob; None for an id that does not say."""
     case, found, _ = document_id.rpartition(_OF)
     return case if found else None
-
-
-def _keep(directory: Path, document_id: str) -> None:
-    """Bring a blob and its name to the disk: the store of a directory leaves both to the system, which may take half a minute."""
-    for path in (directory / document_id, directory):
-        held = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(held)
-        finally:
-            os.close(held)
-
-
-def _delete_halves(directory: Path, until: datetime) -> int:
-    gone = 0
-    for path in directory.glob("*#*"):
-        with suppress(FileNotFoundError):  # finished or broken off meanwhile
-            if path.stat().st_mtime <= until.timestamp():
-                path.unlink()
-                gone += 1
-    return gone
 
 
 class _Sealing:

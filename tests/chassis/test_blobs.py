@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import random
@@ -12,6 +13,7 @@ import pikepdf
 import pytest
 from PIL import Image
 
+from chassis.blob_directory import BlobDirectory
 from chassis.blobs import AT_ONE_BLOW, CHUNK, Blobs, DamagedBlob, TooLarge, WrongType
 from chassis.copies import clean_copy
 from schemas.documents import Audience, DocumentRef
@@ -96,6 +98,31 @@ async def test_a_paper_and_its_name_are_on_the_disk_before_a_fact_may_name_it(
         ref = await put(Blobs(f"file://{tmp_path}/blobs", vault), big_pdf(size))
     stored = tmp_path / "blobs" / ref.document_id
     assert kept == [(ref.document_id, stored.stat().st_size), ("blobs", -1)]
+
+
+async def test_papers_that_wait_together_are_kept_together_and_one_that_is_gone_fails_alone(tmp_path: Path) -> None:
+    directory = BlobDirectory(tmp_path)
+    names = [f"c.{number}" for number in range(20)]
+    for name in names:
+        (tmp_path / name).write_bytes(b"sealed")
+    gone = asyncio.create_task(directory.keep("c.gone"))
+    left = asyncio.create_task(directory.keep(names[0]))
+    await asyncio.sleep(0)  # both wait now
+    left.cancel()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(directory.keep(name) for name in names))
+    with pytest.raises(FileNotFoundError):
+        await gone
+
+
+async def test_nobody_waits_for_a_round_that_will_not_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def no_thread(*_: object) -> None:
+        raise RuntimeError("cannot schedule new futures after shutdown")
+
+    monkeypatch.setattr(asyncio, "to_thread", no_thread)
+    async with asyncio.timeout(10):
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.create_task(BlobDirectory(tmp_path).keep("c.1"))
 
 
 async def test_altered_cut_exchanged_and_missing_bytes_are_never_handed_out(databases: Databases, tmp_path: Path) -> None:
