@@ -66,7 +66,7 @@ class ForNow(Refusal):
     code = "for_now"
     status = 503
     headers = MappingProxyType({"Retry-After": "2"})
-    """The agenda tries again by itself what is refused for now; a person is told when (Retry-After)."""
+    """The agenda tries again by itself what is refused in this way; a person is told when (Retry-After)."""
 
 
 class Busy(ForNow):

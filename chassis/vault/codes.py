@@ -14,7 +14,7 @@ _PREFIX: Final = "PK"
 
 
 def tracking_code(key: bytes, case_id: str) -> str:
-    """`PK-XXXX-XXXX-XXX`: ten signs (48 bits) and a check sign."""
+    """`PK-` and groups of four, four and three signs: ten of them carry 48 bits, the last one checks them."""
     number = int.from_bytes(hmac.digest(key, b"tracking\0" + case_id.encode(), "sha256"), "big")
     signs = ""
     for _ in range(LENGTH):

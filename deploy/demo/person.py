@@ -50,7 +50,7 @@ class Person:
     """One person's browser at one door."""
 
     PATIENCE_SECONDS: ClassVar[float] = 45.0
-    """How long a person asks again where a door does not answer for now."""
+    """How long a person asks again where a door asks for patience."""
 
     def __init__(self, door: str, language: str = "fa") -> None:
         headers = {"Accept": "text/html", "Accept-Language": language}
@@ -95,7 +95,7 @@ class Person:
         return answer
 
     async def _patiently(self, method: str, path: str, **what: Any) -> httpx2.Response:
-        """Try again what a door could not answer for now, as people do; the key in the form makes that safe.
+        """Try again what a door could not answer at once, as people do; the key in the form makes that safe.
 
         A 500 is a fault and is never tried again: it would be hidden.
         """

@@ -86,6 +86,17 @@ async def test_a_permit_by_hand_from_the_citizens_telephone_to_the_auditor(hurri
         await confirm(clerk, case)
         await an_inquiry(browser, reviewer, case)
         await the_end(browser, me, reviewer, case, tmp_path)
+    told = await facts_of(house, case)
+    once = (
+        "case.submitted",
+        "correction.overdue",
+        "correction.answered",
+        "inquiry.answered",
+        "case.approved",
+        "certificate.issued",
+    )
+    assert [told.count(each) for each in once] == [1] * len(once)
+    assert [each for each in told if each in once] == list(once)
 
 
 async def file_a_permit(me: Page, file: Path) -> str:
@@ -195,15 +206,20 @@ async def shows(page: Page, path: str, text: str) -> None:
     await eventually(there)
 
 
-async def overdue(house: Stack, case: str) -> None:
-    """Wait until the time for the correction has passed: twenty seconds on this house's hurried calendar."""
+async def facts_of(house: Stack, case: str) -> list[str]:
+    """What the log holds of the case, in order."""
     log = await asyncpg.connect(**house.ground("audit").as_owner("caselog"))
     try:
-
-        async def told() -> bool:
-            query = "SELECT count(*) FROM log.facts WHERE stream = $1 AND type = 'correction.overdue'"
-            return bool(await log.fetchval(query, f"case:{case}"))
-
-        await eventually(told, 60)
+        query = "SELECT type FROM log.facts WHERE stream = $1 ORDER BY version"
+        return [row["type"] for row in await log.fetch(query, f"case:{case}")]
     finally:
         await log.close()
+
+
+async def overdue(house: Stack, case: str) -> None:
+    """Wait until the time for the correction has passed: twenty seconds on this house's hurried calendar."""
+
+    async def told() -> bool:
+        return "correction.overdue" in await facts_of(house, case)
+
+    await eventually(told, 60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -10,10 +11,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from deploy.kafka.broker import Broker
 from deploy.local.children import wait_until
+from deploy.local.postgres import OWNER
 from deploy.local.processes import kafka_port, postgres_port
 from tests.conftest import ROOT
 
@@ -80,16 +83,29 @@ def test_a_killed_child_is_started_again(var: Path, tmp_path: Path) -> None:
     assert (code, _left_running(var)) == (0, [])
 
 
-def test_kill_minus_nine_of_the_supervisor_leaves_no_process_and_the_next_start_goes_on(var: Path, tmp_path: Path) -> None:
+async def _as_of_another_version(var: Path) -> None:
+    """As an older version of review would have left the checkpoints of its agenda."""
+    password = (var / "postgres" / "owner.password").read_text().strip()
+    own = await asyncpg.connect(host="127.0.0.1", port=postgres_port(), user=OWNER, password=password, database="review")
+    assert await own.execute("UPDATE checkpoints SET version = version - 1 WHERE reader = 'agenda'") == "UPDATE 64"
+    await own.close()
+
+
+def test_kill_minus_nine_leaves_no_process_and_the_next_start_goes_on_also_with_rows_of_another_version(
+    var: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "run.log"
     process = _run(var, output)
     _says(output, "ready; Ctrl-C", process)
+    asyncio.run(_as_of_another_version(var))
     process.kill()
     process.wait()
     wait_until(lambda: not _left_running(var), 10, "the end of the children")
     again = _run(var, output)
     try:
         _says(output, "ready; Ctrl-C", again)
+        assert "review is of a newer version than its rows: they are built anew from the log" in output.read_text()
+        assert "review agenda: built anew" in output.read_text()
     finally:
         again.terminate()
         assert again.wait(10) == 0
