@@ -87,16 +87,8 @@ async def test_a_permit_by_hand_from_the_citizens_telephone_to_the_auditor(hurri
         await an_inquiry(browser, reviewer, case)
         await the_end(browser, me, reviewer, case, tmp_path)
     told = await facts_of(house, case)
-    once = (
-        "case.submitted",
-        "correction.overdue",
-        "correction.answered",
-        "inquiry.answered",
-        "case.approved",
-        "certificate.issued",
-    )
-    assert [told.count(each) for each in once] == [1] * len(once)
-    assert [each for each in told if each in once] == list(once)
+    once = ["case.submitted", "correction.overdue", "correction.answered", "inquiry.answered", "case.approved"]
+    assert [each for each in told if each in once] == once
 
 
 async def file_a_permit(me: Page, file: Path) -> str:
