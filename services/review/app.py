@@ -124,6 +124,8 @@ def reactions(here: Standing) -> Mapping[str, CarryOut]:
             this = agenda_command("review", f"take_back {row['stream']}", item.cause_link, item.ordinal)
             with suppress(Stale):  # decided or withdrawn meanwhile
                 await handling.by_agenda(c.TakeBack(round=row["round"]), replace(item, id=this, target=row["stream"]))
+        if await here.inbox.shelves[PROJECTION].parked():
+            raise Later  # a case of theirs may be among what could not be applied: looked for again when it is released
 
     return {
         "check_drawn": check_drawn,

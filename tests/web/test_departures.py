@@ -177,6 +177,24 @@ async def test_who_came_back_keeps_their_cases_and_what_has_ended_stays_as_it_is
         assert not await has(databases, case, AssignmentRefused)
 
 
+async def test_a_case_that_could_not_be_applied_is_looked_for_again_when_it_is_released(desk: Desk) -> None:
+    key = ("cases", 1, "case:parked")
+    async with at_work(desk):
+        owner = await desk.city.databases.connect("review", OWNER)
+        await owner.execute("INSERT INTO parked_streams VALUES ($1, $2, $3, $4, 1, 'planted')", *key, shard_of("case:parked"))
+        await desk.joins("rev-away")
+        await desk.leaves("rev-away")
+
+        async def taken_back(state: str, outcome: str) -> bool:
+            query = "SELECT (state, outcome) = ($1, $2) FROM agenda WHERE reaction = 'take_back' AND stream = 'staff:rev-away'"
+            return bool(await owner.fetchval(query, state, outcome))
+
+        await eventually(lambda: taken_back("open", "Later"))
+        await owner.execute("DELETE FROM parked_streams WHERE reader = $1 AND version = $2 AND stream = $3", *key)
+        await eventually(lambda: taken_back("closed", "done"))
+        await owner.close()
+
+
 async def withdrawn(databases: Databases, case: str) -> None:
     async with databases.appender("intake") as appender:
         fact = CaseWithdrawn(reason="sold")
