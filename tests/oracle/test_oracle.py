@@ -9,6 +9,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from tests.conftest import ROOT
 
 PLANTED = sorted((ROOT / "tests/oracle/planted").glob("*.patch"))
 SECONDS = 120
+AT_ONCE = 2
 LEFT_OUT = (
     ".git",
     ".venv",
@@ -36,10 +40,9 @@ def named(patch: Path) -> str:
     return patch.read_text(encoding="utf-8").splitlines()[0].removeprefix("Caught by ")
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
+def tree_in(directory: Path) -> Path:
     """A copy of the whole tree, with the jars and page assets of the original."""
-    copy = tmp_path / "tree"
+    copy = directory / "tree"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))
     for shared in ("var", "node_modules", "docs"):
         (copy / shared).symlink_to(ROOT / shared)
@@ -54,19 +57,48 @@ def run(tree: Path, *tests: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_there_are_enough_and_the_copy_passes_unpatched(tree: Path) -> None:
-    assert len(PLANTED) >= 12
-    sound = run(tree, *sorted({named(patch) for patch in PLANTED}))
-    assert sound.returncode == 0, sound.stdout[-2000:]
+@dataclass(frozen=True)
+class Outcome:
+    """Why a patch could not be applied, or what its named test said."""
+
+    misfit: str
+    code: int = 0
+    said: str = ""
 
 
-@pytest.mark.parametrize("patch", PLANTED, ids=lambda patch: patch.stem)
-def test_a_planted_bug_is_caught_by_the_test_that_it_names(tree: Path, patch: Path) -> None:
+def with_the_bug(patch: Path, directory: Path) -> Outcome:
+    """Plant it in a copy, and run the test that must catch it."""
+    tree = tree_in(directory)
     applied = subprocess.run(
         ["git", "apply", "--unsafe-paths", f"--directory={tree}", str(patch)],
         cwd=tree, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert applied.returncode == 0, f"the patch no longer fits the code: {applied.stderr}"
-    caught = run(tree, named(patch))
-    assert caught.returncode == 1, caught.stdout[-2000:]  # 1: tests ran and failed; no other code will do
-    assert "1 failed" in caught.stdout
+    if applied.returncode != 0:
+        return Outcome(applied.stderr)
+    done = run(tree, named(patch))
+    return Outcome("", done.returncode, done.stdout[-2000:])
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[Path, Future[Outcome]]]:
+    """What became of each chosen patch, `AT_ONCE` of them at a time: a bug is mostly caught by waiting for what never comes."""
+    chosen = [item.callspec.params["patch"] for item in request.session.items if "outcomes" in getattr(item, "fixturenames", ())]  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(AT_ONCE) as several:
+        yield {patch: several.submit(with_the_bug, patch, tmp_path_factory.mktemp("planted")) for patch in chosen}
+        several.shutdown(cancel_futures=True)  # Ctrl-C: what has not begun does not begin
+
+
+def test_there_are_enough_and_the_copy_passes_unpatched(tmp_path: Path) -> None:
+    assert len(PLANTED) >= 12
+    sound = run(tree_in(tmp_path), *sorted({named(patch) for patch in PLANTED}))
+    assert sound.returncode == 0, sound.stdout[-2000:]
+
+
+@pytest.mark.parametrize("patch", PLANTED, ids=lambda patch: patch.stem)
+def test_a_planted_bug_is_caught_by_the_test_that_it_names(outcomes: Mapping[Path, Future[Outcome]], patch: Path) -> None:
+    caught = outcomes[patch].result()
+    assert not caught.misfit, f"the patch no longer fits the code: {caught.misfit}"
+    assert caught.code == 1, caught.said  # 1: tests ran and failed; no other code will do
+    assert "1 failed" in caught.said

@@ -143,7 +143,7 @@ async def test_who_left_between_the_pool_and_the_draw_is_drawn_and_gives_the_cas
         await desk.leaves("rev-gone")
         await desk.joins("rev-next")
         with witness(databases, desk.city.directory / "witness", desk.port):
-            await eventually(lambda: has(databases, "between", AssignmentRefused))
+            await eventually(lambda: has(databases, "between", AssignmentRefused), 15)
             assert await sign_in(client, "rev-next", PASSWORD) == 303
             await eventually(lambda: is_in_queue(client, "between"))
 
