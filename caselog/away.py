@@ -21,6 +21,7 @@ SHORT: Final = (
     asyncpg.InsufficientResourcesError,  # a full disk, no memory, no connection left
     asyncpg.PostgresSystemError,  # a disk that cannot be read or written
     asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,  # the server chose this one to give way: a case that met another is no faulty case
 )
 """What the server answers when it cannot do now what it could do otherwise: nothing was done."""
 

@@ -7,8 +7,10 @@ are built by as many processes as there are cores (chassis/bus/parts.py).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +25,11 @@ from chassis.bus.shelf import Shelf
 SQL: Final = Path(__file__).with_name("rebuild.sql")
 _LOCK: Final = 1347571287
 """The advisory lock that lets one rebuild of a service run at a time."""
+WAITS: Final = (0.5, 0.5, 0.5, 1.5)
+"""Seconds the swap waits for its tables, in turn: less than the second after which PostgreSQL looks for a deadlock, so that the
+swap gives way and never a page; now and then more, since only that look sends an autovacuum away."""
+PATIENCE_SECONDS: Final = 20.0
+"""The live reader stands still while the swap waits for its tables, and is broken off after 30."""
 
 Say = Callable[[int, int], None]
 """`say(applied, of)`: how far it is, in facts."""
@@ -69,6 +76,7 @@ class Rebuild:
             goal = await self._goal(connection, reader, log)
             await follow(shelf, log, goal)
             differing = {table: await self._differing(connection, reader, table) for table in reader.tables}
+            await self._take(connection, reader)
             await self._swap(connection, reader)
         return Rebuilt(sum(goal.values()), differing)
 
@@ -101,6 +109,25 @@ class Rebuild:
             return 0
         rows = f"SELECT count(*) FROM (({live} EXCEPT ALL {new}) UNION ALL ({new} EXCEPT ALL {live})) d"  # noqa: S608 - names of ours
         return int(await connection.fetchval(rows))
+
+    async def _take(self, connection: asyncpg.Connection, reader: Reader) -> None:
+        """Hold every table of the swap before one of them is changed. Raises RebuildRefused when others do not let go of them.
+
+        One by one, on the way, they made two deadlocks: with a page that joins them in another order, and with an ANALYZE that
+        waits for the transaction which gave rights on its table.
+        """
+        names = ", ".join(f"public.{table}, {schema_of(reader)}.{table}" for table in reader.tables)
+        until = time.monotonic() + PATIENCE_SECONDS
+        for seconds in cycle(WAITS):
+            try:
+                async with connection.transaction():
+                    await connection.execute(f"SET LOCAL lock_timeout = {round(seconds * 1000)}")
+                    await connection.execute(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
+                    await connection.execute("SET LOCAL lock_timeout = DEFAULT")
+                    return
+            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+                if time.monotonic() > until:
+                    raise RebuildRefused("others hold its tables; nothing was swapped; run again, it goes on") from None
 
     async def _swap(self, connection: asyncpg.Connection, reader: Reader) -> None:
         schema = schema_of(reader)

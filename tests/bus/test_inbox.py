@@ -11,12 +11,12 @@ import pytest
 
 from caselog.chain import link_of
 from chassis.bus.inbox import APPLIED
-from chassis.bus.readers import Reach
+from chassis.bus.readers import Reach, Run
 from chassis.bus.shelf import PARKED_LIMIT
 from chassis.parked import release
 from chassis.refusal import StillFaulty
 from schemas.envelope import Position, Recorded, shard_of
-from tests.bus.ground import UNENCODABLE, eventually, facts, fill, inbox_of, prepare, rebuilt, rows
+from tests.bus.ground import UNENCODABLE, eventually, facts, fill, inbox_of, prepare, put, rebuilt, rows
 from tests.databases import Databases
 
 
@@ -166,6 +166,25 @@ async def test_a_value_that_cannot_be_encoded_parks_its_stream_and_is_not_taken_
         await appender.append(facts("case:a", range(1), poison=UNENCODABLE))
         await eventually(lambda: inbox.caught_up("rows"))
         assert await inbox.parked() == [("rows", "case:a", 1, "DataError")]
+
+
+async def test_a_deadlock_parks_nothing_and_is_tried_again(databases: Databases) -> None:
+    met = 0
+
+    async def meets_others(connection: asyncpg.Connection, run: Run) -> None:
+        nonlocal met
+        met += 1
+        if met <= 3:  # also when the run is done again under savepoints
+            await connection.execute("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'deadlock_detected'; END $$")
+        await put(connection, run)
+
+    await prepare(databases)
+    async with databases.appender() as appender, inbox_of(databases, bus=False, applying=meets_others) as (inbox, own):
+        await appender.append(facts("case:a", range(3)))
+        await eventually(lambda: inbox.caught_up("rows"))
+        assert met > 3
+        assert await inbox.parked() == []
+        assert await rows(own) == await rebuilt(databases)
 
 
 async def test_a_released_stream_goes_on_from_where_it_was_parked(databases: Databases) -> None:

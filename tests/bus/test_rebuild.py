@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from caselog.read import LogReader
-from chassis.bus import parts
+from chassis.bus import parts, rebuild
 from chassis.bus.inbox import Inbox
 from chassis.bus.parts import RebuildRefused
 from chassis.bus.readers import Reader
@@ -57,6 +57,62 @@ async def test_under_live_traffic_it_is_swapped_and_the_live_reader_goes_on(data
         assert done.differing == {"rows": 0}
         assert await rows(own) == await rebuilt(databases)
         assert await own.fetchval("SELECT count(*) FROM information_schema.schemata WHERE schema_name LIKE 'rebuild%'") == 0
+
+
+async def test_a_page_that_joins_the_tables_in_another_order_is_answered_and_the_swap_goes_on(databases: Databases) -> None:
+    await prepare(databases)
+    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, own):
+        await fill(appender, 50)
+        await eventually(lambda: inbox.caught_up("rows"))
+        owner: asyncpg.Connection = await databases.connect("review", "owner")
+        await owner.execute("CREATE TABLE others (seq bigint); GRANT SELECT ON others TO review")
+        async with own.acquire() as page, page.transaction():
+            assert await page.fetchval("SELECT count(*) FROM others") == 0
+            rebuilding = asyncio.create_task(anew(databases, replace(READER, tables={"rows": "*", "others": "*"})).run())
+            await eventually(lambda: waited_for(owner, "others"))
+            assert await page.fetchval("SELECT count(*) FROM rows") == 50
+        assert (await rebuilding).differing == {"rows": 0, "others": 0}
+        assert await rows(own) == await rebuilt(databases)
+        await owner.close()
+
+
+async def test_statistics_taken_of_the_new_table_meanwhile_do_not_end_the_rebuild(databases: Databases) -> None:
+    await prepare(databases)
+    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, own):
+        await fill(appender, 50)
+        await eventually(lambda: inbox.caught_up("rows"))
+        with pytest.raises(ConnectionAbortedError):
+            await anew(databases, say=stop_at(50)).run()
+        owner: asyncpg.Connection = await databases.connect("review", "owner")
+        async with owner.transaction():  # autovacuum does both in one step; here what happens between them is certain
+            await owner.execute("LOCK TABLE rebuild_rows.rows IN SHARE UPDATE EXCLUSIVE MODE")
+            rebuilding = asyncio.create_task(anew(databases).run())
+            await eventually(lambda: waited_for(owner, "rows"))
+            await owner.execute("ANALYZE rebuild_rows.rows")
+        assert (await rebuilding).differing == {"rows": 0}
+        assert await rows(own) == await rebuilt(databases)
+        await owner.close()
+
+
+async def test_a_table_that_others_do_not_let_go_of_ends_the_rebuild_in_words(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuild, "PATIENCE_SECONDS", 1.0)
+    await prepare(databases)
+    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, own):
+        await fill(appender, 50)
+        await eventually(lambda: inbox.caught_up("rows"))
+        async with own.acquire() as page, page.transaction():
+            await page.fetchval("SELECT count(*) FROM rows")
+            with pytest.raises(RebuildRefused, match="others hold its tables; nothing was swapped"):
+                await anew(databases).run()
+        assert (await anew(databases).run()).differing == {"rows": 0}
+        assert await rows(own) == await rebuilt(databases)
+
+
+async def waited_for(connection: asyncpg.Connection, table: str) -> bool:
+    waiting = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE c.relname = $1 AND NOT l.granted"
+    return bool(await connection.fetchval(waiting, table))
 
 
 async def test_damaged_rows_are_counted_and_right_afterwards(databases: Databases) -> None:
