@@ -118,10 +118,10 @@ class LogReader:
         return [recorded(row, log_id) for row in await self._pool.fetch(self._sql.shard, shard, after_seq, limit)]
 
     async def following(self, marks: Mapping[int, int], limit: int) -> list[Recorded]:
-        """At most `limit` facts after each shard's mark (shard -> seq; no mark: from the first), each shard in order."""
+        """At most `limit` facts of each shard after its mark (shard -> seq, 0: from the first), each shard in order."""
         log_id = (await self.identity()).log_id
-        after = [marks.get(shard, 0) for shard in range(SHARDS)]
-        return [recorded(row, log_id) for row in await self._pool.fetch(self._sql.following, range(SHARDS), after, limit)]
+        rows = await self._pool.fetch(self._sql.following, list(marks), list(marks.values()), limit)
+        return [recorded(row, log_id) for row in rows]
 
     async def at(self, position: Position) -> Recorded | None:
         """The fact at a position, or None."""

@@ -11,8 +11,8 @@ import gc
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
 from typing import Any, Final
@@ -23,11 +23,11 @@ from caselog.away import is_away
 from caselog.read import LogReader
 from chassis.bus.readers import Reader
 from chassis.bus.shelf import ReaderStopped, Shelf
+from schemas.envelope import Recorded
 
-PAGE: Final = 5000
-"""Facts a transaction: far more than cases are open in a shard at once, so that most rows are written once and for all."""
-SHARDS_AT_ONCE: Final = 2
-"""In one process: while PostgreSQL reads or writes for one shard, the facts of another are folded."""
+PAGE: Final = 32_000
+"""Facts a transaction, over all shards of a part: far more than cases are open at once, so that most rows are written once and
+for all. A part takes 250 MB with them."""
 LOOK_SECONDS: Final = 0.1
 GARBAGE: Final = 500_000
 """Objects before Python looks for cycles: a page of facts has none, and by default it is gone through again and again."""
@@ -49,32 +49,47 @@ def tables_beside(owner: dict[str, Any], reader: Reader) -> asyncpg.Pool:
     """A pool whose queries meet the new tables."""
     # A plan made while a table was empty (a sequential scan) would stay for the whole rebuild.
     settings = {"search_path": schema_of(reader), "enable_seqscan": "off"}
-    return asyncpg.create_pool(**owner, server_settings=settings, min_size=1, max_size=SHARDS_AT_ONCE)
+    return asyncpg.create_pool(**owner, server_settings=settings, min_size=1, max_size=2)
 
 
 async def follow(shelf: Shelf, log: LogReader, goal: Mapping[int, int]) -> None:
     """Apply the shards of `goal` up to the seq that stands there. Raises RebuildRefused."""
     at = {shard: checkpoint.seq for shard, checkpoint in (await shelf.checkpoints()).items()}
-    gate = asyncio.Semaphore(SHARDS_AT_ONCE)
+    async with aclosing(_pages(log, {shard: at[shard] for shard in goal if at[shard] < goal[shard]}, goal)) as pages:
+        async for page in pages:
+            try:
+                results = await shelf.apply_together(page)
+            except ReaderStopped:
+                raise RebuildRefused("too many streams cannot be applied: that is a fault of this version") from None
+            for shard, run in page.items():
+                if results[shard].seq != run[-1].seq:
+                    raise RebuildRefused(f"the log does not go on after {shard}:{results[shard].seq}")
 
-    async def one(shard: int) -> None:
-        async with gate:
-            while at[shard] < goal[shard]:
-                page = await log.shard(shard, at[shard], min(PAGE, goal[shard] - at[shard]))
-                try:
-                    result = await shelf.apply(shard, page)
-                except ReaderStopped:
-                    raise RebuildRefused("too many streams cannot be applied: that is a fault of this version") from None
-                if not result.applied:
-                    raise RebuildRefused(f"the log does not go on after {shard}:{at[shard]}")
-                at[shard] = result.seq
 
+async def _pages(log: LogReader, marks: dict[int, int], goal: Mapping[int, int]) -> AsyncIterator[dict[int, list[Recorded]]]:
+    """What follows the marks up to `goal`, a page of all shards at a time: PostgreSQL reads the next while one is folded."""
+    reading = asyncio.create_task(_page(log, marks, goal))
     try:
-        async with asyncio.TaskGroup() as group:
-            for shard in goal:
-                group.create_task(one(shard))
-    except* RebuildRefused as refused:
-        raise refused.exceptions[0] from None  # every shard refuses for the same reason; one sentence tells it
+        while marks:
+            page = await reading
+            marks = {shard: run[-1].seq for shard, run in page.items() if run[-1].seq < goal[shard]}
+            reading = asyncio.create_task(_page(log, marks, goal))
+            yield page
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+async def _page(log: LogReader, marks: Mapping[int, int], goal: Mapping[int, int]) -> dict[int, list[Recorded]]:
+    page: dict[int, list[Recorded]] = {}
+    if marks:
+        for fact in await log.following(marks, max(1, PAGE // len(marks))):
+            if fact.seq <= goal[fact.shard]:
+                page.setdefault(fact.shard, []).append(fact)
+    for shard in marks:
+        if shard not in page:
+            raise RebuildRefused(f"the log does not go on after {shard}:{marks[shard]}")
+    return page
 
 
 async def build_in_parts(

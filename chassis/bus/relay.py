@@ -26,7 +26,7 @@ from caselog.read import LogReader
 from chassis.bus.access import REFUSED_SECONDS, Access, Refused
 from chassis.bus.topic import TOPIC, ensure, may_write, partition_of
 from chassis.bus.wire import headers_of
-from schemas.envelope import Recorded
+from schemas.envelope import SHARDS, Recorded
 
 _log = structlog.get_logger("relay")
 PAGE: Final = 100
@@ -127,7 +127,7 @@ class Relay:
 
     async def _publish_for_ever(self, producer: AIOKafkaProducer, marks: dict[int, int], lock: asyncpg.Connection) -> None:
         """Read one page while the one before is on its way to the broker; a mark moves only when the broker has acknowledged."""
-        ahead, rest = dict(marks), IDLE_SECONDS[0]
+        ahead, rest = {shard: marks.get(shard, 0) for shard in range(SHARDS)}, IDLE_SECONDS[0]
         looked_at = kept_at = 0.0
         under_way = asyncio.create_task(self._deliver(producer, [], marks))
         try:
