@@ -38,8 +38,7 @@ class SealedSpool:
     """
 
     def __init__(self) -> None:
-        self._box = AESGCM(secrets.token_bytes(32))
-        self._file: IO[bytes] | None = None
+        self._disk: tuple[AESGCM, IO[bytes]] | None = None  # made when it is needed: most papers of a filing are small
         self._chunks, self._last = 0, bytearray()
         self._at, self._read = 0, (-1, b"")
         self._max_size = CHUNK
@@ -48,7 +47,7 @@ class SealedSpool:
     @property
     def _rolled(self) -> bool:
         """Whether a disk is asked. Starlette reads this and `_max_size` of a spool: without them each call goes to a thread."""
-        return self._file is not None
+        return self._disk is not None
 
     def write(self, data: bytes) -> int:
         """Append `data`; the next read begins behind it."""
@@ -60,10 +59,11 @@ class SealedSpool:
         return len(data)
 
     def _put(self, chunk: bytes) -> None:
-        if self._file is None:
-            self._file = TemporaryFile(buffering=0)  # noqa: SIM115 - closed by close()
-        self._file.seek(self._chunks * (CHUNK + _TAG))
-        self._file.write(self._box.encrypt(_nonce(self._chunks), chunk, None))
+        if self._disk is None:
+            self._disk = AESGCM(secrets.token_bytes(32)), TemporaryFile(buffering=0)  # noqa: SIM115 - closed by close()
+        box, file = self._disk
+        file.seek(self._chunks * (CHUNK + _TAG))
+        file.write(box.encrypt(_nonce(self._chunks), chunk, None))
         self._chunks += 1
 
     def read(self, size: int = -1) -> bytes:
@@ -80,9 +80,10 @@ class SealedSpool:
     def _chunk(self, number: int) -> bytes:
         if number == self._chunks:
             return bytes(self._last)
-        if self._read[0] != number and self._file is not None:
-            self._file.seek(number * (CHUNK + _TAG))
-            self._read = number, self._box.decrypt(_nonce(number), self._file.read(CHUNK + _TAG), None)
+        if self._read[0] != number and self._disk is not None:
+            box, file = self._disk
+            file.seek(number * (CHUNK + _TAG))
+            self._read = number, box.decrypt(_nonce(number), file.read(CHUNK + _TAG), None)
         return self._read[1]
 
     def seek(self, offset: int) -> int:
@@ -96,8 +97,8 @@ class SealedSpool:
 
     def close(self) -> None:
         """Forget everything: the file has no name and goes with its last handle."""
-        if self._file is not None:
-            self._file.close()
+        if self._disk is not None:
+            self._disk[1].close()
         self._last.clear()
         self._read, self.closed = (-1, b""), True
 

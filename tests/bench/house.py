@@ -92,7 +92,9 @@ async def standing(bench: Bench, prefix: str) -> AsyncIterator[House]:
     keys.provide(directory / "keys", KEYS)
     broker = Broker(directory / "kafka", ROOT / "var" / "kafka-jars")
     with (directory / "house.log").open("ab") as log:
-        house = House(databases, broker, directory, {role: free_port() for role in ("intake", "review", "relay", "empty")}, log)
+        house = House(
+            databases, broker, directory, {role: free_port() for role in ("intake", "review", "relay", "empty", "form")}, log
+        )
         ground = Ground(
             database_url=f"postgresql://127.0.0.1:{databases.server.port}",
             database_prefix=prefix,

@@ -1,4 +1,4 @@
-"""Submission through intake's real door, beside an empty route behind the same middleware.
+"""Submission through intake's real door, beside an empty route behind the same middleware, and a bare form.
 
 The house around it is the real one: PostgreSQL, broker, relay, and one intake process with its inbox. A submission is a whole
 filing: signed in by a session row, CSRF, a multipart form with three papers, validated, sealed, stored, idempotent, appended,
@@ -41,12 +41,15 @@ async def measure(bench: Bench) -> list[Line]:
         house.running("relay", "chassis.bus") as relay,
         house.running("intake", "services.intake", "serve") as intake,
         house.running("intake", "tests.bench.empty", door="empty") as empty,
+        house.running("intake", "tests.bench.form", door="form"),
     ):
         filing = await _order(house, bench.seconds)
         nothing = replace(filing, method="GET", port=house.ports["empty"], path="/empty", expect=204)
+        dropping = replace(filing, port=house.ports["form"])
         postgres = int((bench.server.data / "postmaster.pid").read_text().split()[0])
         pids = {"intake": [intake], "relay": [relay], "PostgreSQL": [postgres]}
         done: list[Outcome] = []
+        dropped: list[Outcome] = []
         peer: list[Outcome] = []
         await told("tests.bench.filing", asdict(replace(filing, seconds=0.5)))  # plans, caches, connections
         before = {name: cpu_of(each) for name, each in pids.items()}
@@ -54,6 +57,8 @@ async def measure(bench: Bench) -> list[Line]:
             done.append(Outcome(**await told("tests.bench.filing", asdict(filing))))
         spent = {name: cpu_of(each) - before[name] for name, each in pids.items()}
         spent["crowd"] = sum(each.cpu for each in done)
+        for _ in range(bench.rounds):
+            dropped.append(Outcome(**await told("tests.bench.filing", asdict(dropping))))
         cores = cpu_of([empty])
         for _ in range(bench.rounds):
             peer.append(Outcome(**await told("tests.bench.filing", asdict(nothing))))
@@ -64,12 +69,14 @@ async def measure(bench: Bench) -> list[Line]:
     )
     bench.say(f"http: CPU of one empty answer, ms: {cores / sum(each.done for each in peer) * 1000:.2f}")
     rate = tuple(each.done / each.seconds for each in done)
+    form_rate = tuple(each.done / each.seconds for each in dropped)
     empty_rate = tuple(each.done / each.seconds for each in peer)
     took = tuple(statistics.median(each.latencies) * 1000 for each in done)
     beside = tuple(statistics.median(each.latencies) * 1000 for each in peer)
     name = f"filing over HTTP, three papers, {CLIENTS} clients, one process"
     return [
         Line(name, rate, "an empty route, the same middleware", empty_rate, must=">= 600/s"),
+        Line(name, rate, "a bare FastAPI that drops the same form", form_rate),
         Line(f"{name}, p50", took, "an empty route, the same middleware", beside, "ms"),
     ]
 

@@ -69,9 +69,10 @@ def test_a_spool_gives_back_what_was_written_in_pieces_of_any_size_and_keeps_non
 def test_what_the_disk_altered_is_not_read() -> None:
     spool = SealedSpool()
     spool.write(bytes(3 * CHUNK))
-    assert spool._file is not None
-    spool._file.seek(CHUNK + 100)
-    spool._file.write(b"x")
+    assert spool._disk is not None
+    file = spool._disk[1]
+    file.seek(CHUNK + 100)
+    file.write(b"x")
     spool.seek(0)
     with pytest.raises(InvalidTag):
         spool.read()
