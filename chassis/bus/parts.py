@@ -11,7 +11,7 @@ import gc
 import multiprocessing
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
@@ -66,7 +66,7 @@ async def follow(shelf: Shelf, log: LogReader, goal: Mapping[int, int]) -> None:
                     raise RebuildRefused(f"the log does not go on after {shard}:{results[shard].seq}")
 
 
-async def _pages(log: LogReader, marks: dict[int, int], goal: Mapping[int, int]) -> AsyncIterator[dict[int, list[Recorded]]]:
+async def _pages(log: LogReader, marks: dict[int, int], goal: Mapping[int, int]) -> AsyncGenerator[dict[int, list[Recorded]]]:
     """What follows the marks up to `goal`, a page of all shards at a time: PostgreSQL reads the next while one is folded."""
     reading = asyncio.create_task(_page(log, marks, goal))
     try:
