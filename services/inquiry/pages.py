@@ -17,11 +17,10 @@ from chassis.web.principal import Principal
 from chassis.web.problems import NotFound
 from chassis.web.routes import routes
 from schemas.catalogue import catalogue
-from schemas.facts import intake, review
+from schemas.facts import inquiry, intake, review
 from services.inquiry.commands import AnswerInquiry, OpenQuestion
-from services.inquiry.decide import Asked
 from services.inquiry.handle import Handling
-from services.inquiry.read import Case, Inquiries
+from services.inquiry.read import PAGE, Case, Inquiries, place
 
 router = routes()
 OFFICER = "agency_officer"
@@ -44,29 +43,49 @@ def room(request: Request) -> Room:
 
 
 @router.get("/")
-async def desk(request: Request) -> HTMLResponse | RedirectResponse:
+async def desk(request: Request, before: str = "") -> HTMLResponse | RedirectResponse:
     principal = signed_in(request)
     if principal is None or principal.role != OFFICER:
         return RedirectResponse("/sign-in", 303)
     inquiries = room(request).inquiries
     agency = principal.agency or ""
+    answered = await inquiries.answered(agency, before)
     return render(
         request,
         "desk.html",
         waiting=await inquiries.waiting(agency),
-        answered=await inquiries.answered(agency),
+        answered=answered,
+        older=place(answered[-1]) if len(answered) == PAGE else "",
+        newest=not before,
         types=catalogue().types,
         codes=catalogue().codes,
         agency=catalogue().codes["agencies"].get(agency),
     )
 
 
-async def _asked(request: Request, case_id: str, inquiry_id: str, principal: Principal) -> tuple[Case, Asked]:
+async def _asked(request: Request, case_id: str, inquiry_id: str, principal: Principal) -> Case:
     case = await room(request).inquiries.load(case_id)
     asked = case.state.inquiries.get(inquiry_id) if case else None
     if case is None or asked is None or asked.agency != principal.agency or asked.due_at is None:
         raise NotFound
-    return case, asked
+    return case
+
+
+def _page(case: Case, inquiry_id: str) -> dict[str, Any]:
+    """What the page of a question shows, sealed or not."""
+    answers = (
+        {"at": recorded.recorded_at, "answer": fact.answer}
+        for recorded, fact in case.facts
+        if isinstance(fact, inquiry.InquiryAnswered) and fact.inquiry_id == inquiry_id
+    )
+    return {
+        "case_id": case.stream.removeprefix("case:"),
+        "inquiry_id": inquiry_id,
+        "asked": case.state.inquiries[inquiry_id],
+        "answered": next(answers, None),
+        "case": case,
+        "codes": catalogue().codes,
+    }
 
 
 def _command(principal: Principal, route: str, case: Case, inquiry_id: str, key: str) -> bytes:
@@ -75,15 +94,8 @@ def _command(principal: Principal, route: str, case: Case, inquiry_id: str, key:
 
 @router.get("/inquiries/{case_id}/{inquiry_id}")
 async def closed(request: Request, case_id: str, inquiry_id: str, principal: Principal = require(OFFICER)) -> HTMLResponse:
-    case, asked = await _asked(request, case_id, inquiry_id, principal)
-    page: dict[str, Any] = {
-        "case_id": case_id,
-        "inquiry_id": inquiry_id,
-        "asked": asked,
-        "case": case,
-        "codes": catalogue().codes,
-    }
-    return render(request, "question.html", opened=None, **page)
+    case = await _asked(request, case_id, inquiry_id, principal)
+    return render(request, "question.html", opened=None, **_page(case, inquiry_id))
 
 
 @router.post("/inquiries/{case_id}/{inquiry_id}/open")
@@ -91,7 +103,7 @@ async def opened(
     request: Request, case_id: str, inquiry_id: str, principal: Principal = require(OFFICER), key: str = Depends(once)
 ) -> HTMLResponse:
     """Show what the agency needs of the property: the opening is in the log before anything is shown."""
-    case, asked = await _asked(request, case_id, inquiry_id, principal)
+    case = await _asked(request, case_id, inquiry_id, principal)
     this = _command(principal, "/open", case, inquiry_id, key)
     command = OpenQuestion(agency=principal.agency or "", inquiry_id=inquiry_id, what=("registry_plate", "note"))
     await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
@@ -105,14 +117,7 @@ async def opened(
     property_ = await vault.open(recorded, "property", submitted.property)
     note = (await vault.open(request_, "note", question.note))["text"] if question.note else ""
     shown = {"registry_plate": property_.get("registry_plate", ""), "note": note, "district": submitted.district}
-    page: dict[str, Any] = {
-        "case_id": case_id,
-        "inquiry_id": inquiry_id,
-        "asked": asked,
-        "case": case,
-        "codes": catalogue().codes,
-    }
-    return render(request, "question.html", opened=shown, **page)
+    return render(request, "question.html", opened=shown, **_page(case, inquiry_id))
 
 
 @router.post("/inquiries/{case_id}/{inquiry_id}/answer")
@@ -125,7 +130,7 @@ async def answer(
     principal: Principal = require(OFFICER),
     key: str = Depends(once),
 ) -> RedirectResponse:
-    case, _ = await _asked(request, case_id, inquiry_id, principal)
+    case = await _asked(request, case_id, inquiry_id, principal)
     this = _command(principal, "/answer", case, inquiry_id, key)
     command = AnswerInquiry(agency=principal.agency or "", inquiry_id=inquiry_id, answer=answer, note=note)
     done = await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)

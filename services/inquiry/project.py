@@ -14,7 +14,7 @@ from schemas.envelope import Recorded
 from schemas.facts import AnyFact, inquiry, intake, review
 
 NAME: Final = "inquiries"
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 @dataclass(slots=True)
@@ -49,6 +49,7 @@ class Inquiry(Row):
     overdue: bool = False
     state: str = "asked"
     answer: str | None = None
+    answered_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -119,7 +120,7 @@ def _moved(
         case inquiry.InquiryOpened():
             question.state, question.opened_at, question.due_at = "open", recorded.recorded_at, fact.deadline.due_at
         case inquiry.InquiryAnswered():
-            question.state, question.answer = "answered", fact.answer
+            question.state, question.answer, question.answered_at = "answered", fact.answer, recorded.recorded_at
         case review.InquiryWithdrawn():
             question.state = "withdrawn"
         case inquiry.InquiryOverdue():

@@ -12,6 +12,8 @@ from caselog.read import LogReader
 from chassis.folding import Folded
 from services.inquiry.decide import State, evolve
 
+PAGE = 50
+
 Case = Folded[State]
 """One case from its facts."""
 
@@ -32,7 +34,17 @@ class Inquiries:
         rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.waiting, agency)
         return rows
 
-    async def answered(self, agency: str) -> Sequence[asyncpg.Record]:
-        """The last answers of an agency."""
-        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.answered, agency)
+    async def answered(self, agency: str, before: str = "") -> Sequence[asyncpg.Record]:
+        """A page of an agency's answers, newest first; `before` is the question that ended the page before, or nothing.
+
+        Named as `place` names it and not by its time: of two answers of one moment a time alone would skip one.
+        """
+        case_id, _, inquiry_id = before.partition("/")
+        stream = f"case:{case_id}" if before else None
+        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.answered, agency, stream, inquiry_id, PAGE)
         return rows
+
+
+def place(row: asyncpg.Record) -> str:
+    """What a question is called in the path of its page, and where a page of answers ends."""
+    return f"{row['stream'].removeprefix('case:')}/{row['inquiry_id']}"
