@@ -15,7 +15,7 @@ _ITEM: Final = re.compile(r"[0-9a-f]{64}")
 
 async def parked_lines(inbox: Inbox, own: asyncpg.Pool) -> list[str]:
     """A line for each parked stream and item, in the words that `release` takes."""
-    streams = [f"{reader} {stream} from version {version}: {why}" for reader, stream, version, why in await inbox.parked()]
+    streams = [f"{each.reader} {each.stream} from version {each.version}: {each.reason}" for each in await inbox.parked()]
     items = [
         f"agenda {row['id'].hex()} {row['reaction']} of {row['stream']}: {row['outcome']}" for row in await parked_items(own)
     ]

@@ -36,7 +36,7 @@ RETURNING id, reaction, key, stream, target, cause_shard, cause_seq, cause_link,
 UPDATE agenda SET state = 'closed', outcome = $2 WHERE id = $1 AND state = 'open'
 
 -- name: park
-UPDATE agenda SET state = 'parked', outcome = $2 WHERE id = $1 AND state = 'open'
+UPDATE agenda SET state = 'parked', outcome = $2, parked_at = now() WHERE id = $1 AND state = 'open'
 
 -- name: again
 -- The reason stands in `outcome` while the item is open: who looks at the list must see why it is not done.
@@ -46,19 +46,21 @@ UPDATE agenda SET next_at = now() + $2::interval, leased_until = '-infinity', ou
 UPDATE agenda SET next_at = $2, leased_until = '-infinity', attempts = 0 WHERE id = $1 AND state = 'open'
 
 -- name: release
-UPDATE agenda SET state = 'open', outcome = NULL, attempts = 0, next_at = '-infinity', leased_until = '-infinity'
+UPDATE agenda SET state = 'open', outcome = NULL, attempts = 0, next_at = '-infinity', leased_until = '-infinity', parked_at = NULL
 WHERE id = $1 AND state = 'parked'
 
 -- name: parked
-SELECT id, reaction, stream, outcome, attempts FROM agenda WHERE state = 'parked' ORDER BY stream, cause_seq, ordinal LIMIT $1
+SELECT id, reaction, stream, outcome, attempts, parked_at, details FROM agenda
+WHERE state = 'parked' ORDER BY stream, cause_seq, ordinal LIMIT $1
 
 -- name: trying
-SELECT id, reaction, stream, outcome, attempts, next_at FROM agenda WHERE state = 'open' AND attempts >= $1
+SELECT id, reaction, stream, outcome, attempts, next_at, details FROM agenda WHERE state = 'open' AND attempts >= $1
 ORDER BY attempts DESC, stream, cause_seq, ordinal LIMIT $2
 
 -- name: carry_over
 -- An item in somebody's hands must not be claimed by another because of a rebuild, and a parked one stays parked.
-UPDATE agenda a SET state = o.state, outcome = o.outcome, attempts = o.attempts, next_at = o.next_at, leased_until = o.leased_until
+UPDATE agenda a SET state = o.state, outcome = o.outcome, attempts = o.attempts, next_at = o.next_at, leased_until = o.leased_until,
+    parked_at = o.parked_at
 FROM public.agenda o WHERE o.id = a.id AND a.state = 'open'
 
 -- name: overview

@@ -162,13 +162,13 @@ async def overview(own: asyncpg.Pool) -> asyncpg.Record:
 
 
 async def parked_items(own: asyncpg.Pool, limit: int = 200) -> Sequence[asyncpg.Record]:
-    """The parked items of a service: id, reaction, stream, coded outcome, attempts."""
+    """The parked items of a service: id, reaction, stream, coded outcome, attempts, since when, details (JSON)."""
     found: Sequence[asyncpg.Record] = await own.fetch(Queries.load(SQL).parked, limit)
     return found
 
 
 async def trying_items(own: asyncpg.Pool, limit: int = 200) -> Sequence[asyncpg.Record]:
-    """What was tried often and is tried on: id, reaction, stream, coded reason, attempts, when it is tried next."""
+    """What was tried often and is tried on: id, reaction, stream, coded reason, attempts, when it is tried next, details."""
     found: Sequence[asyncpg.Record] = await own.fetch(Queries.load(SQL).trying, TRIED_OFTEN, limit)
     return found
 

@@ -19,7 +19,7 @@ from prometheus_client import Counter, Gauge
 from caselog.read import Head, LogReader
 from chassis.bus.readers import Checkpoint, Reach, Reader, Source
 from chassis.bus.share import Share
-from chassis.bus.shelf import ReaderStopped, Result, Shelf
+from chassis.bus.shelf import ParkedStream, ReaderStopped, Result, Shelf
 from schemas.envelope import Position, Recorded
 
 _log = structlog.get_logger("inbox")
@@ -135,9 +135,9 @@ class Inbox:
         checkpoints = await self.shelves[reader].checkpoints()
         return all(checkpoints[shard].seq >= head.seq for shard, head in heads.items())
 
-    async def parked(self) -> list[tuple[str, str, int, str]]:
-        """The parked streams of this service: reader, stream, first version that was not applied, reason."""
-        found = []
+    async def parked(self) -> list[ParkedStream]:
+        """The parked streams of this service, reader by reader."""
+        found: list[ParkedStream] = []
         for shelf in self.shelves.values():
             found += await shelf.parked()
         return found

@@ -36,7 +36,7 @@ ON CONFLICT DO NOTHING
 SELECT count(*) FROM parked_streams WHERE reader = $1 AND version = $2 AND parked_at > now() - interval '5 minutes'
 
 -- name: parked
-SELECT reader, stream, from_version, reason FROM parked_streams WHERE reader = $1 AND version = $2 ORDER BY parked_at, stream
+SELECT reader, stream, from_version, reason, parked_at FROM parked_streams WHERE reader = $1 AND version = $2 ORDER BY parked_at, stream
 
 -- name: parked_from
 SELECT from_version FROM parked_streams WHERE reader = $1 AND version = $2 AND stream = $3

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import asyncpg
 import structlog
@@ -44,6 +45,17 @@ class Result:
     """The seq of a fact that could not follow, because earlier ones are missing."""
     suspect: Recorded | None = None
     """A fact whose link does not follow the checkpoint."""
+
+
+class ParkedStream(NamedTuple):
+    """A stream that a reader could not apply."""
+
+    reader: str
+    stream: str
+    version: int
+    """Of the first fact that was not applied."""
+    reason: str
+    since: datetime
 
 
 class ReaderStopped(Exception):
@@ -214,10 +226,10 @@ class Shelf:
             await connection.execute(self._sql.release, *self._key, stream)
         return True
 
-    async def parked(self) -> list[tuple[str, str, int, str]]:
-        """The parked streams of this reader: reader, stream, first version that was not applied, reason."""
+    async def parked(self) -> list[ParkedStream]:
+        """The parked streams of this reader, the oldest first."""
         rows = await self._own.fetch(self._sql.parked, *self._key)
-        return [(row["reader"], row["stream"], row["from_version"], row["reason"]) for row in rows]
+        return [ParkedStream(row["reader"], row["stream"], row["from_version"], row["reason"], row["parked_at"]) for row in rows]
 
     async def reached(self, shard: int, seq: int, stream: str) -> tuple[bool, bool]:
         """Whether the checkpoint has reached `seq`, and whether `stream` is parked."""

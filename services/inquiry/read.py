@@ -12,7 +12,7 @@ from caselog.read import LogReader
 from chassis.folding import Folded
 from services.inquiry.decide import State, evolve
 
-PAGE = 50
+PAGE = 20
 
 Case = Folded[State]
 """One case from its facts."""

@@ -5,16 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+import asyncpg
+import orjson
 from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
+from chassis import senders
 from chassis.agenda.worker import parked_items, release_item, trying_items
+from chassis.refusal import refusals_in
 from chassis.standing import Standing
 from chassis.web.doors import require, signed_in
 from chassis.web.pages import render
+from chassis.web.parked import Sayings
 from chassis.web.principal import Principal
 from chassis.web.routes import routes
+from services.notify import decide
 from services.notify.read import Messages
 
 router = routes()
@@ -40,9 +46,16 @@ async def overview(request: Request) -> HTMLResponse | RedirectResponse:
         "messages.html",
         latest=await room.messages.latest(),
         totals=await room.messages.totals(),
-        parked=await parked_items(room.here.own),
-        trying=await trying_items(room.here.own),
+        parked=[(item, _template(item)) for item in await parked_items(room.here.own)],
+        trying=[(item, _template(item)) for item in await trying_items(room.here.own)],
+        said=Sayings(request, (*refusals_in(decide), *refusals_in(senders))),
     )
+
+
+def _template(item: asyncpg.Record) -> str:
+    """Which message an item of the agenda is."""
+    found: str = orjson.loads(item["details"]).get("template", "")  # one odd row must not hide the others
+    return found
 
 
 @router.post("/release")

@@ -10,6 +10,9 @@ SELECT * FROM reviewers WHERE active ORDER BY staff
 -- name: case
 SELECT * FROM cases WHERE stream = $1
 
+-- name: named
+SELECT stream, request_type, district FROM cases WHERE stream = ANY($1::text[])
+
 -- name: escalations
 SELECT e.stream, e.kind, e.due_at, e.noted_at, c.request_type, c.district, c.suspended
 FROM escalations e JOIN cases c USING (stream) WHERE c.ended IS NULL ORDER BY e.noted_at DESC, e.stream LIMIT 200

@@ -89,6 +89,10 @@ class Cases:
         made = [fact for _, fact in case.facts if isinstance(fact, review.DrawMade)]
         return [(draw_name(case.stream, fact.stage, fact.round), fact.drawn) for fact in made]
 
+    async def named(self, streams: Sequence[str]) -> dict[str, asyncpg.Record]:
+        """What a list says of each of these cases: its type and district; by stream, without those that are unknown."""
+        return {row["stream"]: row for row in await self._own.fetch(self._sql.named, streams)}
+
     async def escalations(self) -> Sequence[asyncpg.Record]:
         """Passed deadlines of running cases, newest first."""
         rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.escalations)

@@ -253,6 +253,7 @@ async def test_a_stale_item_closes_a_refused_one_parks_and_can_be_released(datab
         await worker.work_once()
         assert await here.items() == [("closed", "stale"), ("parked", "not_now"), ("parked", "not_now")]
         (first, _) = await parked_items(here.own)
+        assert first["parked_at"] is not None
         assert await release_item(here.own, first["id"]) is True
         assert await release_item(here.own, first["id"]) is False
         assert await here.worker().work_once() == 1

@@ -161,7 +161,7 @@ async def test_cases_with_poison_are_parked_others_flow_and_released_they_are_wh
         await put(connection, run)
 
     async def parked() -> set[str]:
-        return {stream for _, stream, _, _ in await inbox.parked()}
+        return {each.stream for each in await inbox.parked()}
 
     async with (
         under_load(databases, tmp_path, seed, poisoned) as load,

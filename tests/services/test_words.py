@@ -7,19 +7,28 @@ import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from chassis import blobs, refusal, senders
+from chassis.process import Process
 from chassis.refusal import Refusal
-from chassis.web import problems, sign_in
+from chassis.web import parked, problems, sign_in
 from chassis.web.language import OWN_LOCALE, Words
 from chassis.web.oidc import refusals as oidc
 from deploy.witness import witness
 from deploy.witness.__main__ import LOCALE as WITNESS
+from schemas.fact import StreamKind
 from services.audit import api as audit_api
+from services.inquiry.app import PROCESS as INQUIRY
+from services.intake.app import PROCESS as INTAKE
 from services.intake.decide.filing import WORDINGS
 from services.notify import decide as notify_decide
+from services.notify.app import PROCESS as NOTIFY
+from services.review import refusals as review_refusals
+from services.review.app import PROCESS as REVIEW
+from services.review.consume import readers as review_readers
 from tests.conftest import ROOT
 
 SERVICES = ("intake", "review", "inquiry", "notify", "audit")
@@ -115,6 +124,62 @@ def test_every_refusal_has_its_text_and_a_status(service: str, kind: type[Refusa
     assert len(kind.default_text()) > 10
     if kind not in (Refusal, refusal.NotYet):  # never shown to a person
         assert words(service).has("fa", f"refusal.{kind.code}"), kind.code
+
+
+PROCESSES = {each.service: each for each in (INTAKE, REVIEW, INQUIRY, NOTIFY)}
+
+
+def reactions(process: Process, keys: Path) -> set[str]:
+    """Every reaction that the service's worker carries out."""
+    (keys / "witnesses.json").write_text("[]")
+    return set(process.reactions(Mock(ground=Mock(keys=keys))))
+
+
+@pytest.mark.parametrize("service", PROCESSES)
+def test_every_reaction_of_the_agenda_has_words_in_both_languages(service: str, tmp_path: Path) -> None:
+    texts, found = words(service), reactions(PROCESSES[service], tmp_path)
+    assert len(found) >= 2
+    wanted = [f"reaction.{name}" for name in sorted(found)]
+    assert [(each, language) for each in wanted for language in ("fa", "en") if not texts.has(language, each)] == []
+    owed = (ROOT / "services" / service / "consume.py").read_text(encoding="utf-8")
+    assert set(re.findall(r'Owed\(\s*"(\w+)"', owed)) <= found, "what is owed is carried out, so it has words too"
+
+
+def test_what_is_parked_at_review_is_named_in_both_languages() -> None:
+    texts, readers = words("review"), [reader.name for reader in review_readers(Mock())]
+    wanted = [f"reader.{name}" for name in readers] + [f"stream.{kind.value}" for kind in StreamKind]
+    assert len(wanted) == 2 + len(StreamKind)
+    assert [(each, language) for each in wanted for language in ("fa", "en") if not texts.has(language, each)] == []
+
+
+def test_every_sentence_about_parked_work_has_a_persian_text() -> None:
+    assert [each for each in parked.SENTENCES if not Words([OWN_LOCALE]).has("fa", each)] == []
+
+
+@pytest.mark.parametrize("language", ["fa", "en"])
+def test_why_work_is_parked_is_a_sentence_in_the_readers_language_with_its_code(language: str) -> None:
+    request = Mock(state=Mock(language=language))
+    request.app.state.words = texts = words("review")
+    said = parked.Sayings(request, refusal.refusals_in(review_refusals))
+    for kind in (*refusal.refusals_in(refusal), *refusal.refusals_in(review_refusals)):
+        if kind in (Refusal, refusal.NotYet):  # never parked
+            continue
+        wanted = texts.text("fa", f"refusal.{kind.code}") if language == "fa" else kind.default_text()
+        assert said.reason(kind.code) == parked.Said(wanted, kind.code)
+    for code, sentence in (
+        ("AppendRefused", parked.NOT_TAKEN),
+        ("KeyError", parked.UNKNOWN_WORK),
+        ("ConnectionRefusedError", parked.AWAY_NOW),
+        ("DiskFullError", parked.AWAY_NOW),
+        ("NotTaken", parked.AWAY_NOW),
+        ("ChannelAway", parked.NOT_THERE),
+        ("KeyGone", parked.ERASED),
+        ("case.split/1", parked.UNKNOWN_FACT),
+        ("case.submitted/2: ValidationError", parked.MALFORMED_FACT),
+        ("ZeroDivisionError", parked.UNFORESEEN),
+    ):
+        assert said.reason(code) == parked.Said(texts.text(language, sentence), code)
+    assert said.reaction("of_last_year").words == texts.text(language, parked.ANOTHER_VERSION)
 
 
 def test_every_refusal_of_the_witness_has_its_text() -> None:

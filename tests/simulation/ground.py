@@ -152,8 +152,8 @@ class Database:
 
     def inbox_parked(self, reader: str, version: int) -> list[Record]:
         return [
-            Record.of(reader=r, stream=s, from_version=first, reason=reason)
-            for (r, s), (_, first, reason, _) in sorted(self.parked.items(), key=lambda each: (each[1][3], each[0][1]))
+            Record.of(reader=r, stream=s, from_version=first, reason=reason, parked_at=at)
+            for (r, s), (_, first, reason, at) in sorted(self.parked.items(), key=lambda each: (each[1][3], each[0][1]))
             if r == reader
         ]
 

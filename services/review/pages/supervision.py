@@ -9,13 +9,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from chassis.agenda.worker import parked_items, release_item
+from chassis.refusal import refusals_in
 from chassis.web.doors import once, require
 from chassis.web.pages import render
+from chassis.web.parked import Sayings
 from chassis.web.principal import Principal
 from chassis.web.problems import NotFound
 from chassis.web.routes import refuses, routes
 from schemas.catalogue import catalogue
 from schemas.labels import labels
+from services.review import refusals
 from services.review.commands import ResumeCase
 from services.review.pages.room import command_id, room
 
@@ -25,7 +28,8 @@ SUPERVISOR = "supervisor"
 
 @router.get("/supervision")
 async def overview(request: Request, principal: Principal = require(SUPERVISOR)) -> HTMLResponse:
-    cases = room(request).cases
+    cases, here = room(request).cases, room(request).here
+    parked, streams = await parked_items(here.own), await here.inbox.parked()
     return render(
         request,
         "supervision.html",
@@ -33,8 +37,10 @@ async def overview(request: Request, principal: Principal = require(SUPERVISOR))
         undrawn=await cases.undrawn(),
         suspended=await cases.suspended(),
         desks=await cases.desks(),
-        parked=await parked_items(room(request).here.own),
-        parked_streams=await room(request).here.inbox.parked(),
+        parked=parked,
+        parked_streams=streams,
+        named=await cases.named([*(item["stream"] for item in parked), *(each.stream for each in streams)]),
+        said=Sayings(request, refusals_in(refusals)),
         types=catalogue().types,
         codes=catalogue().codes,
         labels=labels(),

@@ -1,0 +1,141 @@
+"""Parked work as its readers see it: in words, since when, of which case; real rows, real doors."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Literal
+
+import asyncpg
+import httpx2
+import pytest
+
+from chassis.web.language import OWN_LOCALE, Words
+from schemas.catalogue import catalogue
+from schemas.facts.intake import CaseSubmitted
+from services.notify.app import PROCESS as NOTIFY
+from services.review import refusals
+from services.review.app import PROCESS as REVIEW
+from tests.bus.ground import eventually
+from tests.conftest import ROOT
+from tests.faults.test_reread import sample
+from tests.web.city import PASSWORD, City, confirmed, opened, sign_in
+
+PARK = "UPDATE agenda SET state = 'parked', outcome = $2, parked_at = '2026-11-24 08:00+00' WHERE reaction = $1 AND stream = $3"
+
+
+async def said(client: httpx2.AsyncClient, path: str, language: str, heading: str) -> list[str]:
+    """The rows of the table under a heading, as a person reads them."""
+    page = html.unescape((await client.get(path, headers={"Accept-Language": language})).text)
+    part = page.partition(f"<h2>{heading}</h2>")[2].partition("<h2>")[0]
+    return [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in re.findall(r"<tr>.*?</tr>", part, re.S)[1:]]
+
+
+async def staff(city: City, service: str, role: str) -> None:
+    line = f"account add w-{role} --username {role} --role {role} --name X"
+    assert (await city.type(service, line, PASSWORD))[0] == 0
+
+
+async def owner(city: City, service: str) -> asyncpg.Connection:
+    return await city.databases.connect(service, "owner")
+
+
+@pytest.mark.parametrize("language", ["fa", "en"])
+async def test_a_supervisor_reads_what_is_parked_of_which_case_since_when_and_why(
+    city: City, language: Literal["fa", "en"]
+) -> None:
+    await staff(city, "review", "supervisor")
+    case = f"parked{language}"
+    await confirmed(city.databases, case)
+    filed = CaseSubmitted.model_validate_json(sample(CaseSubmitted).body)
+    kind = catalogue().types[filed.request_type].label(language)
+    words = Words([OWN_LOCALE, ROOT / "services" / "review" / "locale"])
+    async with opened(REVIEW.door(city.ground("review")), "review") as client:
+        assert await sign_in(client, "supervisor", PASSWORD) == 303
+        own = await owner(city, "review")
+
+        async def is_owed() -> bool:
+            return bool(await own.fetchval("SELECT 1 FROM agenda WHERE stream = $1 AND reaction = 'commit_draw'", f"case:{case}"))
+
+        await eventually(is_owed)
+        await own.execute(PARK, "commit_draw", "identity_open", f"case:{case}")
+        await own.execute(PARK, "set_target", "ZeroDivisionError", f"case:{case}")
+        await own.execute(
+            "INSERT INTO parked_streams (reader, version, stream, shard, from_version, reason)"
+            " VALUES ('cases', 1, $1, 0, 3, 'case.split/1')",
+            f"case:{case}",
+        )
+        rows = await said(client, "/supervision", language, words.text(language, "Parked work"))
+        streams = await said(client, "/supervision", language, words.text(language, "Parked streams"))
+        await own.execute("DELETE FROM parked_streams")
+        await own.execute("UPDATE agenda SET state = 'closed' WHERE state = 'parked'")
+        await own.close()
+    day = "سه‌شنبه ۳ آذر ۱۴۰۵" if language == "fa" else "24 November 2026"
+    why = words.text("fa", "refusal.identity_open") if language == "fa" else refusals.IdentityOpen.default_text()
+    draw, target = sorted(rows, key=lambda row: "commit_draw" not in row)
+    for row, name, reason, code in (
+        (draw, "commit_draw", why, "identity_open"),
+        (target, "set_target", words.text(language, UNFORESEEN), "ZeroDivisionError"),
+    ):
+        for part in (words.text(language, f"reaction.{name}"), name, kind, case, reason, code, day):
+            assert part in row, (part, row)
+    (stream,) = streams
+    for part in (words.text(language, "reader.cases"), kind, f"case:{case}", "case.split/1"):
+        assert part in stream, (part, stream)
+    assert words.text(language, "A fact is of a kind or version that is not known here.") in stream
+    assert ("از رویداد ۳ به بعد" if language == "fa" else "from fact 3 on") in stream
+
+
+UNFORESEEN = "A fault that nobody foresaw. The engineers find it in the log of the process by its code."
+
+
+async def test_whose_cases_are_to_be_taken_back_is_not_said_to_the_supervisor(city: City) -> None:
+    own = await owner(city, "review")
+    await own.execute(
+        "INSERT INTO agenda (id, reaction, key, stream, target, cause_shard, cause_seq, cause_link, ordinal, details,"
+        " state, outcome)"
+        " VALUES (decode(repeat('ab', 32), 'hex'), 'take_back', '', 'staff:zahra', 'staff:zahra', 0, 1, '', 0, '{}',"
+        " 'parked', 'busy')"
+    )
+    async with opened(REVIEW.door(city.ground("review")), "review") as client:
+        await staff(city, "review", "supervisor")
+        assert await sign_in(client, "supervisor", PASSWORD) == 303
+        (row,) = await said(client, "/supervision", "fa", "کارهای مانده")
+    await own.execute("DELETE FROM agenda WHERE stream = 'staff:zahra'")
+    await own.close()
+    assert "پس گرفتن پرونده‌های بررسی‌کننده‌ای که رفته است" in row
+    assert "عضویت یک بررسی‌کننده" in row
+    assert "zahra" not in row
+    assert "–" in row, "an item that was parked before this was noted has no day"
+
+
+async def test_the_operator_reads_which_message_waits_by_which_way_and_no_case(city: City) -> None:
+    await staff(city, "notify", "operator")
+    await confirmed(city.databases, "untold")
+    async with opened(NOTIFY.door(city.ground("notify")), "notify") as client:
+        assert await sign_in(client, "operator", PASSWORD) == 303
+        own = await owner(city, "notify")
+
+        async def is_owed() -> bool:
+            query = "SELECT count(*) FROM agenda WHERE stream = 'case:untold' AND details->>'template' = 'filed'"
+            return int(await own.fetchval(query)) == 3
+
+        await eventually(is_owed)
+        await own.execute(PARK, "send_sms", "no_such_case", "case:untold")
+        await own.execute(
+            "UPDATE agenda SET attempts = 5, outcome = 'ChannelAway', next_at = '2026-11-26 08:00+00'"
+            " WHERE reaction = 'send_email' AND stream = 'case:untold'"
+        )
+        item = await own.fetchval("SELECT id FROM agenda WHERE reaction = 'send_sms' AND stream = 'case:untold'")
+        (parked,) = await said(client, "/", "fa", "کارهای مانده")
+        (trying,) = await said(client, "/", "fa", "بارها دوباره آزموده")
+        english = await said(client, "/", "en", "Parked work")
+        page = (await client.get("/")).text
+        await own.close()
+    for part in ("درخواست شما ثبت شد.", "پیامک", "چنین پرونده‌ای نیست.", "no_such_case", "سه‌شنبه ۳ آذر ۱۴۰۵", item.hex()[:12]):
+        assert part in parked, (part, parked)
+    for part in ("رایانامه", "راه ارسال", "ChannelAway", "پنجشنبه ۵ آذر ۱۴۰۵"):
+        assert part in trying, (part, trying)
+    for part in ("The request was filed.", "Text message", "There is no such case.", "24 November 2026"):
+        assert part in english[0], (part, english)
+    assert "untold" not in page
