@@ -39,7 +39,7 @@ release: setup ## let it go on: SERVICE=review READER=cases WHAT=case:... (or RE
 revoke: setup ## end every session of a person at a desk at once: SERVICE=review SUBJECT=rev-1 (make run must be up)
 	@$(PY) -m deploy.local service $(SERVICE) revoke $(SUBJECT)
 
-staff: setup ## accounts, offices, agencies, reviewers of a desk: SERVICE=review DO='account list' (make run must be up)
+staff: setup ## enrol, change, list accounts, offices, agencies, reviewers of a desk: SERVICE=review DO='account list' (make run must be up)
 	@$(PY) -m deploy.local service $(SERVICE) $(DO)
 
 reset: setup ## ask, then forget all local data

@@ -15,6 +15,7 @@ from caselog.chain import ZERO_LINK
 from caselog.connections import pool
 from caselog.queries import Queries
 from schemas.envelope import SHARDS, Position, Recorded, shard_of
+from schemas.fact import StreamKind
 
 SQL_DIRECTORY: Final = Path(__file__).parent / "sql"
 PAGE: Final = 1000
@@ -111,6 +112,10 @@ class LogReader:
             version = rows[-1]["version"]
             if len(rows) < PAGE:
                 return
+
+    async def streams(self, kind: StreamKind) -> list[str]:
+        """The names of all streams of a kind of which there are few: offices, agencies, staff; not cases."""
+        return [row["stream"] for row in await self._pool.fetch(self._sql.streams, kind.value)]
 
     async def shard(self, shard: int, after_seq: int, limit: int = PAGE) -> list[Recorded]:
         """At most `limit` facts of a shard after `after_seq`, in order."""

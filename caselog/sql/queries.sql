@@ -19,6 +19,14 @@ SELECT epoch, shard, seq, stream, version, type, type_version, recorded_at, acto
     prev, link
 FROM log.facts WHERE shard = $1 AND stream = $2 AND version > $3 ORDER BY version LIMIT $4
 
+-- name: streams
+-- The index (shard, stream, version) has a kind's streams beside each other, its order being that of bytes: 64 short ranges.
+SELECT f.stream FROM generate_series(0, 63) s (shard)
+CROSS JOIN LATERAL (
+    SELECT t.stream FROM log.facts t
+    WHERE t.shard = s.shard AND t.stream >= $1::text || ':' AND t.stream < $1::text || ';' AND t.version = 1) f
+ORDER BY f.stream COLLATE "C"
+
 -- name: shard
 SELECT epoch, shard, seq, stream, version, type, type_version, recorded_at, actor, cause, command, ordinal, request, meta, body,
     prev, link

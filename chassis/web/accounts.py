@@ -106,7 +106,7 @@ class Accounts:
         return _kept(row) if row else None
 
     async def all(self) -> list[Kept]:
-        """Every account of this service, open and closed."""
+        """Every account of this service, open and closed, by role."""
         return [_kept(row) for row in await self._own.fetch(self._sql.kept_accounts)]
 
     async def change(self, principal: Principal) -> None:

@@ -47,7 +47,7 @@ RETURNING account_id
 SELECT account_id, username, role, name, office, agency, districts, active FROM web_accounts WHERE account_id = $1
 
 -- name: kept_accounts
-SELECT account_id, username, role, name, office, agency, districts, active FROM web_accounts ORDER BY account_id
+SELECT account_id, username, role, name, office, agency, districts, active FROM web_accounts ORDER BY role, account_id
 
 -- name: change_account
 UPDATE web_accounts SET role = $2, name = $3, office = $4, agency = $5 WHERE account_id = $1

@@ -21,6 +21,7 @@ AnyFact = (
     | intake.PapersOpened
     | intake.CertificateIssued
     | intake.OfficeRegistered
+    | intake.OfficeChanged
     | review.TargetSet
     | review.TargetPassed
     | review.DrawCommitted

@@ -185,3 +185,16 @@ class OfficeRegistered(IntakeFact):
     name_en: str
     district: int
     hours: tuple[OfficeHours, ...] = ()
+
+
+class OfficeChanged(IntakeFact):
+    """The registration of a counter office, as it stands from now on: whole, so that nothing has to be put together."""
+
+    TYPE: ClassVar[str] = "office.changed"
+    VERSION: ClassVar[int] = 1
+    KIND: ClassVar[StreamKind] = StreamKind.OFFICE
+
+    name_fa: str
+    name_en: str
+    district: int
+    hours: tuple[OfficeHours, ...] = ()

@@ -63,7 +63,9 @@ def evolve(state: State, fact: AnyFact, _at: datetime) -> State:
             return state
         case intake.DocumentReleased() | intake.CorrectionAnswered() | intake.PapersOpened() | intake.CertificateIssued():
             return state
-        case intake.OfficeRegistered() | review.TargetSet() | review.TargetPassed() | review.DrawCommitted():
+        case intake.OfficeRegistered() | intake.OfficeChanged() | review.TargetSet() | review.TargetPassed():
+            return state
+        case review.DrawCommitted():
             return state
         case review.DrawMade() | review.AssignmentRefused() | review.CorrectionRequested() | review.CorrectionOverdue():
             return state

@@ -11,7 +11,7 @@ from chassis.enrolling.typed import EnrolmentRefused, NotUnderstood
 from chassis.folding import Folded
 from chassis.standing import Standing
 from chassis.web.principal import Principal
-from schemas.catalogue import catalogue
+from schemas.catalogue import Labelled, catalogue
 from services.inquiry.commands import RegisterAgency
 from services.inquiry.decide import State, evolve
 from services.inquiry.handle import Handling
@@ -19,15 +19,23 @@ from services.inquiry.handle import Handling
 ROLES: Final = ("agency_officer",)
 """The staff of this desk (domain.md, Who acts)."""
 AGENCY: Final = "agency register AGENCY"
+LIST: Final = "agency list"
 
 
 async def agency(here: Standing, arguments: list[str]) -> str:
-    """`agency register`. Raises EnrolmentRefused, NotUnderstood."""
+    """`agency register` and `list`. Raises EnrolmentRefused, NotUnderstood."""
     match arguments:
         case ["register", key]:
             new = await register(here, key)
             return f"{key} is registered" + ("" if new else " already; nothing was changed")
-    raise NotUnderstood(f"it is: {AGENCY}")
+        case ["list"]:
+            return "\n".join([await _line(here.log, each) for each in catalogue().codes["agencies"].values()])
+    raise NotUnderstood(f"it is:\n  {AGENCY}\n  {LIST}")
+
+
+async def _line(log: LogReader, agency: Labelled) -> str:
+    state = "takes part" if await registered(log, agency.key) else "not registered"
+    return f"{agency.key:<24} {state:<14}  {agency.fa} / {agency.en}"
 
 
 async def register(here: Standing, key: str) -> bool:
@@ -53,4 +61,4 @@ async def registered(log: LogReader, key: str) -> bool:
     return found is not None and found.state.registered
 
 
-ENROLMENT: Final = Enrolment(ROLES, {"agency_officer": Seat("agency", registered)}, {"agency": agency}, (AGENCY,))
+ENROLMENT: Final = Enrolment(ROLES, {"agency_officer": Seat("agency", registered)}, {"agency": agency}, (AGENCY, LIST))

@@ -165,13 +165,21 @@ class IssueCertificate(Command):
     document: DocumentRef
 
 
-class RegisterOffice(Command):
-    """A counter office may file from now on; sent to the stream of that office."""
+class OfficeRegistration(Command):
+    """What is registered of a counter office."""
 
     name_fa: Text = Field(min_length=1)
     name_en: Text = Field(min_length=1)
     district: int
     hours: tuple[OfficeHours, ...] = ()
+
+
+class RegisterOffice(OfficeRegistration):
+    """A counter office may file from now on; sent to the stream of that office."""
+
+
+class ChangeOffice(OfficeRegistration):
+    """The registration of a counter office is otherwise from now on; sent to the stream of that office."""
 
 
 IntakeCommand = (
@@ -187,5 +195,6 @@ IntakeCommand = (
     | OpenForApplicant
     | IssueCertificate
     | RegisterOffice
+    | ChangeOffice
 )
 """Every command of intake."""

@@ -110,6 +110,13 @@ class OfficeExists(Refusal):
     code = "office_exists"
 
 
+class NoSuchOffice(Refusal):
+    """There is no such office."""
+
+    code = "no_such_office"
+    status = 404
+
+
 class WrongPerson(InvalidField):
     """This is not the national code with which you signed in. You can file for yourself; a counter office files for others."""
 

@@ -14,11 +14,11 @@ from chassis.standing import Standing
 from chassis.web.oidc.people import is_staff
 from chassis.web.principal import Principal
 from schemas.catalogue import catalogue
+from schemas.fact import StreamKind
 from schemas.facts.review import ReviewerEnrolled
 from services.review.commands import EnrolReviewer, RetireReviewer
 from services.review.decide import State, evolve
 from services.review.handle import Handling
-from services.review.read import Cases
 from services.review.refusals import InvalidField
 
 ROLES: Final = ("reviewer", "supervisor")
@@ -36,13 +36,21 @@ async def reviewer(here: Standing, arguments: list[str]) -> str:
         case ["retire", *rest]:
             return await _retire(here, rest)
         case ["list"]:
-            rows = await Cases(here.own, here.log, here.vault).reviewers()
-            return "\n".join(
-                f"{row['staff']:<38} districts {','.join(map(str, row['districts'])):<10} weight {row['weight']:<4}"
-                f" stages {','.join(row['stages']) or 'all'}  office {row['office'] or '-'}"
-                for row in rows
-            ) or "nobody can be drawn"  # fmt: skip
+            lines = [await _line(here.log, each) for each in await here.log.streams(StreamKind.STAFF)]
+            return "\n".join(lines) or "nobody was ever enrolled"
     raise NotUnderstood("it is:\n  " + "\n  ".join((ENROL, RETIRE, LIST)))
+
+
+async def _line(log: LogReader, stream: str) -> str:
+    found = await Folded.load(log, stream, State(), evolve)
+    if found is None:
+        raise LookupError(stream)
+    last = next(fact for _, fact in reversed(found.facts) if isinstance(fact, ReviewerEnrolled))
+    return (
+        f"{stream.removeprefix('staff:'):<38} {'can be drawn' if found.state.enrolled else 'retired':<12}"
+        f"  districts {','.join(map(str, last.districts)):<10} weight {last.weight:<4}"
+        f" stages {','.join(last.stages) or 'all'}  office {last.office or '-'}"
+    )
 
 
 async def _enrol(here: Standing, arguments: list[str]) -> str:

@@ -248,6 +248,16 @@ def test_an_office_is_registered_once() -> None:
     case().when(c.RegisterOffice(name_fa="دفتر", name_en="Office", district=9)).refused(r.WrongDistrict)
 
 
+def test_a_registered_office_is_changed_whole_and_no_other_one() -> None:
+    registered = case().when(c.RegisterOffice(name_fa="دفتر", name_en="Office", district=1)).then(intake.OfficeRegistered)
+    change = c.ChangeOffice(name_fa="دفتر نو", name_en="New office", district=4)
+    fact = case().given(registered).when(change).then(intake.OfficeChanged)
+    assert fact == intake.OfficeChanged(name_fa="دفتر نو", name_en="New office", district=4)
+    case().given(registered, fact).when(change.model_copy(update={"district": 0})).refused(r.WrongDistrict, "district")
+    case().when(change).refused(r.NoSuchOffice)
+    case().given(registered, fact).when(c.RegisterOffice(name_fa="دفتر", name_en="Office", district=1)).refused(r.OfficeExists)
+
+
 def test_an_office_opens_a_note_only_while_it_is_asked_and_a_certificate_only_when_there_is_one() -> None:
     note, certificate = c.OpenForApplicant(what="note"), c.OpenForApplicant(what="certificate")
     for asked in (f.QUESTIONED, f.CORRECTION):

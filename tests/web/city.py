@@ -7,7 +7,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,10 +75,15 @@ class City:
             "PARVANDEH_BUS": "0",
         }
 
-    async def type(self, service: str, line: str, password: str = "", ground: Ground | None = None) -> tuple[int, str]:
-        """The exit code of a command, and what it said; `password` stands on its standard input."""
+    async def type(
+        self, service: str, line: str, password: str = "", ground: Ground | None = None, words: Sequence[str] = ()
+    ) -> tuple[int, str]:
+        """The exit code of a command, and what it said; `password` stands on its standard input.
+
+        `words` follow those of `line`; they may be empty or hold spaces, as what a shell's quotes keep together.
+        """
         self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{password}\n".encode())))
-        ground, (word, *arguments) = ground or self.ground(service), line.split()
+        ground, (word, *arguments) = ground or self.ground(service), [*line.split(), *words]
         enrolment: Enrolment = AUDIT if service == "audit" else PROCESSES[service].enrolment
         if word == "account":
             code = await accounts(ground, service, enrolment, arguments)

@@ -16,7 +16,7 @@ from services.intake.decide.checks import code, exists, running, stored, text
 from services.intake.decide.filing import submit
 from services.intake.decide.identity import identity, release
 from services.intake.decide.state import State, evolve
-from services.intake.refusals import InvalidField, NothingAsked, OfficeExists, UnknownDocument, WrongDistrict
+from services.intake.refusals import InvalidField, NoSuchOffice, NothingAsked, OfficeExists, UnknownDocument, WrongDistrict
 
 __all__ = ["State", "decide", "evolve"]
 
@@ -28,6 +28,8 @@ def decide(command: c.IntakeCommand, state: State, at: datetime, *, working_time
             return submit(command, state, at, working_time)
         case c.RegisterOffice():
             return _register_office(command, state)
+        case c.ChangeOffice():
+            return [_change_office(command, state)]
         case c.OpenPapers():
             exists(state)
             code("openings", command.reason, "reason")
@@ -94,3 +96,11 @@ def _register_office(command: c.RegisterOffice, state: State) -> list[Fact]:
     return [
         intake.OfficeRegistered(name_fa=command.name_fa, name_en=command.name_en, district=command.district, hours=command.hours)
     ]
+
+
+def _change_office(command: c.ChangeOffice, state: State) -> Fact:
+    if not state.office_registered:
+        raise NoSuchOffice
+    if not 1 <= command.district <= 5:
+        raise WrongDistrict("district")
+    return intake.OfficeChanged(name_fa=command.name_fa, name_en=command.name_en, district=command.district, hours=command.hours)

@@ -72,6 +72,8 @@ def evolve(state: State, fact: AnyFact, _at: datetime) -> State:
             return replace(state, certificate=fact.certificate_id)
         case intake.OfficeRegistered():
             return replace(state, office_registered=True)
+        case intake.OfficeChanged():
+            return state  # its names and district decide nothing
         case review.CorrectionRequested():
             return replace(state, correction_round=fact.round, correction_open=True, correction_reasons=fact.reasons)
         case review.CaseApproved():

@@ -108,7 +108,7 @@ def _evolve(state: State, fact: AnyFact) -> State:
             return replace(state, enrolled=False)
         case intake.IdentityQuestioned() | intake.IdentityOverdue() | intake.PapersOpened() | intake.CertificateIssued():
             return state
-        case intake.OfficeRegistered() | review.MaterialOpened() | inquiry.InquiryOpened():
+        case intake.OfficeRegistered() | intake.OfficeChanged() | review.MaterialOpened() | inquiry.InquiryOpened():
             return state
         case inquiry.InquiryOverdue() | inquiry.QuestionOpened() | inquiry.AgencyRegistered():
             return state

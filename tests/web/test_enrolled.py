@@ -1,0 +1,131 @@
+"""What is enrolled, read from a terminal, and the registration of an office that is changed there; real database."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Final
+
+import pytest
+
+from chassis.enrolling.typed import EnrolmentRefused
+from schemas.fact import StreamKind
+from schemas.facts import decode
+from schemas.facts.intake import OfficeChanged, OfficeRegistered
+from services.intake.app import stand
+from services.intake.enrolment import office
+from tests.web.city import PASSWORD, City
+
+REGISTER: Final = "office register {} --fa آفتاب --en Aftab --district 1"
+
+
+async def registrations(city: City, name: str) -> list[object]:
+    async with stand(city.ground("intake")) as here:
+        return [decode(each.type, each.type_version, each.body) for each in await here.log.stream(f"office:{name}")]
+
+
+async def line(city: City, name: str) -> str:
+    code, said = await city.type("intake", "office list")
+    assert code == 0
+    (found,) = [each for each in said.splitlines() if each.startswith(f"{name} ")]
+    return found
+
+
+async def test_an_offices_registration_is_listed_and_changed_and_what_is_not_given_stays(city: City) -> None:
+    assert (await city.type("intake", REGISTER.format("sun")))[0] == 0
+    assert re.fullmatch(r"sun +district 1  آفتاب / Aftab", await line(city, "sun"))
+    assert await city.type("intake", "office change sun --district ۳") == (0, "sun is changed\n")
+    assert await city.type("intake", "office change sun --fa مهتاب --en Mahtab") == (0, "sun is changed\n")
+    assert re.fullmatch(r"sun +district 3  مهتاب / Mahtab", await line(city, "sun"))
+    # The same again changes nothing; and what is registered now is what a repeated registration is compared with.
+    assert await city.type("intake", "office change sun --en Mahtab") == (0, "sun is so already; nothing was changed\n")
+    assert await city.type("intake", "office change sun") == (0, "sun is so already; nothing was changed\n")
+    code, said = await city.type("intake", REGISTER.format("sun"))
+    assert (code, "`office change`" in said) == (1, True)
+    again = "office register sun --fa مهتاب --en Mahtab --district 3"
+    assert await city.type("intake", again) == (0, "sun is registered already so; nothing was changed\n")
+    # Back to what it was: a change like any other, though its words are those of an earlier one.
+    assert (await city.type("intake", "office change sun --fa آفتاب --en Aftab"))[0] == 0
+    assert (await city.type("intake", "office change sun --fa مهتاب --en Mahtab"))[0] == 0
+    assert await registrations(city, "sun") == [
+        OfficeRegistered(name_fa="آفتاب", name_en="Aftab", district=1),
+        OfficeChanged(name_fa="آفتاب", name_en="Aftab", district=3),
+        OfficeChanged(name_fa="مهتاب", name_en="Mahtab", district=3),
+        OfficeChanged(name_fa="آفتاب", name_en="Aftab", district=3),
+        OfficeChanged(name_fa="مهتاب", name_en="Mahtab", district=3),
+    ]
+
+
+async def test_of_two_who_change_an_office_at_once_none_takes_back_what_the_other_changed(city: City) -> None:
+    assert (await city.type("intake", REGISTER.format("both")))[0] == 0
+    async with stand(city.ground("intake")) as here:
+        one, other = ["change", "both", "--fa", "مهتاب"], ["change", "both", "--district", "2"]
+        ended = await asyncio.gather(office(here, one), office(here, other), return_exceptions=True)
+    assert all(isinstance(each, str | EnrolmentRefused) for each in ended), ended
+    last = (await registrations(city, "both"))[-1]
+    assert isinstance(last, OfficeChanged)
+    assert [last.name_fa == "مهتاب", last.district == 2] == [isinstance(each, str) for each in ended]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["nowhere", "--en", "X"], 1, "intake OFFICE: there is no such office"),
+        (["../x", "--en", "X"], 1, "intake OFFICE: is 1 to 60 small Latin letters"),
+        (["moon", "--fa", ""], 1, "intake --fa: is a name of 1 to 120"),
+        (["moon", "--en", "   "], 1, "intake --en: is a name of 1 to 120"),
+        (["moon", "--district", "6"], 1, "intake district: The city has districts 1 to 5."),
+        (["moon", "--district", "one"], 1, "intake --district: is a whole number"),
+        (["moon", "--district", ""], 1, "intake --district: is a whole number"),
+        (["moon", "--name", "X"], 2, "intake there is no option --name; it is: office change OFFICE"),
+        ([], 2, "intake the following arguments are required: office; it is: office change OFFICE"),
+    ],
+)
+async def test_a_change_that_cannot_be_is_refused_in_one_sentence_and_changes_nothing(
+    city: City, arguments: list[str], code: int, says: str
+) -> None:
+    assert (await city.type("intake", REGISTER.format("moon")))[0] == 0
+    found, said = await city.type("intake", "office change", words=arguments)
+    assert (found, said.startswith(says), said.count("\n")) == (code, True, 1), said
+    assert await registrations(city, "moon") == [OfficeRegistered(name_fa="آفتاب", name_en="Aftab", district=1)]
+
+
+async def test_every_desk_lists_what_is_enrolled_there_and_no_secret(city: City) -> None:
+    assert await city.type("review", "reviewer list") == (0, "nobody was ever enrolled\n")
+    for subject, role in (("rev-b", "reviewer"), ("rev-a", "reviewer"), ("boss", "supervisor"), ("rev-c", "reviewer")):
+        made = f"account add {subject} --username u-{subject} --role {role} --name N"
+        assert (await city.type("review", made, PASSWORD))[0] == 0
+    assert (await city.type("review", "account close rev-c"))[0] == 0
+    code, said = await city.type("review", "account list")
+    assert (code, [each.split()[0] for each in said.splitlines()]) == (0, ["rev-a", "rev-b", "rev-c", "boss"]), "by role"
+    assert re.search(r"^rev-c .* closed", said, re.M)
+    assert "argon2" not in said
+    assert PASSWORD not in said
+
+    assert (await city.type("review", "reviewer enrol rev-a --district 1 --district 2"))[0] == 0
+    assert (await city.type("review", "reviewer enrol rev-b --district 5 --weight 2"))[0] == 0
+    assert (await city.type("review", "reviewer retire rev-a --reason left"))[0] == 0
+    code, said = await city.type("review", "reviewer list")  # at once: nobody has to serve meanwhile
+    first, second = said.splitlines()
+    assert (code, bool(re.match(r"rev-a +retired +districts 1,2 ", first))) == (0, True), first
+    assert re.match(r"rev-b +can be drawn +districts 5 +weight 2 ", second), second
+
+    assert (await city.type("inquiry", "agency register heritage"))[0] == 0
+    code, said = await city.type("inquiry", "agency list")
+    assert code == 0
+    assert re.search(r"^heritage +takes part +میراث فرهنگی / Cultural heritage$", said, re.M)
+    assert re.search(r"^utilities +not registered ", said, re.M)
+
+
+async def test_the_streams_of_a_kind_are_each_named_once_and_those_of_no_other_kind(city: City) -> None:
+    for name in ("list-b", "list-a"):
+        assert (await city.type("intake", REGISTER.format(name)))[0] == 0
+    assert (await city.type("intake", "office change list-a --district 2"))[0] == 0
+    assert (await city.type("inquiry", "agency register fire"))[0] == 0
+    async with stand(city.ground("intake")) as here:
+        offices = await here.log.streams(StreamKind.OFFICE)
+        assert offices == sorted(set(offices))
+        assert {"office:list-a", "office:list-b"} <= set(offices)
+        assert all(each.startswith("office:") for each in offices)
+        assert "agency:fire" in await here.log.streams(StreamKind.AGENCY)
+        assert await here.log.streams(StreamKind.CALENDAR) == []
