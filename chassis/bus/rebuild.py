@@ -7,6 +7,7 @@ are built by as many processes as there are cores (chassis/bus/parts.py).
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,14 +57,17 @@ class Rebuild:
 
     async def run(self) -> Rebuilt:
         """Build, compare, swap. Broken off, it goes on where it was when it is run again. Raises RebuildRefused."""
-        async with self._stand() as (reader, log), tables_beside(self._owner, reader) as pool:
-            connection = await asyncpg.connect(**self._owner)
-            try:
-                return await self._run(connection, reader, log, Shelf(reader, pool, traced=False))
-            finally:
-                await connection.close()
+        async with (
+            self._stand() as (reader, log),
+            tables_beside(self._owner, reader) as pool,
+            asyncpg.create_pool(**self._owner, min_size=2, max_size=2) as own,
+            own.acquire() as connection,
+        ):
+            return await self._run(connection, own, reader, log, Shelf(reader, pool, traced=False))
 
-    async def _run(self, connection: asyncpg.Connection, reader: Reader, log: LogReader, shelf: Shelf) -> Rebuilt:
+    async def _run(
+        self, connection: asyncpg.Connection, own: asyncpg.Pool, reader: Reader, log: LogReader, shelf: Shelf
+    ) -> Rebuilt:
         if not await connection.fetchval(self._sql.claim, _LOCK):
             raise RebuildRefused("another rebuild of this service is running")
         await self._prepare(connection, reader)
@@ -75,7 +79,7 @@ class Rebuild:
             await connection.fetch(self._sql.hold, reader.name)
             goal = await self._goal(connection, reader, log)
             await follow(shelf, log, goal)
-            differing = {table: await self._differing(connection, reader, table) for table in reader.tables}
+            differing = {table: await self._differing(connection, own, reader, table) for table in reader.tables}
             await self._take(connection, reader)
             await self._swap(connection, reader)
         return Rebuilt(sum(goal.values()), differing)
@@ -101,11 +105,15 @@ class Rebuild:
             return {row["shard"]: row["seq"] for row in rows}
         return {shard: head.seq for shard, head in (await log.heads()).items()}
 
-    async def _differing(self, connection: asyncpg.Connection, reader: Reader, table: str) -> int:
-        """How many rows stand in one table and not in the other; asked only where the digests of the two differ."""
+    async def _differing(self, connection: asyncpg.Connection, own: asyncpg.Pool, reader: Reader, table: str) -> int:
+        """How many rows stand in one table and not in the other; asked only where the digests of the two differ.
+
+        The two digests are made at the same time: the live reader waits for them.
+        """
         live, new = (f"SELECT {reader.tables[table]} FROM {schema}.{table}" for schema in ("public", schema_of(reader)))  # noqa: S608 - names of ours
-        digests = [await connection.fetchrow(self._sql.digest.replace("$rows", rows)) for rows in (live, new)]
-        if digests[0] == digests[1]:
+        asked = [where.fetchrow(self._sql.digest.replace("$rows", rows)) for where, rows in ((connection, live), (own, new))]
+        of_live, of_new = await asyncio.gather(*asked)
+        if of_live == of_new:
             return 0
         rows = f"SELECT count(*) FROM (({live} EXCEPT ALL {new}) UNION ALL ({new} EXCEPT ALL {live})) d"  # noqa: S608 - names of ours
         return int(await connection.fetchval(rows))
