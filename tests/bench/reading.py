@@ -6,28 +6,25 @@ import hashlib
 import random
 import statistics
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Final
 
 import asyncpg
 
 from caselog.chain import preimage
 from caselog.migrations import migrate
-from caselog.read import LogReader
 from caselog.timeline import timeline
 from caselog.verification import Finding, ShardCheck
-from chassis.bus.readers import Reader
-from chassis.bus.rebuild import Rebuild
 from chassis.standing import INBOX
 from chassis.vault.keys import VaultKeys
 from deploy.local.postgres import OWNER
 from schemas.envelope import Recorded
-from services.intake.project import projection
 from tests.bench.cases import fill
 from tests.bench.ground import Bench
+from tests.bench.house import told
 from tests.bench.lines import Line
-from tests.chassis.vaults import key_directory, vault_of
+from tests.bench.rebuilding import Order
+from tests.chassis.vaults import key_directory
 from tests.conftest import ROOT
 from tests.databases import Databases
 
@@ -140,18 +137,18 @@ async def _rebuild(bench: Bench, databases: Databases) -> tuple[float, float]:
     """Facts per second of a rebuild of intake's rows (the largest projection), and of COPY out of the same rows."""
     bench.say("rebuild")
 
-    @asynccontextmanager
-    async def stand() -> AsyncIterator[tuple[Reader, LogReader]]:
-        async with vault_of(databases, bench.directory, "intake") as vault, databases.reader() as log:
-            yield projection(vault), log
-
-    started = time.perf_counter()
-    done = await Rebuild(stand, databases.where("intake", OWNER)).run()
-    ours = done.facts / (time.perf_counter() - started)
+    order = Order(
+        log=databases.where("caselog", "audit_reader"),
+        vault=databases.where("vault", "intake"),
+        owner=databases.where("intake", OWNER),
+        keys=str(key_directory(bench.directory, "intake")),
+    )
+    done = await told("tests.bench.rebuilding", asdict(order))
+    ours = done["facts"] / done["seconds"]
     connection: asyncpg.Connection = await databases.connect("caselog", OWNER)
     started = time.perf_counter()
     await connection.copy_from_query("SELECT * FROM log.facts", output=_gone, format="binary")
-    copied = done.facts / (time.perf_counter() - started)
+    copied = done["facts"] / (time.perf_counter() - started)
     await connection.close()
     return ours, copied
 
