@@ -12,7 +12,8 @@ from caselog.read import LogReader
 from chassis.folding import Folded
 from services.inquiry.decide import State, evolve
 
-PAGE = 20
+PAGE: Final = 20
+"""Answers a page: fifty were seventeen screens of a phone."""
 
 Case = Folded[State]
 """One case from its facts."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -138,6 +140,20 @@ def nothing_is_unfinished(root: Path) -> list[str]:
     ]
 
 
+def planted_bugs_fit_the_code(root: Path) -> list[str]:
+    """Each patch of the oracle applies: a change moved the ground under one, and only the whole tests said so, after half an hour."""
+    found = []
+    for patch in sorted((root / "tests/oracle/planted").glob("*.patch")):
+        # Not in a repository that lies above the tree: git would take its paths for others and leave the patch alone.
+        environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(root.parent)}
+        applied = subprocess.run(
+            ["git", "apply", "--check", str(patch)], cwd=root, env=environment, capture_output=True, text=True, check=False
+        )
+        if applied.returncode != 0:
+            found.append(f"{patch.relative_to(root)} does not fit: {applied.stderr.strip()}")
+    return found
+
+
 RULES: Final[tuple[Callable[[Path], list[str]], ...]] = (
     layers_point_down,
     services_never_import_each_other,
@@ -148,4 +164,5 @@ RULES: Final[tuple[Callable[[Path], list[str]], ...]] = (
     names_say_something,
     ceilings_hold,
     nothing_is_unfinished,
+    planted_bugs_fit_the_code,
 )

@@ -28,6 +28,7 @@ PLANTED: list[tuple[Callable[[Path], list[str]], str, str]] = [
     (rules.ceilings_hold, "caselog/x.py", LONG_FUNCTION),
     (rules.ceilings_hold, "caselog/x.py", "x = 1\n" * 351),
     (rules.nothing_is_unfinished, "caselog/x.py", "# TO" + "DO: later"),
+    (rules.planted_bugs_fit_the_code, "tests/oracle/planted/x.patch", "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n"),
 ]
 
 
