@@ -141,7 +141,7 @@ def nothing_is_unfinished(root: Path) -> list[str]:
 
 
 def planted_bugs_fit_the_code(root: Path) -> list[str]:
-    """Each patch of the oracle applies: a change moved the ground under one, and only the whole tests said so, after half an hour."""
+    """Each patch of the oracle applies: when one does not, the whole tests say so too, but after half an hour."""
     found = []
     for patch in sorted((root / "tests/oracle/planted").glob("*.patch")):
         # Not in a repository that lies above the tree: git would take its paths for others and leave the patch alone.
