@@ -46,10 +46,10 @@ def schema_of(reader: Reader) -> str:
 
 
 def tables_beside(owner: dict[str, Any], reader: Reader) -> asyncpg.Pool:
-    """A pool whose queries meet the new tables."""
+    """One connection whose queries meet the new tables."""
     # A plan made while a table was empty (a sequential scan) would stay for the whole rebuild.
     settings = {"search_path": schema_of(reader), "enable_seqscan": "off"}
-    return asyncpg.create_pool(**owner, server_settings=settings, min_size=1, max_size=2)
+    return asyncpg.create_pool(**owner, server_settings=settings, min_size=1, max_size=1)
 
 
 async def follow(shelf: Shelf, log: LogReader, goal: Mapping[int, int]) -> None:

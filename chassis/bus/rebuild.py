@@ -28,7 +28,7 @@ _LOCK: Final = 1347571287
 """The advisory lock that lets one rebuild of a service run at a time."""
 WAITS: Final = (0.5, 0.5, 0.5, 1.5)
 """Seconds the swap waits for its tables, in turn: less than the second after which PostgreSQL looks for a deadlock, so that the
-swap gives way and never a page; now and then more, since only that look sends an autovacuum away."""
+swap gives way and not a page; now and then more, since only that look sends an autovacuum away."""
 PATIENCE_SECONDS: Final = 20.0
 """The live reader stands still while the swap waits for its tables, and is broken off after 30."""
 

@@ -94,10 +94,6 @@ class Shelf:
         rows = await self._own.fetch(self._sql.checkpoints, *self._key)
         return {row["shard"]: Checkpoint(row["epoch"], row["seq"], row["hash"], row["halted"]) for row in rows}
 
-    async def apply(self, shard: int, facts: Sequence[Recorded]) -> Result:
-        """Apply what follows the checkpoint of one shard, in one transaction that begins by locking it."""
-        return (await self.apply_together({shard: facts}))[shard]
-
     async def apply_together(self, runs: Mapping[int, Sequence[Recorded]]) -> dict[int, Result]:
         """Apply what follows the checkpoints of several shards, in one transaction that begins by locking them all.
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from caselog.append import Appender
 from caselog.read import LogReader
 from chassis.bus import parts, rebuild
 from chassis.bus.inbox import Inbox
@@ -33,6 +34,16 @@ def anew(databases: Databases, reader: Reader = READER, say: Callable[[int, int]
     return Rebuild(stand, databases.where("review", "owner"), say)
 
 
+@asynccontextmanager
+async def filled(databases: Databases, count: int, *, streams: int = 40) -> AsyncIterator[tuple[Appender, Inbox, asyncpg.Pool]]:
+    """The miniature over a log of `count` facts, its live rows caught up."""
+    await prepare(databases)
+    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, own):
+        await fill(appender, count, streams=streams)
+        await eventually(lambda: inbox.caught_up("rows"))
+        yield appender, inbox, own
+
+
 def stop_at(count: int) -> Callable[[int, int], None]:
     def say(applied: int, _of: int) -> None:
         if applied >= count:
@@ -42,10 +53,7 @@ def stop_at(count: int) -> Callable[[int, int], None]:
 
 
 async def test_under_live_traffic_it_is_swapped_and_the_live_reader_goes_on(databases: Databases) -> None:
-    await prepare(databases)
-    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, own):
-        await fill(appender, 400)
-        await eventually(lambda: inbox.caught_up("rows"))
+    async with filled(databases, 400) as (appender, inbox, own):
         rebuilding = asyncio.create_task(anew(databases).run())
         rounds = 0
         while not rebuilding.done():  # as long as it takes: what is appended between its last look and the swap must not differ
@@ -60,10 +68,7 @@ async def test_under_live_traffic_it_is_swapped_and_the_live_reader_goes_on(data
 
 
 async def test_a_page_that_joins_the_tables_in_another_order_is_answered_and_the_swap_goes_on(databases: Databases) -> None:
-    await prepare(databases)
-    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, own):
-        await fill(appender, 50)
-        await eventually(lambda: inbox.caught_up("rows"))
+    async with filled(databases, 50) as (_, _, own):
         owner: asyncpg.Connection = await databases.connect("review", "owner")
         await owner.execute("CREATE TABLE others (seq bigint); GRANT SELECT ON others TO review")
         async with own.acquire() as page, page.transaction():
@@ -77,10 +82,7 @@ async def test_a_page_that_joins_the_tables_in_another_order_is_answered_and_the
 
 
 async def test_statistics_taken_of_the_new_table_meanwhile_do_not_end_the_rebuild(databases: Databases) -> None:
-    await prepare(databases)
-    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, own):
-        await fill(appender, 50)
-        await eventually(lambda: inbox.caught_up("rows"))
+    async with filled(databases, 50) as (_, _, own):
         with pytest.raises(ConnectionAbortedError):
             await anew(databases, say=stop_at(50)).run()
         owner: asyncpg.Connection = await databases.connect("review", "owner")
@@ -98,10 +100,7 @@ async def test_a_table_that_others_do_not_let_go_of_ends_the_rebuild_in_words(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rebuild, "PATIENCE_SECONDS", 1.0)
-    await prepare(databases)
-    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, own):
-        await fill(appender, 50)
-        await eventually(lambda: inbox.caught_up("rows"))
+    async with filled(databases, 50) as (_, _, own):
         async with own.acquire() as page, page.transaction():
             await page.fetchval("SELECT count(*) FROM rows")
             with pytest.raises(RebuildRefused, match="others hold its tables; nothing was swapped"):
@@ -116,10 +115,7 @@ async def waited_for(connection: asyncpg.Connection, table: str) -> bool:
 
 
 async def test_damaged_rows_are_counted_and_right_afterwards(databases: Databases) -> None:
-    await prepare(databases)
-    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, own):
-        await fill(appender, 200)
-        await eventually(lambda: inbox.caught_up("rows"))
+    async with filled(databases, 200) as (_, _, own):
         owner = await databases.connect("review", "owner")
         await owner.execute("DELETE FROM rows WHERE (shard, seq) IN (SELECT shard, seq FROM rows ORDER BY shard, seq LIMIT 3)")
         await owner.execute("INSERT INTO rows VALUES (0, 999, 'case:nobody', NULL)")
@@ -131,10 +127,7 @@ async def test_damaged_rows_are_counted_and_right_afterwards(databases: Database
 
 async def test_broken_off_it_goes_on_where_it_was(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "PAGE", 5)  # so that there is a middle to be broken off in; the processes inherit it
-    await prepare(databases)
-    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, own):
-        await fill(appender, 2000)
-        await eventually(lambda: inbox.caught_up("rows"))
+    async with filled(databases, 2000) as (_, _, own):
         with pytest.raises(ConnectionAbortedError):
             await anew(databases, say=stop_at(100)).run()
         assert multiprocessing.active_children() == []
@@ -152,10 +145,7 @@ async def test_a_killed_part_is_told_in_one_sentence_and_the_rebuild_goes_on_whe
         for part in multiprocessing.active_children()[:1]:
             part.kill()
 
-    await prepare(databases)
-    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, own):
-        await fill(appender, 400)
-        await eventually(lambda: inbox.caught_up("rows"))
+    async with filled(databases, 400) as (_, _, own):
         with pytest.raises(RebuildRefused, match="ended with -9; run again"):
             await anew(databases, say=kill).run()
         assert multiprocessing.active_children() == []
@@ -164,10 +154,7 @@ async def test_a_killed_part_is_told_in_one_sentence_and_the_rebuild_goes_on_whe
 
 
 async def test_a_log_that_differs_from_its_links_is_refused(databases: Databases) -> None:
-    await prepare(databases)
-    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, own):
-        await fill(appender, 300)
-        await eventually(lambda: inbox.caught_up("rows"))
+    async with filled(databases, 300) as (_, _, own):
         owner = await databases.connect("caselog", "owner")
         head = "(SELECT shard, max(seq) FROM log.facts GROUP BY 1 LIMIT 1)"
         await owner.execute(f"UPDATE log.facts SET body = body || ' ' WHERE (shard, seq) = {head}")
@@ -185,11 +172,8 @@ async def built_beside(databases: Databases) -> int:
 
 
 async def test_a_new_version_is_built_by_rebuild_and_refuses_to_run_on_the_rows_of_the_old_one(databases: Databases) -> None:
-    await prepare(databases)
     second = replace(READER, version=2)
-    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, own), databases.reader() as log:
-        await fill(appender, 100)
-        await eventually(lambda: inbox.caught_up("rows"))
+    async with filled(databases, 100) as (appender, _, own), databases.reader() as log:
         newer = Inbox([second], own=own, log=log, bus=False)
         with pytest.raises(ReaderOutdated, match="run `rebuild rows`"):
             await newer.running().__aenter__()
@@ -203,10 +187,7 @@ async def test_a_new_version_is_built_by_rebuild_and_refuses_to_run_on_the_rows_
 
 
 async def test_a_second_rebuild_and_a_halted_shard_are_refused(databases: Databases) -> None:
-    await prepare(databases)
-    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, _):
-        await fill(appender, 50)
-        await eventually(lambda: inbox.caught_up("rows"))
+    async with filled(databases, 50) as (_, inbox, _):
         other: asyncpg.Connection = await databases.connect("review", "owner")
         assert await other.fetchval("SELECT pg_try_advisory_lock(1347571287)")
         with pytest.raises(RebuildRefused, match="another rebuild"):
@@ -221,10 +202,7 @@ async def test_a_version_that_cannot_apply_the_log_is_refused_in_one_sentence_an
     async def broken(_connection: object, _run: object) -> None:
         raise ValueError
 
-    await prepare(databases)
-    async with databases.appender() as appender, inbox_of(databases, bus=False) as (inbox, own):
-        await fill(appender, 200, streams=60)
-        await eventually(lambda: inbox.caught_up("rows"))
+    async with filled(databases, 200, streams=60) as (_, _, own):
         with pytest.raises(RebuildRefused, match="too many streams"):
             await anew(databases, replace(READER, version=2, apply=broken)).run()
         assert await rows(own) == await rebuilt(databases)

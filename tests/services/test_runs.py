@@ -55,7 +55,7 @@ async def read(readers: list[Reader], own: asyncpg.Pool, log: LogReader, longest
             facts = await log.shard(shard, 0, 10_000)
             while facts:
                 length = chance.randint(1, longest)
-                assert (await shelf.apply(shard, facts[:length])).applied == len(facts[:length])
+                assert (await shelf.apply_together({shard: facts[:length]}))[shard].applied == len(facts[:length])
                 facts = facts[length:]
 
 

@@ -190,6 +190,7 @@ async def test_a_case_that_could_not_be_applied_is_looked_for_again_when_it_is_r
             return bool(await owner.fetchval(query, state, outcome))
 
         await eventually(lambda: taken_back("open", "Later"))
+        assert not await taken_back("closed", "done")
         await owner.execute("DELETE FROM parked_streams WHERE reader = $1 AND version = $2 AND stream = $3", *key)
         await eventually(lambda: taken_back("closed", "done"))
         await owner.close()
