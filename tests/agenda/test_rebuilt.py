@@ -12,7 +12,7 @@ from chassis.agenda.worker import Later
 from chassis.bus.readers import Reader
 from chassis.bus.rebuild import Rebuild
 from schemas.facts.intake import CaseWithdrawn
-from tests.agenda.test_agenda import NotNow, ground, owe
+from tests.agenda.ground import NotNow, ground, owe
 from tests.bus.ground import eventually
 from tests.databases import Databases
 
