@@ -75,6 +75,13 @@ class Person:
             raise Unexpected(f"GET {path}: {answer.status_code}")
         return answer
 
+    async def may_open(self, path: str) -> bool:
+        """Whether a page is for this person, or is said not to be (403). Raises Unexpected on any other answer."""
+        answer = await self._patiently("GET", path)
+        if answer.status_code not in (200, 403):
+            raise Unexpected(f"GET {path}: {answer.status_code}")
+        return bool(answer.status_code == 200)
+
     async def send(
         self,
         page: httpx2.Response,

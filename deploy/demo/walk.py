@@ -198,13 +198,16 @@ class Walk:
         await clerk.send(page, "/confirm")
 
     async def drawn(self, case: str) -> Person:
-        """The reviewer in whose queue the case appears."""
+        """The reviewer in whose queue the case appears.
+
+        A queue is made of rows, and they may still show the case to who has just refused it; the page asks the log.
+        """
 
         async def found() -> Person | None:
             for username in REVIEWERS:
                 reviewer = await self.staff("review", username)
                 queue = (await reviewer.get("/api/queue", accept="application/json")).json()
-                if any(task["case"] == case for task in queue):
+                if any(task["case"] == case for task in queue) and await reviewer.may_open(f"/cases/{case}"):
                     return reviewer
             return None
 

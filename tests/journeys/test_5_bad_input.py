@@ -16,6 +16,7 @@ from deploy.demo.plan import Applicant, Plan
 from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
 from schemas.catalogue import catalogue
+from schemas.envelope import shard_of
 from tests.journeys.stack import DOORS, Stack
 
 KIND = catalogue().types["site_visit"]
@@ -150,6 +151,28 @@ async def test_an_expired_session_leads_to_sign_in_and_an_api_call_gets_a_proble
     assert problem.status_code == 401
     assert problem.headers["content-type"] == "application/problem+json"
     assert problem.json()["type"] == "urn:parvandeh:problem:sign_in_needed"
+
+
+async def test_who_refused_a_case_may_still_see_it_in_a_stale_queue_and_is_told_that_it_is_not_theirs(house: Stack) -> None:
+    walk = Walk(DOORS, house.var / "outbox")
+    case, _ = await walk.file(await walk.staff("intake", "office1"), PLAN)
+    await walk.check_identity(case)
+    first = await walk.drawn(case)
+    page = await first.send(await first.get(f"/cases/{case}"), "/open")
+    owner = await asyncpg.connect(**house.ground("review").as_owner("review"))
+    async with owner.transaction():  # review's rows stand still
+        await owner.execute(
+            "SELECT 1 FROM checkpoints WHERE reader = 'cases' AND shard = $1 FOR UPDATE", shard_of(f"case:{case}")
+        )
+        queue = await first.send(page, "/refuse", {"reason": "interest"})
+        assert case in queue.text
+        assert "دیگر از آنِ شما نیست" in (await first.get(f"/cases/{case}", expect=403)).text
+        with pytest.raises(TimeoutError):  # nobody is there to be found: the queue alone would give the first again
+            async with asyncio.timeout(1):
+                await walk.drawn(case)
+    assert await walk.drawn(case) is not first
+    await owner.close()
+    await walk.close()
 
 
 async def test_a_decision_on_a_withdrawn_case_and_a_stale_page_are_refused(house: Stack) -> None:
