@@ -65,6 +65,12 @@ class Node:
     def running(self) -> bool:
         return self._child is not None and self._child.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Its process. Only while it is started."""
+        assert self._child is not None
+        return self._child.pid
+
     def format(self, written: str, cluster: str, *how: str) -> None:
         """Write the settings, and format the storage when it is new; `how` are arguments of Kafka's tool."""
         provide(self._jars)  # checked at every start

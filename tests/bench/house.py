@@ -25,7 +25,7 @@ from chassis.standing import migrate_service
 from deploy.kafka.broker import Broker
 from deploy.local import keys
 from deploy.local.children import free_port, start, wait_until
-from deploy.local.postgres import OWNER
+from deploy.local.postgres import OWNER, Postgres
 from deploy.local.processes import KEYS
 from services.intake.settings import ROOM as INTAKE
 from services.review.settings import ROOM as REVIEW
@@ -135,6 +135,11 @@ async def told(module: str, order: Any, environment: Mapping[str, str] | None = 
     if child.returncode:
         raise RuntimeError(f"{module} failed; its lines above say why")
     return orjson.loads(out)
+
+
+def postmaster(server: Postgres) -> int:
+    """The process whose children do PostgreSQL's work."""
+    return int((server.data / "postmaster.pid").read_text().split()[0])
 
 
 def cpu_of(pids: Sequence[int]) -> float:

@@ -7,6 +7,7 @@ and answered when intake's own projection shows it. The crowd is a process of it
 
 from __future__ import annotations
 
+import os
 import statistics
 from dataclasses import asdict, replace
 from typing import Final
@@ -21,7 +22,7 @@ from chassis.web.sessions import Sessions
 from deploy.demo.filled import paper
 from tests.bench.filing import Order, Outcome
 from tests.bench.ground import Bench
-from tests.bench.house import House, cpu_of, standing, told
+from tests.bench.house import House, cpu_of, postmaster, standing, told
 from tests.bench.lines import Line
 
 CLIENTS: Final = 32
@@ -46,8 +47,7 @@ async def measure(bench: Bench) -> list[Line]:
         filing = await _order(house, bench.seconds)
         nothing = replace(filing, method="GET", port=house.ports["empty"], path="/empty", expect=204)
         dropping = replace(filing, port=house.ports["form"])
-        postgres = int((bench.server.data / "postmaster.pid").read_text().split()[0])
-        pids = {"intake": [intake], "relay": [relay], "PostgreSQL": [postgres]}
+        pids = {"intake": [intake], "relay": [relay], "PostgreSQL": [postmaster(bench.server)], "Kafka": [house.broker.pid]}
         done: list[Outcome] = []
         dropped: list[Outcome] = []
         peer: list[Outcome] = []
@@ -65,7 +65,9 @@ async def measure(bench: Bench) -> list[Line]:
         cores = cpu_of([empty]) - cores
     filed = sum(each.done for each in done)
     bench.say(
-        "http: CPU of one submission, ms: " + ", ".join(f"{name} {each / filed * 1000:.2f}" for name, each in spent.items())
+        "http: CPU of one submission, ms: "
+        + ", ".join(f"{name} {each / filed * 1000:.2f}" for name, each in spent.items())
+        + f"; {os.cpu_count()} cores that never wait: {filed * (os.cpu_count() or 1) / sum(spent.values()):,.0f}/s"
     )
     bench.say(f"http: CPU of one empty answer, ms: {cores / sum(each.done for each in peer) * 1000:.2f}")
     rate = tuple(each.done / each.seconds for each in done)

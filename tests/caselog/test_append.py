@@ -86,6 +86,10 @@ async def test_two_commands_of_one_stream_in_one_batch_each_get_their_outcome(da
         (a_command("case:x", "many", facts=65), "too_many_facts"),
         (a_command("case:x", "large", body=b"x" * 262_200), "too_large"),
         (a_command("case:x y", "name"), "wrong_stream"),
+        (a_command("case:", "nothing"), "wrong_stream"),
+        (a_command("case:x\n", "line"), "wrong_stream"),
+        (a_command("case:x:y", "twice"), "wrong_stream"),
+        (a_command(f"case:{'x' * 81}", "long"), "wrong_stream"),
         (a_command("office:x", "kind"), "wrong_stream_kind"),
         (a_command("case:x", "type", type_name="case.invented"), "unknown_type"),
         (a_command("case:x", "writer", type_name="case.approved"), "not_the_writer"),
@@ -101,6 +105,11 @@ async def test_a_command_that_breaks_a_rule_is_refused_alone(databases: Database
         assert outcomes[1] == Refused(reason)
         assert [fact.version for fact in await reader.stream("case:good")] == [1, 2]
         assert await reader.stream(command.stream) == ()
+
+
+async def test_the_longest_name_of_a_stream_is_taken(databases: Databases) -> None:
+    async with databases.appender() as appender:
+        assert isinstance(await appender.append(a_command(f"case:{'x' * 80}", "longest")), Appended)
 
 
 async def test_a_poison_command_in_a_batch_fails_alone(databases: Databases) -> None:
