@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from chassis.agenda.items import Item
 from chassis.agenda.worker import CarryOut
 from chassis.blobs import TooLarge, WrongType
-from chassis.bus.subscription import running_bus
+from chassis.opening import opened, ready, status
 from chassis.process import Process
 from chassis.refusal import refusals_in
 from chassis.senders import Outbox
@@ -22,11 +22,9 @@ from chassis.settings import Ground
 from chassis.staging import Sweeper
 from chassis.standing import Standing, standing
 from chassis.web.accounts import Account
-from chassis.web.application import application, refuse_demonstration_accounts
+from chassis.web.application import application
 from chassis.web.codes import Codes, subject_of
-from chassis.web.oidc.relying_party import relying_party
 from chassis.web.pages import Link
-from chassis.web.watching import Status
 from schemas.catalogue import catalogue
 from schemas.documents import Audience
 from schemas.facts.intake import CaseSubmitted
@@ -64,18 +62,12 @@ def door(ground: Ground) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with stand(ground) as here, here.inbox.running(), running_bus(ground, "intake", here.inbox):
-            await refuse_demonstration_accounts(ground, here.accounts)
-            app.state.sessions, app.state.accounts = here.sessions, here.accounts
-            app.state.oidc = relying_party(
-                ground, "intake", own=here.own, sessions=here.sessions, roles=ROLES, blind=here.vault.blind
-            )
+        async with opened(app, stand(ground), roles=ROLES, citizens=True) as here:
             outbox = Outbox(ground.outbox, ground.smtp)
             app.state.codes = Codes(here.own, here.vault.blind, outbox.one_time_code)
             key = load_pem_private_key((ground.keys / "receipt.pem").read_bytes(), None)
             if not isinstance(key, Ed25519PrivateKey):
                 raise TypeError("receipt.pem holds no Ed25519 key")
-            app.state.here = here
             app.state.room = Room(here, Cases(here.own, here.log), Handling(here.handler, here.vault), key)
             sweeping = asyncio.create_task(Sweeper(here.blobs, here.log).run(), name="sweeper")
             try:
@@ -83,14 +75,6 @@ def door(ground: Ground) -> FastAPI:
             finally:
                 sweeping.cancel()
                 await asyncio.gather(sweeping, return_exceptions=True)
-
-    async def ready(app: FastAPI) -> dict[str, bool]:
-        here: Standing = app.state.here
-        return await here.ready()
-
-    async def status(app: FastAPI) -> Status:
-        here: Standing = app.state.here
-        return await here.status()
 
     return application(
         service="intake",

@@ -9,19 +9,17 @@ from fastapi import FastAPI
 
 from chassis.agenda.items import Item
 from chassis.agenda.worker import CarryOut
-from chassis.bus.subscription import running_bus
 from chassis.enrolling.enrolment import Enrolment
+from chassis.opening import opened, ready, status
 from chassis.process import Process
 from chassis.refusal import Stale
 from chassis.senders import ChannelRefused, Outbox
 from chassis.settings import Ground
 from chassis.standing import Standing, standing
 from chassis.web.accounts import Account
-from chassis.web.application import application, refuse_demonstration_accounts
+from chassis.web.application import application
 from chassis.web.language import OWN_LOCALE, Words
-from chassis.web.oidc.relying_party import relying_party
 from chassis.web.pages import Link
-from chassis.web.watching import Status
 from schemas.facts import decode
 from schemas.facts.intake import CaseSubmitted
 from services.notify.commands import NotifyCommand, RecordFailed, RecordSent
@@ -47,20 +45,9 @@ def door(ground: Ground) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with stand(ground) as here, here.inbox.running(), running_bus(ground, "notify", here.inbox):
-            await refuse_demonstration_accounts(ground, here.accounts)
-            app.state.sessions, app.state.accounts, app.state.here = here.sessions, here.accounts, here
-            app.state.oidc = relying_party(ground, "notify", own=here.own, sessions=here.sessions, roles=ROLES)
+        async with opened(app, stand(ground), roles=ROLES) as here:
             app.state.room = Room(here, Messages(here.own))
             yield
-
-    async def ready(app: FastAPI) -> dict[str, bool]:
-        here: Standing = app.state.here
-        return await here.ready()
-
-    async def status(app: FastAPI) -> Status:
-        here: Standing = app.state.here
-        return await here.status()
 
     return application(
         service="notify",
