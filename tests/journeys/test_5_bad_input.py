@@ -143,6 +143,31 @@ async def test_a_citizen_files_for_themselves_only(house: Stack) -> None:
     await walk.close()
 
 
+class Unlucky(Person):
+    """The first answer to who asks for a one-time code is lost on its way: the code was sent, its page never came."""
+
+    def __init__(self, door: str) -> None:
+        super().__init__(door)
+        self.sent: list[str] = []
+        self._client.event_hooks = {"response": [self._lose]}
+
+    async def _lose(self, answer: httpx2.Response) -> None:
+        if answer.request.method == "POST":
+            self.sent.append(answer.request.url.path)
+            if self.sent == ["/citizen/sign-in"]:
+                raise httpx2.ReadError("lost")
+
+
+async def test_of_two_codes_the_one_of_the_page_that_came_signs_in(house: Stack) -> None:
+    walk = Walk(DOORS, house.var / "outbox", person=Unlucky)
+    citizen = await walk.citizen(Applicant(national_code(111_222_444), "دیگری", "09139998866"))
+    assert isinstance(citizen, Unlucky)
+    assert citizen.sent == ["/citizen/sign-in", "/citizen/sign-in", "/citizen/code"]
+    await citizen.get("/new")
+    await citizen.__aexit__(None, None, None)
+    await walk.close()
+
+
 async def test_an_expired_session_leads_to_sign_in_and_an_api_call_gets_a_problem_document(house: Stack) -> None:
     async with Person(DOORS["review"]) as nobody:
         page = await nobody.get("/queue")
