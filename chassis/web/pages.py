@@ -83,6 +83,8 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
         "digits": lambda value: persian.digits(value, language),
         "day": lambda value: persian.day(value, language),
         "short_day": lambda value: persian.short_day(value, language),
+        "weekday": lambda value: persian.weekday(value, language),
+        "time_of_day": lambda value: persian.time_of_day(value, language),
         "moment": lambda value: persian.moment(value, language),
         "until": lambda due, now: persian.until(due, now, language),
         "percent": lambda share: persian.percent(share, language),

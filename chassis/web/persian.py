@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import day_name
 from datetime import date, datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
@@ -18,6 +19,8 @@ _MONTHS: Final = (
 )  # fmt: skip
 _WEEKDAYS: Final = ("دوشنبه", "سه‌شنبه", "چهارشنبه", "پنجشنبه", "جمعه", "شنبه", "یکشنبه")
 FA: Final = "fa"
+_SATURDAY: Final = 5
+"""Where the first day of Iran's week stands in Python's, which begins with Monday."""
 
 
 def digits(value: object, language: str) -> str:
@@ -54,6 +57,17 @@ def short_day(moment: datetime | date, language: str) -> str:
 def clock(moment: datetime, language: str) -> str:
     """Hours and minutes in Tehran."""
     return digits(moment.astimezone(TEHRAN).strftime("%H:%M"), language)
+
+
+def time_of_day(minutes: int, language: str) -> str:
+    """Hours and minutes of so many minutes since midnight: `08:00`; the end of a day is `24:00`."""
+    return digits(f"{minutes // 60:02}:{minutes % 60:02}", language)
+
+
+def weekday(number: int, language: str) -> str:
+    """The name of a day of Iran's week; 0 is Saturday."""
+    place = (number + _SATURDAY) % 7
+    return _WEEKDAYS[place] if language == FA else day_name[place]
 
 
 def moment(value: datetime, language: str) -> Markup:

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import Final
 
 from caselog.read import LogReader
 from chassis.command_ids import http_command
 from chassis.enrolling.enrolment import Enrolment, Seat
-from chassis.enrolling.typed import EnrolmentRefused, NotUnderstood, Options, identifier, named, whole
-from chassis.folding import Folded
+from chassis.enrolling.typed import DAYS, EnrolmentRefused, NotUnderstood, Options, identifier, named, weekly, whole
 from chassis.refusal import RequestDiffers
 from chassis.standing import Standing
+from chassis.web.persian import time_of_day
 from chassis.web.principal import Principal
 from schemas.fact import StreamKind
-from schemas.facts.intake import OfficeChanged, OfficeRegistered
+from schemas.facts.intake import OfficeHours
 from services.intake.commands import ChangeOffice, RegisterOffice
-from services.intake.decide import State, evolve
 from services.intake.handle import Handling
+from services.intake.read import Office, Opening
 
 ROLES: Final = ("office_operator", "identity_clerk", "engineer")
 """The staff of this desk (domain.md, Who acts)."""
-REGISTER: Final = "office register OFFICE --fa NAME --en NAME --district DISTRICT"
-CHANGE: Final = "office change OFFICE [--fa NAME] [--en NAME] [--district DISTRICT]"
+REGISTER: Final = "office register OFFICE --fa NAME --en NAME --district DISTRICT [--hours sat-wed=08:00-14:00 ...]"
+CHANGE: Final = "office change OFFICE [--fa NAME] [--en NAME] [--district DISTRICT] [--hours sat-wed=08:00-14:00 ... | none]"
 LIST: Final = "office list"
 
 
@@ -32,7 +33,10 @@ async def office(here: Standing, arguments: list[str]) -> str:
         case ["register", *rest]:
             given = _read(REGISTER, rest, required=True)
             command = RegisterOffice(
-                name_fa=named("--fa", given.fa), name_en=named("--en", given.en), district=whole("--district", given.district)
+                name_fa=named("--fa", given.fa),
+                name_en=named("--en", given.en),
+                district=whole("--district", given.district),
+                hours=_hours(given.hours or ()),
             )
             new = await register(here, identifier("OFFICE", given.office), command)
             return f"{given.office} is registered" + ("" if new else " already so; nothing was changed")
@@ -40,9 +44,9 @@ async def office(here: Standing, arguments: list[str]) -> str:
             given = _read(CHANGE, rest, required=False)
             return await _change(here, identifier("OFFICE", given.office), given)
         case ["list"]:
-            return "\n".join([await _line(here.log, each) for each in await here.log.streams(StreamKind.OFFICE)]) or (
-                "no office is registered"
-            )
+            streams = await here.log.streams(StreamKind.OFFICE)
+            found = [await Office.read(here.log, each.removeprefix("office:")) for each in streams]
+            return "\n".join(map(_line, filter(None, found))) or "no office is registered"
     raise NotUnderstood("it is:\n  " + "\n  ".join((REGISTER, CHANGE, LIST)))
 
 
@@ -51,66 +55,67 @@ def _read(usage: str, arguments: list[str], *, required: bool) -> Namespace:
     options.add_argument("office")
     for each in ("--fa", "--en", "--district"):
         options.add_argument(each, required=required)
+    options.add_argument("--hours", action="extend", nargs="+")
     return options.read(arguments)
+
+
+def _hours(texts: Sequence[str]) -> tuple[OfficeHours, ...]:
+    return tuple(OfficeHours(weekday=day, opens=opens, closes=closes) for day, opens, closes in weekly("--hours", texts))
 
 
 async def register(here: Standing, office_id: str, command: RegisterOffice) -> bool:
     """Let an office file from now on; whether it could not before. Raises EnrolmentRefused, or what `decide` refuses."""
-    stream = f"office:{office_id}"
-    if found := await Folded.load(here.log, stream, State(), evolve):
-        if _registration(found).model_dump() == command.model_dump():
+    if found := await Office.read(here.log, office_id):
+        if found.registration.model_dump() == command.model_dump():
             return False
-        raise EnrolmentRefused("OFFICE", "it is registered with another name or district; `office change` changes it")
-    await _send(here, command, stream, "register")
+        raise EnrolmentRefused("OFFICE", "it is registered with another name, district or hours; `office change` changes it")
+    await _send(here, command, office_id, "register")
     return True
 
 
 async def _change(here: Standing, office_id: str, given: Namespace) -> str:
-    """Give an office other names or another district; what is not given stays as it is."""
-    stream = f"office:{office_id}"
-    found = await Folded.load(here.log, stream, State(), evolve)
+    """Give an office other names, another district or other hours; what is not given stays as it is."""
+    found = await Office.read(here.log, office_id)
     if found is None:
         raise EnrolmentRefused("OFFICE", "there is no such office; `office register` registers it")
-    now = _registration(found)
+    now = found.registration
     wanted = ChangeOffice(
         name_fa=now.name_fa if given.fa is None else named("--fa", given.fa),
         name_en=now.name_en if given.en is None else named("--en", given.en),
         district=now.district if given.district is None else whole("--district", given.district),
-        hours=now.hours,
+        hours=now.hours if given.hours is None else _hours(given.hours),
     )
     if wanted.model_dump() == now.model_dump():
         return f"{office_id} is so already; nothing was changed"
     try:
         # Named by the version that was read: of two who change it at once, one must not take back what the other changed.
-        await _send(here, wanted, stream, f"change after {found.version}")
+        await _send(here, wanted, office_id, f"change after {found.version}")
     except RequestDiffers:
         raise EnrolmentRefused("OFFICE", "somebody else changed it meanwhile; look with `office list`, then try again") from None
     return f"{office_id} is changed"
 
 
-async def _send(here: Standing, command: RegisterOffice | ChangeOffice, stream: str, key: str) -> None:
+async def _send(here: Standing, command: RegisterOffice | ChangeOffice, office_id: str, key: str) -> None:
+    stream = f"office:{office_id}"
     this = http_command("intake", "system", "/enrolment", stream, key)
     handling = Handling(here.handler, here.vault)
     await handling.by_person(command, Principal("system", "intake"), stream=stream, command_id=this)
 
 
-def _registration(found: Folded[State]) -> OfficeRegistered | OfficeChanged:
-    """The registration as it stands: whole in the last fact that says it."""
-    return next(fact for _, fact in reversed(found.facts) if isinstance(fact, OfficeRegistered | OfficeChanged))
+def _line(found: Office) -> str:
+    now, hours = found.registration, " ".join(map(_typed, found.openings)) or "no hours"
+    return f"{found.office_id:<24} district {now.district}  {now.name_fa} / {now.name_en}  {hours}"
 
 
-async def _line(log: LogReader, stream: str) -> str:
-    found = await Folded.load(log, stream, State(), evolve)
-    if found is None:
-        raise LookupError(stream)
-    now = _registration(found)
-    return f"{stream.removeprefix('office:'):<24} district {now.district}  {now.name_fa} / {now.name_en}"
+def _typed(opening: Opening) -> str:
+    """As it is typed: whoever changes one day of it begins with the line that is there."""
+    days = "-".join(DAYS[each] for each in sorted({opening.first, opening.last}))
+    return " ".join(f"{days}={time_of_day(opens, 'en')}-{time_of_day(closes, 'en')}" for opens, closes in opening.times)
 
 
 async def registered(log: LogReader, office_id: str) -> bool:
     """Whether an office of this id may file."""
-    found = await Folded.load(log, f"office:{office_id}", State(), evolve)
-    return found is not None and found.state.office_registered
+    return await Office.read(log, office_id) is not None
 
 
 ENROLMENT: Final = Enrolment(ROLES, {"office_operator": Seat("office", registered)}, {"office": office}, (REGISTER, CHANGE, LIST))

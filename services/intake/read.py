@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple, Self
 
 import asyncpg
 
 from caselog.queries import Queries
 from caselog.read import LogReader
 from chassis.folding import Folded
+from schemas.facts.intake import OfficeChanged, OfficeHours, OfficeRegistered
+from schemas.labels import Language
 from services.intake.decide import State, evolve
 
 PAGE = 50
@@ -42,6 +46,59 @@ class Case(Folded[State]):
         return self.stream.removeprefix("case:")
 
 
+class Opening(NamedTuple):
+    """Days that follow each other, on which an office is open at the same times."""
+
+    first: int
+    """A weekday; 0 is Saturday."""
+    last: int
+    times: tuple[tuple[int, int], ...]
+    """When it opens and closes, in minutes since midnight; twice where it closes at noon."""
+
+
+def openings(hours: Iterable[OfficeHours]) -> list[Opening]:
+    """Opening hours as people say them: days that are alike together."""
+    week = {
+        day: tuple((each.opens, each.closes) for each in of_day)
+        for day, of_day in groupby(sorted(hours, key=lambda each: (each.weekday, each.opens)), lambda each: each.weekday)
+    }
+    found: list[Opening] = []
+    for day, times in week.items():
+        if found and (found[-1].last, found[-1].times) == (day - 1, times):
+            found[-1] = found[-1]._replace(last=day)
+        else:
+            found.append(Opening(day, day, times))
+    return found
+
+
+class Office(Folded[State]):
+    """One counter office from its facts."""
+
+    @classmethod
+    async def read(cls, log: LogReader, office_id: str) -> Self | None:
+        """An office as it stands in the log, or None when it was never registered."""
+        found = await cls.load(log, f"office:{office_id}", State(), evolve)
+        return found if found is not None and found.state.office_registered else None
+
+    @property
+    def office_id(self) -> str:
+        return self.stream.removeprefix("office:")
+
+    @property
+    def registration(self) -> OfficeRegistered | OfficeChanged:
+        """As it stands: whole in the last fact that says it."""
+        return next(fact for _, fact in reversed(self.facts) if isinstance(fact, OfficeRegistered | OfficeChanged))
+
+    @property
+    def openings(self) -> list[Opening]:
+        """Its opening hours; empty where nobody said them."""
+        return openings(self.registration.hours)
+
+    def label(self, language: Language) -> str:
+        """Its name in `language`."""
+        return self.registration.name_fa if language == "fa" else self.registration.name_en
+
+
 class Cases:
     """Intake's rows, and single cases straight from the log."""
 
@@ -52,6 +109,10 @@ class Cases:
     async def load(self, case_id: str) -> Case | None:
         """A case as it stands in the log, or None."""
         return await Case.load(self._log, f"case:{case_id}", State(), evolve)
+
+    async def office(self, office_id: str) -> Office | None:
+        """A counter office as it stands in the log, or None when it was never registered."""
+        return await Office.read(self._log, office_id)
 
     async def row(self, case_id: str) -> asyncpg.Record | None:
         """The row of a case."""

@@ -11,7 +11,7 @@ import pytest
 from chassis.enrolling.typed import EnrolmentRefused
 from schemas.fact import StreamKind
 from schemas.facts import decode
-from schemas.facts.intake import OfficeChanged, OfficeRegistered
+from schemas.facts.intake import OfficeChanged, OfficeHours, OfficeRegistered
 from services.intake.app import stand
 from services.intake.enrolment import office
 from tests.web.city import PASSWORD, City
@@ -33,10 +33,10 @@ async def line(city: City, name: str) -> str:
 
 async def test_an_offices_registration_is_listed_and_changed_and_what_is_not_given_stays(city: City) -> None:
     assert (await city.type("intake", REGISTER.format("sun")))[0] == 0
-    assert re.fullmatch(r"sun +district 1  آفتاب / Aftab", await line(city, "sun"))
+    assert re.fullmatch(r"sun +district 1  آفتاب / Aftab  no hours", await line(city, "sun"))
     assert await city.type("intake", "office change sun --district ۳") == (0, "sun is changed\n")
     assert await city.type("intake", "office change sun --fa مهتاب --en Mahtab") == (0, "sun is changed\n")
-    assert re.fullmatch(r"sun +district 3  مهتاب / Mahtab", await line(city, "sun"))
+    assert re.fullmatch(r"sun +district 3  مهتاب / Mahtab  no hours", await line(city, "sun"))
     # The same again changes nothing; and what is registered now is what a repeated registration is compared with.
     assert await city.type("intake", "office change sun --en Mahtab") == (0, "sun is so already; nothing was changed\n")
     assert await city.type("intake", "office change sun") == (0, "sun is so already; nothing was changed\n")
@@ -56,15 +56,49 @@ async def test_an_offices_registration_is_listed_and_changed_and_what_is_not_giv
     ]
 
 
+async def test_opening_hours_are_registered_changed_and_listed_as_they_are_typed(city: City) -> None:
+    typed = "sat-mon=08:00-13:00 sat-mon=16:00-20:00 tue=08:00-13:00 thu-fri=00:00-24:00"
+    register = f"{REGISTER.format('hours')} --hours {typed}"
+    week = tuple(
+        OfficeHours(weekday=day, opens=opens * 60, closes=closes * 60)
+        for day, opens, closes in (
+            (0, 8, 13), (0, 16, 20), (1, 8, 13), (1, 16, 20), (2, 8, 13), (2, 16, 20), (3, 8, 13), (5, 0, 24), (6, 0, 24),
+        )
+    )  # fmt: skip
+    assert await city.type("intake", register) == (0, "hours is registered\n")
+    assert (await line(city, "hours")).endswith(f"Aftab  {typed}")
+    # Said in another way, they are the same hours: in Persian figures, day by day, in another order, as an option again.
+    same = "tue=۸:۰۰-۱۳:۰۰ sat=8:00-13:00 Sun-Mon=8:00-13:00 --hours fri=0:00-24:00 thu=0:00-24:00 sat-mon=16:00-20:00"
+    again = f"{REGISTER.format('hours')} --hours {same}"
+    assert await city.type("intake", again) == (0, "hours is registered already so; nothing was changed\n")
+    assert await city.type("intake", f"office change hours --hours {same}") == (0, "hours is so already; nothing was changed\n")
+    code, said = await city.type("intake", REGISTER.format("hours"))
+    assert (code, "`office change`" in said) == (1, True)
+    assert (await city.type("intake", "office change hours --district 2"))[0] == 0
+    assert (await line(city, "hours")).endswith(f"district 2  آفتاب / Aftab  {typed}"), "hours that are not given stay"
+    assert (await city.type("intake", "office change hours --hours thu=08:30-12:00"))[0] == 0
+    assert (await line(city, "hours")).endswith("district 2  آفتاب / Aftab  thu=08:30-12:00"), "a week is given whole"
+    assert (await city.type("intake", "office change hours --hours none"))[0] == 0
+    assert (await line(city, "hours")).endswith("district 2  آفتاب / Aftab  no hours")
+    assert await registrations(city, "hours") == [
+        OfficeRegistered(name_fa="آفتاب", name_en="Aftab", district=1, hours=week),
+        OfficeChanged(name_fa="آفتاب", name_en="Aftab", district=2, hours=week),
+        OfficeChanged(
+            name_fa="آفتاب", name_en="Aftab", district=2, hours=(OfficeHours(weekday=5, opens=8 * 60 + 30, closes=12 * 60),)
+        ),
+        OfficeChanged(name_fa="آفتاب", name_en="Aftab", district=2),
+    ]
+
+
 async def test_of_two_who_change_an_office_at_once_none_takes_back_what_the_other_changed(city: City) -> None:
     assert (await city.type("intake", REGISTER.format("both")))[0] == 0
     async with stand(city.ground("intake")) as here:
-        one, other = ["change", "both", "--fa", "مهتاب"], ["change", "both", "--district", "2"]
+        one, other = ["change", "both", "--fa", "مهتاب"], ["change", "both", "--hours", "thu=08:00-12:00"]
         ended = await asyncio.gather(office(here, one), office(here, other), return_exceptions=True)
     assert all(isinstance(each, str | EnrolmentRefused) for each in ended), ended
     last = (await registrations(city, "both"))[-1]
     assert isinstance(last, OfficeChanged)
-    assert [last.name_fa == "مهتاب", last.district == 2] == [isinstance(each, str) for each in ended]
+    assert [last.name_fa == "مهتاب", last.hours != ()] == [isinstance(each, str) for each in ended]
 
 
 @pytest.mark.parametrize(
@@ -77,6 +111,20 @@ async def test_of_two_who_change_an_office_at_once_none_takes_back_what_the_othe
         (["moon", "--district", "6"], 1, "intake district: The city has districts 1 to 5."),
         (["moon", "--district", "one"], 1, "intake --district: is a whole number"),
         (["moon", "--district", ""], 1, "intake --district: is a whole number"),
+        (["moon", "--hours", "always"], 1, "intake --hours: is days and a time, as sat-wed=08:00-14:00"),
+        (["moon", "--hours", ""], 1, "intake --hours: is days and a time"),
+        (["moon", "--hours", "sat-wed=08:00-14:00,thu=08:00-12:00"], 1, "intake --hours: is days and a time"),
+        (["moon", "--hours", "sat-day=08:00-14:00"], 1, "intake --hours: is days and a time"),
+        (["moon", "--hours", "sat=08:60-14:00"], 1, "intake --hours: is days and a time"),
+        (["moon", "--hours", "sat=8-14"], 1, "intake --hours: is days and a time"),
+        (["moon", "--hours", "none", "sat=08:00-14:00"], 1, "intake --hours: is days and a time"),
+        (["moon", "--hours", "thu-sat=08:00-14:00"], 1, "intake --hours: has its days in the order of the week"),
+        (["moon", "--hours", "sat=14:00-08:00"], 1, "intake --hours: closes on the same day, after it opens"),
+        (["moon", "--hours", "sat=08:00-08:00"], 1, "intake --hours: closes on the same day, after it opens"),
+        (["moon", "--hours", "sat=20:00-24:01"], 1, "intake --hours: closes on the same day, after it opens"),
+        (["moon", "--hours", "sat-wed=08:00-14:00", "mon=13:00-20:00"], 1, "intake --hours: says times of mon that meet"),
+        (["moon", "--hours", "mon=08:00-14:00", "mon=14:00-20:00"], 1, "intake --hours: says times of mon that meet"),
+        (["moon", "--hours"], 2, "intake argument --hours: expected at least one argument; it is: office change OFFICE"),
         (["moon", "--name", "X"], 2, "intake there is no option --name; it is: office change OFFICE"),
         ([], 2, "intake the following arguments are required: office; it is: office change OFFICE"),
     ],

@@ -82,6 +82,7 @@ REFUSED: Final = [
     ("intake", "account change d1 --role office_operator", "--office"),
     ("intake", "office register o1 --fa آ --en A --district 6", "district"),
     ("intake", "office register o1 --fa آ --en A --district one", "--district"),
+    ("intake", "office register o1 --fa آ --en A --district 1 --hours sat=14:00-08:00", "--hours"),
     ("intake", "office register O/1 --fa آ --en A --district 1", "OFFICE"),
     ("inquiry", "agency register police", "AGENCY"),
     ("inquiry", "account add x1 --username xerxes --role agency_officer --name X --agency fire", "--agency"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chassis.web.persian import percent, size
+from chassis.web.persian import percent, size, time_of_day, weekday
 
 
 @pytest.mark.parametrize(("share", "fa", "en"), [(1.0, "۱۰۰٫۰٪", "100.0%"), (0.995, "۹۹٫۵٪", "99.5%"), (0.0, "۰٫۰٪", "0.0%")])
@@ -24,3 +24,15 @@ def test_a_share_has_the_digits_the_point_and_the_sign_of_the_language(share: fl
 def test_a_size_has_the_digits_and_the_unit_of_the_language(octets: int, fa: str, en: str) -> None:
     assert size(octets, "fa") == f"<bdi>{fa}</bdi>"
     assert size(octets, "en") == f"<bdi>{en}</bdi>"
+
+
+@pytest.mark.parametrize(
+    ("number", "fa", "en"), [(0, "شنبه", "Saturday"), (1, "یکشنبه", "Sunday"), (2, "دوشنبه", "Monday"), (6, "جمعه", "Friday")]
+)
+def test_the_week_begins_with_saturday(number: int, fa: str, en: str) -> None:
+    assert (weekday(number, "fa"), weekday(number, "en")) == (fa, en)
+
+
+@pytest.mark.parametrize(("minutes", "fa", "en"), [(0, "۰۰:۰۰", "00:00"), (485, "۰۸:۰۵", "08:05"), (1440, "۲۴:۰۰", "24:00")])
+def test_a_time_of_day_has_the_digits_of_the_language(minutes: int, fa: str, en: str) -> None:
+    assert (time_of_day(minutes, "fa"), time_of_day(minutes, "en")) == (fa, en)

@@ -73,7 +73,7 @@ def evolve(state: State, fact: AnyFact, _at: datetime) -> State:
         case intake.OfficeRegistered():
             return replace(state, office_registered=True)
         case intake.OfficeChanged():
-            return state  # its names and district decide nothing
+            return state  # its names, district and hours decide nothing
         case review.CorrectionRequested():
             return replace(state, correction_round=fact.round, correction_open=True, correction_reasons=fact.reasons)
         case review.CaseApproved():

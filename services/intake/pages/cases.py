@@ -50,6 +50,8 @@ async def page(request: Request, case: Case, principal: Principal, *, filed: str
     checkable = await _checkable(request, case)
     clocks = fold((fact, recorded.recorded_at) for recorded, fact in case.facts)
     told = await room(request).cases.told(case.stream)
+    # An office need not read its own name here: its desk shows it.
+    by = await room(request).cases.office(case.state.office) if case.state.office and principal.role == "citizen" else None
     if principal.office and told:
         await room(request).cases.see(principal.office, case.stream, max(each.version for each in told))
     return render(
@@ -61,6 +63,7 @@ async def page(request: Request, case: Case, principal: Principal, *, filed: str
         receipt=receipt(request, case).text(),
         tracking_code=room(request).here.vault.tracking_code(case.case_id),
         told=told,
+        by=by,
         clocks=clocks,
         checkable=checkable,
         spent=clocks.at(now),

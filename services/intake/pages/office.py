@@ -40,6 +40,7 @@ async def filings(request: Request, before: str = "", principal: Principal = req
         older=rows[-1]["stream"].removeprefix("case:") if len(rows) == PAGE else "",
         notices=notices,
         unread=unread,
+        office=await cases.office(office),
         until=(notices[0]["sent_at"] if notices else await room(request).here.log.now()).isoformat(),
         types=catalogue().types,
     )
