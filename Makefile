@@ -30,7 +30,7 @@ demo: setup ## a Kerman week of 1,000 requests through the doors of `make run`; 
 rebuild: setup ## build every projection anew from the log while the services go on (make run must be up)
 	@$(PY) -m deploy.local rebuild
 
-parked: setup ## list what could not be applied or carried out (make run must be up)
+parked: setup ## say what could not be applied or carried out, and why (make run must be up)
 	@$(PY) -m deploy.local parked
 
 release: setup ## let it go on: SERVICE=review READER=cases WHAT=case:... (or READER=agenda WHAT=<item>)

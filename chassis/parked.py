@@ -1,25 +1,37 @@
-"""What a service could not apply or carry out, and how it is let go on: for pages and for the command line."""
+"""What a service could not apply or carry out, and how it is let go on, for the command line."""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Final
 
 import asyncpg
 
 from chassis.agenda.worker import parked_items, release_item
 from chassis.bus.inbox import Inbox
+from chassis.parked_words import ParkedWords, Said
+from chassis.web.persian import clock, day
 
 _ITEM: Final = re.compile(r"[0-9a-f]{64}")
 
 
-async def parked_lines(inbox: Inbox, own: asyncpg.Pool) -> list[str]:
-    """A line for each parked stream and item, in the words that `release` takes."""
-    streams = [f"{each.reader} {each.stream} from version {each.version}: {each.reason}" for each in await inbox.parked()]
-    items = [
-        f"agenda {row['id'].hex()} {row['reaction']} of {row['stream']}: {row['outcome']}" for row in await parked_items(own)
-    ]
-    return streams + items
+async def parked_lines(inbox: Inbox, own: asyncpg.Pool, said: ParkedWords) -> list[str]:
+    """What each parked stream and item is, in English; the last line of each is what `release` takes, to be copied."""
+    lines = []
+    for each in await inbox.parked():
+        what = f"{said.reader(each.reader).words}: {each.stream} from fact {each.version} on"
+        lines.append(_said(what, each.since, said.reason(each.reason), f"release {each.reader} {each.stream}"))
+    for row in await parked_items(own):
+        owed = said.reaction(row["reaction"])
+        what = f"{owed.words} ({owed.code}): {row['stream']}"
+        lines.append(_said(what, row["parked_at"], said.reason(row["outcome"]), f"release agenda {row['id'].hex()}"))
+    return lines
+
+
+def _said(what: str, since: datetime | None, why: Said, released: str) -> str:
+    parked = f", parked since {day(since, 'en')}, {clock(since, 'en')}" if since else ""
+    return f"{what}{parked}\n    {why.words} ({why.code})\n    {released}"
 
 
 async def release(inbox: Inbox, own: asyncpg.Pool, reader: str, what: str) -> bool:

@@ -27,12 +27,14 @@ from chassis.enrolling.accounts import ACCOUNT, accounts
 from chassis.enrolling.enrolment import Enrolment, said
 from chassis.exit_codes import OUTDATED, ROWS_DIFFERED
 from chassis.parked import parked_lines, release
-from chassis.refusal import StillFaulty
+from chassis.parked_words import ParkedWords
+from chassis.refusal import Refusal, StillFaulty
 from chassis.settings import Ground, Unset
 from chassis.standing import Standing, migrate_service
 from chassis.telemetry import configure
 from chassis.vault.keys import KeyFileMissing
 from chassis.web.application import small_door
+from chassis.web.language import OWN_LOCALE, Words
 from chassis.web.oidc.relying_party import check, local_subject
 from chassis.web.sessions import Sessions
 
@@ -61,6 +63,8 @@ class Process:
     reactions: Callable[[Standing], Mapping[str, CarryOut]]
     demonstrate: Callable[[Standing], Awaitable[None]]
     enrolment: Enrolment
+    refusals: tuple[type[Refusal], ...]
+    """What its decisions refuse: why its work may be parked."""
 
 
 def main(process: Process, arguments: list[str]) -> int:
@@ -174,7 +178,8 @@ async def _rebuild_one(process: Process, ground: Ground, name: str) -> Rebuilt:
 
 async def _parked(process: Process, ground: Ground) -> int:
     async with process.stand(ground) as here:
-        lines = await parked_lines(here.inbox, here.own)
+        words = ParkedWords(Words([OWN_LOCALE, process.room / "locale"]), "en", process.refusals)
+        lines = await parked_lines(here.inbox, here.own, words)
     sys.stdout.write("\n".join(f"{process.service} {line}" for line in lines or ["nothing is parked"]) + "\n")
     return 1 if lines else 0
 

@@ -82,4 +82,4 @@ async def demonstrate(here: Standing) -> None:
         await register(here, key)
 
 
-PROCESS = Process("inquiry", ROOM, stand, door, reactions, demonstrate, ENROLMENT)
+PROCESS = Process("inquiry", ROOM, stand, door, reactions, demonstrate, ENROLMENT, refusals_in(refusals))

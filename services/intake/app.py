@@ -173,4 +173,4 @@ def valid_until(request_type: str, issued_on: datetime) -> datetime | None:
     return issued_on.astimezone(UTC) + timedelta(days=days) if days else None
 
 
-PROCESS = Process("intake", ROOM, stand, door, reactions, demonstrate, ENROLMENT)
+PROCESS = Process("intake", ROOM, stand, door, reactions, demonstrate, ENROLMENT, refusals_in(refusals))

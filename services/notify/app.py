@@ -26,7 +26,7 @@ from services.notify.commands import NotifyCommand, RecordFailed, RecordSent
 from services.notify.consume import readers
 from services.notify.decide import NoAddress
 from services.notify.handle import Handling
-from services.notify.pages import Room, router
+from services.notify.pages import REFUSALS, Room, router
 from services.notify.read import Messages
 from services.notify.settings import ROOM, TITLE
 
@@ -117,4 +117,4 @@ async def demonstrate(here: Standing) -> None:
     await here.accounts.put([account], demonstration=True)
 
 
-PROCESS = Process("notify", ROOM, stand, door, reactions, demonstrate, Enrolment(ROLES))
+PROCESS = Process("notify", ROOM, stand, door, reactions, demonstrate, Enrolment(ROLES), REFUSALS)

@@ -25,6 +25,8 @@ from services.notify.read import Messages
 
 router = routes()
 OPERATOR = "operator"
+REFUSALS = (*refusals_in(decide), *refusals_in(senders))
+"""Why a message may not be sent."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ async def overview(request: Request) -> HTMLResponse | RedirectResponse:
         totals=await room.messages.totals(),
         parked=[(item, _template(item)) for item in await parked_items(room.here.own)],
         trying=[(item, _template(item)) for item in await trying_items(room.here.own)],
-        said=Sayings(request, (*refusals_in(decide), *refusals_in(senders))),
+        said=Sayings(request, REFUSALS),
     )
 
 

@@ -138,4 +138,4 @@ async def demonstrate(here: Standing) -> None:
             await enrol(here, key, c.EnrolReviewer(districts=districts, stages=()))
 
 
-PROCESS = Process("review", ROOM, stand, door, reactions, demonstrate, ENROLMENT)
+PROCESS = Process("review", ROOM, stand, door, reactions, demonstrate, ENROLMENT, refusals_in(refusals))

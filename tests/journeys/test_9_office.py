@@ -95,12 +95,12 @@ def unread(desk: str, case: str) -> int:
         (
             "fa",
             ("پیامکی نمی‌گیرد", "متقاضی از هر گام در درگاه"),
-            ("با پیامک هم", "دفتر پیشخوانی که درخواست را برای شما ثبت کرد"),
+            ("با پیامک هم", "دفتر پیشخوانی که درخواست را برای شما ثبت کرد", "دفتر پیشخوان آزادی"),
         ),
         (
             "en",
             ("gets no text message", "The applicant is told of each step"),
-            ("by text message", "The counter office that filed for you"),
+            ("by text message", "The counter office that filed for you", "Azadi counter office"),
         ),
     ],
 )
@@ -117,10 +117,13 @@ async def test_the_filing_and_the_case_page_say_who_is_told_and_how(
     citizen._client.headers["Accept-Language"] = language
     page = (await citizen.get(f"/cases/{case}")).text
     assert all(words in page for words in citizen_words)
+    assert citizen_words[2] in (await office.get("/office")).text
+    assert not [fact for fact in await facts(walk, case) if citizen_words[2] in str(fact)], "a case's facts name no office"
     mine = await walk.file(citizen, Plan("site_visit", 3, None, APPLICANT))
     page = (await citizen.get(f"/cases/{mine[0]}?filed=yes")).text
     assert page.count(citizen_words[0]) >= 2
     assert citizen_words[1] not in page
+    assert citizen_words[2] not in page
     for person in (office, citizen):
         await person.__aexit__(None, None, None)
     await walk.close()

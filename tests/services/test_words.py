@@ -11,12 +11,13 @@ from unittest.mock import Mock
 
 import pytest
 
-from chassis import blobs, refusal, senders
+from chassis import blobs, parked_words, refusal, senders
 from chassis.process import Process
 from chassis.refusal import Refusal
-from chassis.web import parked, problems, sign_in
+from chassis.web import problems, sign_in
 from chassis.web.language import OWN_LOCALE, Words
 from chassis.web.oidc import refusals as oidc
+from chassis.web.parked import Sayings
 from deploy.witness import witness
 from deploy.witness.__main__ import LOCALE as WITNESS
 from schemas.fact import StreamKind
@@ -28,7 +29,6 @@ from services.notify import decide as notify_decide
 from services.notify.app import PROCESS as NOTIFY
 from services.review import refusals as review_refusals
 from services.review.app import PROCESS as REVIEW
-from services.review.consume import readers as review_readers
 from tests.conftest import ROOT
 
 SERVICES = ("intake", "review", "inquiry", "notify", "audit")
@@ -145,41 +145,47 @@ def test_every_reaction_of_the_agenda_has_words_in_both_languages(service: str, 
     assert set(re.findall(r'Owed\(\s*"(\w+)"', owed)) <= found, "what is owed is carried out, so it has words too"
 
 
-def test_what_is_parked_at_review_is_named_in_both_languages() -> None:
-    texts, readers = words("review"), [reader.name for reader in review_readers(Mock())]
-    wanted = [f"reader.{name}" for name in readers] + [f"stream.{kind.value}" for kind in StreamKind]
-    assert len(wanted) == 2 + len(StreamKind)
+@pytest.mark.parametrize("service", PROCESSES)
+def test_every_reader_is_named_in_both_languages(service: str) -> None:
+    readers = importlib.import_module(f"services.{service}.consume").readers(Mock())
+    wanted = [f"reader.{reader.name}" for reader in readers]
+    assert len(wanted) == 2
+    assert [(each, language) for each in wanted for language in ("fa", "en") if not words(service).has(language, each)] == []
+
+
+def test_what_a_parked_stream_at_review_is_about_is_named_in_both_languages() -> None:
+    texts, wanted = words("review"), [f"stream.{kind.value}" for kind in StreamKind]
     assert [(each, language) for each in wanted for language in ("fa", "en") if not texts.has(language, each)] == []
 
 
 def test_every_sentence_about_parked_work_has_a_persian_text() -> None:
-    assert [each for each in parked.SENTENCES if not Words([OWN_LOCALE]).has("fa", each)] == []
+    assert [each for each in parked_words.SENTENCES if not Words([OWN_LOCALE]).has("fa", each)] == []
 
 
 @pytest.mark.parametrize("language", ["fa", "en"])
 def test_why_work_is_parked_is_a_sentence_in_the_readers_language_with_its_code(language: str) -> None:
     request = Mock(state=Mock(language=language))
     request.app.state.words = texts = words("review")
-    said = parked.Sayings(request, refusal.refusals_in(review_refusals))
+    said = Sayings(request, refusal.refusals_in(review_refusals))
     for kind in (*refusal.refusals_in(refusal), *refusal.refusals_in(review_refusals)):
         if kind in (Refusal, refusal.NotYet):  # never parked
             continue
         wanted = texts.text("fa", f"refusal.{kind.code}") if language == "fa" else kind.default_text()
-        assert said.reason(kind.code) == parked.Said(wanted, kind.code)
+        assert said.reason(kind.code) == parked_words.Said(wanted, kind.code)
     for code, sentence in (
-        ("AppendRefused", parked.NOT_TAKEN),
-        ("KeyError", parked.UNKNOWN_WORK),
-        ("ConnectionRefusedError", parked.AWAY_NOW),
-        ("DiskFullError", parked.AWAY_NOW),
-        ("NotTaken", parked.AWAY_NOW),
-        ("ChannelAway", parked.NOT_THERE),
-        ("KeyGone", parked.ERASED),
-        ("case.split/1", parked.UNKNOWN_FACT),
-        ("case.submitted/2: ValidationError", parked.MALFORMED_FACT),
-        ("ZeroDivisionError", parked.UNFORESEEN),
+        ("AppendRefused", parked_words.NOT_TAKEN),
+        ("KeyError", parked_words.UNKNOWN_WORK),
+        ("ConnectionRefusedError", parked_words.AWAY_NOW),
+        ("DiskFullError", parked_words.AWAY_NOW),
+        ("NotTaken", parked_words.AWAY_NOW),
+        ("ChannelAway", parked_words.NOT_THERE),
+        ("KeyGone", parked_words.ERASED),
+        ("case.split/1", parked_words.UNKNOWN_FACT),
+        ("case.submitted/2: ValidationError", parked_words.MALFORMED_FACT),
+        ("ZeroDivisionError", parked_words.UNFORESEEN),
     ):
-        assert said.reason(code) == parked.Said(texts.text(language, sentence), code)
-    assert said.reaction("of_last_year").words == texts.text(language, parked.ANOTHER_VERSION)
+        assert said.reason(code) == parked_words.Said(texts.text(language, sentence), code)
+    assert said.reaction("of_last_year").words == texts.text(language, parked_words.ANOTHER_VERSION)
 
 
 def test_every_refusal_of_the_witness_has_its_text() -> None:

@@ -1,9 +1,11 @@
-"""Parked work as its readers see it: in words, since when, of which case; real rows, real doors."""
+"""Parked work as its readers see it, on a page and at a terminal: in words, since when, of which case; real rows, real doors."""
 
 from __future__ import annotations
 
 import html
 import re
+import subprocess
+import sys
 from typing import Literal
 
 import asyncpg
@@ -19,7 +21,7 @@ from services.review.app import PROCESS as REVIEW
 from tests.bus.ground import eventually
 from tests.conftest import ROOT
 from tests.faults.test_reread import sample
-from tests.web.city import PASSWORD, City, confirmed, opened, sign_in
+from tests.web.city import PASSWORD, PROCESSES, City, confirmed, opened, sign_in
 
 PARK = "UPDATE agenda SET state = 'parked', outcome = $2, parked_at = '2026-11-24 08:00+00' WHERE reaction = $1 AND stream = $3"
 
@@ -139,3 +141,82 @@ async def test_the_operator_reads_which_message_waits_by_which_way_and_no_case(c
     for part in ("The request was filed.", "Text message", "There is no such case.", "24 November 2026"):
         assert part in english[0], (part, english)
     assert "untold" not in page
+
+
+def typed(city: City, service: str, *words: str) -> tuple[int, str]:
+    """The exit code of a command of the service as its own process, and what it said."""
+    command = [sys.executable, "-m", f"services.{service}", *words]
+    done = subprocess.run(command, cwd=ROOT, env=city.environment(service), check=False, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+async def test_the_terminal_says_what_is_parked_in_words_and_the_last_line_is_what_releases_it(city: City) -> None:
+    case, item = "case:terminal", "cd" * 32
+    await confirmed(city.databases, "terminal")
+    own = await owner(city, "review")
+    assert typed(city, "review", "parked") == (0, "review nothing is parked\n")
+    await own.execute(
+        "INSERT INTO agenda (id, reaction, key, stream, target, cause_shard, cause_seq, cause_link, ordinal, details,"
+        " state, outcome, parked_at)"
+        " VALUES (decode($1, 'hex'), 'commit_draw', '', $2, $2, 0, 1, '', 0, '{}', 'parked', 'identity_open',"
+        " '2026-11-24 08:00+00'), (decode(repeat('ef', 32), 'hex'), 'of_last_year', '', $2, $2, 0, 2, '', 0, '{}',"
+        " 'parked', 'ZeroDivisionError', NULL)",
+        item,
+        case,
+    )
+    await own.execute(
+        "INSERT INTO parked_streams (reader, version, stream, shard, from_version, reason, parked_at)"
+        " VALUES ('cases', 1, $1, 0, 2, 'case.split/1', '2026-11-24 08:00+00')",
+        case,
+    )
+    code, said = typed(city, "review", "parked")
+    assert (code, said.splitlines()) == (
+        1,
+        [
+            f"review The lists of cases: {case} from fact 2 on, parked since 24 November 2026, 11:30",
+            "    A fact is of a kind or version that is not known here. (case.split/1)",
+            f"    release cases {case}",
+            f"review Fix the pool of the draw (commit_draw): {case}, parked since 24 November 2026, 11:30",
+            f"    {refusals.IdentityOpen.default_text()} (identity_open)",
+            f"    release agenda {item}",
+            f"review Work of another version (of_last_year): {case}",
+            f"    {UNFORESEEN} (ZeroDivisionError)",
+            f"    release agenda {'ef' * 32}",
+        ],
+    )
+    await own.execute("DELETE FROM parked_streams")  # review has read nothing yet here; a stream is released in test_8_watching
+    for line in said.splitlines()[5::3]:
+        assert typed(city, "review", *line.split()) == (0, "released\n"), line
+    assert typed(city, "review", "parked") == (0, "review nothing is parked\n")
+    await own.execute("DELETE FROM agenda WHERE stream = $1", case)
+    await own.close()
+
+
+@pytest.mark.parametrize(
+    ("service", "reader", "name"),
+    [
+        ("intake", "cases", "The lists of cases"),
+        ("inquiry", "inquiries", "The lists of inquiries"),
+        ("notify", "messages", "The list of messages"),
+        ("notify", "agenda", "The list of what is to be done"),
+    ],
+)
+async def test_every_service_says_at_the_terminal_which_of_its_lists_a_case_is_missing_in(
+    city: City, service: str, reader: str, name: str
+) -> None:
+    async with PROCESSES[service].stand(city.ground(service)) as here:
+        version = here.inbox.shelves[reader].reader.version
+    own = await owner(city, service)
+    await own.execute(
+        "INSERT INTO parked_streams (reader, version, stream, shard, from_version, reason)"
+        " VALUES ($1, $2, 'case:lost', 0, 1, 'case.submitted/2: ValidationError')",
+        reader,
+        version,
+    )
+    code, said = typed(city, service, "parked")
+    await own.execute("DELETE FROM parked_streams")
+    await own.close()
+    first, why, released = said.splitlines()[:3]  # behind it, what another test left in the agenda
+    assert (code, released) == (1, f"    release {reader} case:lost")
+    assert first.startswith(f"{service} {name}: case:lost from fact 1 on, parked since ")
+    assert why == "    A fact does not have the form that its kind promises. (case.submitted/2: ValidationError)"
