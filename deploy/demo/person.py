@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -74,6 +75,16 @@ class Person:
         if answer.status_code != expect:
             raise Unexpected(f"GET {path}: {answer.status_code}")
         return answer
+
+    async def look(self, path: str, wanted: str) -> httpx2.Response | None:
+        """Turn the pages of the list at `path` until one shows `wanted`, a pattern; None when none does. Raises Unexpected."""
+        while path:
+            page = await self.get(path)
+            if re.search(wanted, page.text):
+                return page
+            onward = re.search(r'rel="next" href="([^"]+)"', page.text)
+            path = html.unescape(onward[1]) if onward else ""
+        return None
 
     async def may_open(self, path: str) -> bool:
         """Whether a page is for this person, or is said not to be (403). Raises Unexpected on any other answer."""

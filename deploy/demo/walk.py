@@ -235,10 +235,11 @@ class Walk:
 
     async def agency_answers(self, case: str, plan: Plan) -> None:
         """The agency finds the question, opens it and answers."""
-        officer = await self.staff("inquiry", plan.agency or "")
+        officer, question = await self.staff("inquiry", plan.agency or ""), rf"/inquiries/{case}/[0-9a-f]+"
 
         async def listed() -> str | None:
-            found = re.search(rf"/inquiries/{case}/[0-9a-f]+", (await officer.get("/")).text)
+            page = await officer.look("/", question)
+            found = re.search(question, page.text) if page else None
             return found.group() if found else None
 
         path = await until("the question", listed, self._seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import Depends, Form
 from starlette.requests import Request
@@ -20,7 +21,7 @@ from schemas.catalogue import catalogue
 from schemas.facts import inquiry, intake, review
 from services.inquiry.commands import AnswerInquiry, OpenQuestion
 from services.inquiry.handle import Handling
-from services.inquiry.read import PAGE, Case, Inquiries, place
+from services.inquiry.read import Case, Inquiries
 
 router = routes()
 OFFICER = "agency_officer"
@@ -43,24 +44,36 @@ def room(request: Request) -> Room:
 
 
 @router.get("/")
-async def desk(request: Request, before: str = "") -> HTMLResponse | RedirectResponse:
+async def desk(request: Request, after: str = "", before: str = "") -> HTMLResponse | RedirectResponse:
+    """The two lists of an agency. Each goes on by itself: `after` a question that waits, `before` an answered one."""
     principal = signed_in(request)
     if principal is None or principal.role != OFFICER:
         return RedirectResponse("/sign-in", 303)
     inquiries = room(request).inquiries
     agency = principal.agency or ""
-    answered = await inquiries.answered(agency, before)
+    waiting, answered = await inquiries.waiting(agency, after), await inquiries.answered(agency, before)
     return render(
         request,
         "desk.html",
-        waiting=await inquiries.waiting(agency),
+        waiting=waiting,
+        count=await inquiries.count_waiting(agency),
         answered=answered,
-        older=place(answered[-1]) if len(answered) == PAGE else "",
-        newest=not before,
+        after=after,
+        before=before,
+        later=_at(waiting.next, before),
+        most_urgent=_at("", before),
+        older=_at(after, answered.next),
+        newest=_at(after, ""),
         types=catalogue().types,
         codes=catalogue().codes,
         agency=catalogue().codes["agencies"].get(agency),
     )
+
+
+def _at(after: str, before: str) -> str:
+    """The address of the desk with its two lists at these places: whoever turns one keeps the other where it is."""
+    places = {name: place for name, place in (("after", after), ("before", before)) if place}
+    return f"/?{urlencode(places)}" if places else "/"
 
 
 async def _asked(request: Request, case_id: str, inquiry_id: str, principal: Principal) -> Case:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,10 +10,11 @@ import asyncpg
 from caselog.queries import Queries
 from caselog.read import LogReader
 from chassis.folding import Folded
+from chassis.paging import Page
 from services.inquiry.decide import State, evolve
 
 PAGE: Final = 20
-"""Answers a page: fifty were seventeen screens of a phone."""
+"""Questions a page: fifty were seventeen screens of a phone."""
 
 Case = Folded[State]
 """One case from its facts."""
@@ -31,22 +31,28 @@ class Inquiries:
         """A case as it stands in the log, or None."""
         return await Case.load(self._log, f"case:{case_id}", State(), evolve)
 
-    async def waiting(self, agency: str) -> Sequence[asyncpg.Record]:
-        """The open questions to an agency, the most urgent first."""
-        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.waiting, agency)
-        return rows
+    async def waiting(self, agency: str, after: str = "") -> Page:
+        """Open questions to an agency, the most urgent first; `after` is the question that ended the page before, or nothing.
 
-    async def answered(self, agency: str, before: str = "") -> Sequence[asyncpg.Record]:
-        """A page of an agency's answers, newest first; `before` is the question that ended the page before, or nothing.
-
-        Named as `place` names it and not by its time: of two answers of one moment a time alone would skip one.
+        Named as `place` names it and not by its time: of two questions of one moment a time alone would skip one.
         """
-        case_id, _, inquiry_id = before.partition("/")
-        stream = f"case:{case_id}" if before else None
-        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.answered, agency, stream, inquiry_id, PAGE)
-        return rows
+        return await self._page(self._sql.waiting, agency, after)
+
+    async def count_waiting(self, agency: str) -> int:
+        """How many questions to an agency are open."""
+        count: int = await self._own.fetchval(self._sql.count_waiting, agency)
+        return count
+
+    async def answered(self, agency: str, before: str = "") -> Page:
+        """An agency's answers, the newest first; `before` is the question that ended the page before, or nothing."""
+        return await self._page(self._sql.answered, agency, before)
+
+    async def _page(self, query: str, agency: str, end: str) -> Page:
+        case_id, _, inquiry_id = end.partition("/")
+        stream = f"case:{case_id}" if end else None
+        return Page.of(await self._own.fetch(query, agency, stream, inquiry_id, PAGE + 1), PAGE, place)
 
 
 def place(row: asyncpg.Record) -> str:
-    """What a question is called in the path of its page, and where a page of answers ends."""
+    """What a question is called in the path of its page, and in the address of the list that goes on behind it."""
     return f"{row['stream'].removeprefix('case:')}/{row['inquiry_id']}"

@@ -86,9 +86,9 @@ class Town:
         return self
 
     async def _asked(self, walk: Walk, case: str) -> str:
-        officer = await walk.staff("inquiry", "fire")
+        officer, question = await walk.staff("inquiry", "fire"), rf"/inquiries/{case}/([0-9a-f]+)"
         for _ in range(600):
-            if found := re.search(rf"/inquiries/{case}/([0-9a-f]+)", (await officer.get("/")).text):
+            if (page := await officer.look("/", question)) and (found := re.search(question, page.text)):
                 return found.group(1)
             await asyncio.sleep(0.1)  # asked again until the question has come over the bus, at most 60 s
         raise AssertionError("the question did not arrive")

@@ -119,6 +119,58 @@ async def test_a_long_list_of_answers_comes_in_pages(city: City) -> None:
         assert "پیش از این پاسخی داده نشده است" in await desk(client, "fa", "/?before=nowhere/x")
 
 
+async def test_what_waits_comes_in_pages_says_how_many_and_turning_one_list_keeps_the_other(city: City) -> None:
+    for number in range(PAGE // 10 + 1):
+        of_ten = [(f"c{number}{each}", "social_security", "no_objection" if each % 2 else "") for each in range(10)]
+        of_ten += [(f"d{number}{each}", "social_security", "" if each % 2 else "conditions") for each in range(10)]
+        await asked(city.databases, f"long{number}", *of_ten)
+    assert (await city.type("inquiry", "agency register social_security"))[0] == 0
+    officer = "account add o3 --username tamin --role agency_officer --name تأمین --agency social_security"
+    assert (await city.type("inquiry", officer, PASSWORD))[0] == 0
+    async with opened(INQUIRY.door(city.ground("inquiry")), "inquiry") as client:
+        assert await sign_in(client, "tamin", PASSWORD) == 303
+
+        async def all_there() -> bool:
+            page = await desk(client, "en")
+            return f"Waiting for your answer: {PAGE + 10}." in page and len(numbers(page)) == 2 * PAGE
+
+        await eventually(all_there)
+        assert f"در انتظار پاسخ شما: {persian.digits(PAGE + 10, 'fa')}." in await desk(client, "fa")
+        first = await desk(client, "en")
+        later, older = link(first, "Later questions"), link(first, "Older entries")
+        assert "Most urgent questions" not in first
+        on = await desk(client, "en", later)
+        assert (lists(on)[1], len(lists(on)[0])) == (lists(first)[1], 10)
+        assert not {*lists(on)[0]} & {*lists(first)[0]}
+        assert "Later questions" not in on
+        assert f"Waiting for your answer: {PAGE + 10}." in on, "how many wait in all, on every page"
+        assert link(on, "Most urgent questions") == "/"
+
+        both = await desk(client, "en", link(on, "Older entries"))
+        turned = await desk(client, "en", older)
+        assert lists(both) == (lists(on)[0], lists(turned)[1]), "the answers turned, the questions stayed"
+        assert lists(await desk(client, "en", link(turned, "Later questions"))) == lists(both), "and the other way round"
+        assert lists(await desk(client, "en", link(both, "Most urgent questions"))) == (lists(first)[0], lists(both)[1])
+        assert lists(await desk(client, "en", link(both, "Newest entries"))) == (lists(on)[0], lists(first)[1])
+
+        lost = await desk(client, "en", "/?after=known/aa02")
+        assert "Nothing later waits for you." in lost
+        assert (lists(lost), link(lost, "Most urgent questions")) == (([], lists(first)[1]), "/")
+
+
+def link(page: str, words: str) -> str:
+    """Where the link with these words leads."""
+    found = re.search(rf'href="([^"#]+)(?:#answered)?">{words}</a>', page)
+    assert found, words
+    return found[1]
+
+
+def lists(page: str) -> tuple[list[str], list[str]]:
+    """The numbers of the questions that wait, and of those that were answered."""
+    waiting, _, answered = page.partition('<h2 id="answered">')
+    return numbers(waiting), numbers(answered)
+
+
 def numbers(page: str) -> list[str]:
     """The numbers of the questions that the page leads to."""
     return re.findall(r'href="/inquiries/\w+/(\w+)"', page)
