@@ -178,8 +178,7 @@ class Walk:
             supervisor = await self.staff("review", "supervisor1")
 
             async def listed() -> Any:
-                found = await supervisor.get("/supervision")
-                return found if f"/supervision/resume/{case}" in found.text else None
+                return await supervisor.look("/supervision/suspended", f"/supervision/resume/{case}")
 
             page = await until("the suspended case", listed, self._seconds)
             await supervisor.send(page, f"/supervision/resume/{case}", {"reason": "violation_settled"})

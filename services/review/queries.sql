@@ -13,15 +13,38 @@ SELECT * FROM cases WHERE stream = $1
 -- name: named
 SELECT stream, request_type, district FROM cases WHERE stream = ANY($1::text[])
 
+-- Each of the supervisor's lists begins behind the row that ended the page before, or before all. That row only has to be known: its
+-- case may have moved on before the next page is asked for. The place is one value and not an OR, which a prepared plan could only
+-- find by reading the list from its beginning.
+
 -- name: escalations
-SELECT e.stream, e.kind, e.due_at, e.noted_at, c.request_type, c.district, c.suspended
-FROM escalations e JOIN cases c USING (stream) WHERE c.ended IS NULL ORDER BY e.noted_at DESC, e.stream LIMIT 200
+WITH place AS (
+    SELECT noted_at, stream, version FROM escalations WHERE stream = $1 AND version::text = $2
+    UNION ALL SELECT 'infinity', '', 0 WHERE $1::text IS NULL)
+SELECT e.stream, e.version, e.kind, e.due_at, c.request_type, c.district
+FROM escalations e JOIN cases c USING (stream)
+WHERE c.ended IS NULL AND e.noted_at <= (SELECT noted_at FROM place)
+  AND (e.noted_at < (SELECT noted_at FROM place) OR (e.stream, e.version) > (SELECT stream, version FROM place))
+ORDER BY e.noted_at DESC, e.stream, e.version LIMIT $3
 
 -- name: undrawn
-SELECT * FROM cases WHERE ended IS NULL AND confirmed AND drawn IS NULL ORDER BY submitted_at, stream LIMIT 200
+SELECT stream, request_type, district, committed FROM cases
+WHERE ended IS NULL AND confirmed AND drawn IS NULL
+  AND (submitted_at, stream) > (
+      SELECT c.submitted_at, c.stream FROM cases c WHERE c.stream = $1 UNION ALL SELECT '-infinity', '' WHERE $1::text IS NULL)
+ORDER BY submitted_at, stream LIMIT $2
 
 -- name: suspended
-SELECT * FROM cases WHERE ended IS NULL AND suspended ORDER BY submitted_at, stream LIMIT 200
+SELECT stream, request_type, district FROM cases
+WHERE ended IS NULL AND suspended
+  AND (submitted_at, stream) > (
+      SELECT c.submitted_at, c.stream FROM cases c WHERE c.stream = $1 UNION ALL SELECT '-infinity', '' WHERE $1::text IS NULL)
+ORDER BY submitted_at, stream LIMIT $2
+
+-- name: supervised
+SELECT (SELECT count(*) FROM escalations e JOIN cases c USING (stream) WHERE c.ended IS NULL) AS escalations,
+    (SELECT count(*) FROM cases WHERE ended IS NULL AND confirmed AND drawn IS NULL) AS undrawn,
+    (SELECT count(*) FROM cases WHERE ended IS NULL AND suspended) AS suspended
 
 -- name: desks
 SELECT district, stage, count(*) AS cases FROM cases WHERE ended IS NULL AND drawn IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2

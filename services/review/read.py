@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import asyncpg
 
 from caselog.queries import Queries
 from caselog.read import LogReader
 from chassis.folding import Folded
+from chassis.paging import Page
 from chassis.vault.vault import Vault
 from schemas.facts import review
 from schemas.facts.review import Candidate, Exclusion
@@ -17,6 +19,9 @@ from services.review.decide import State, evolve
 
 LEAST = 2
 """A pool below this size is widened to the whole city (design.md section 6: the draw may be from another district)."""
+
+PAGE: Final = 20
+"""Rows of a supervisor's list a page."""
 
 
 class Case(Folded[State]):
@@ -93,22 +98,35 @@ class Cases:
         """What a list says of each of these cases: its type and district; by stream, without those that are unknown."""
         return {row["stream"]: row for row in await self._own.fetch(self._sql.named, streams)}
 
-    async def escalations(self) -> Sequence[asyncpg.Record]:
-        """Passed deadlines of running cases, newest first."""
-        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.escalations)
-        return rows
+    async def escalations(self, after: str = "") -> Page:
+        """Passed deadlines of running cases, newest first; `after` is the one that ended the page before, or nothing."""
+        case_id, _, version = after.partition("/")
+        stream = f"case:{case_id}" if after else None
+        found = await self._own.fetch(self._sql.escalations, stream, version, PAGE + 1)
+        return Page.of(found, PAGE, lambda row: f"{_id(row)}/{row['version']}")
 
-    async def undrawn(self) -> Sequence[asyncpg.Record]:
-        """Confirmed cases for which nobody is drawn yet."""
-        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.undrawn)
-        return rows
+    async def undrawn(self, after: str = "") -> Page:
+        """Confirmed cases for which nobody is drawn yet, the oldest first; `after` ended the page before, or is nothing."""
+        return await self._page(self._sql.undrawn, after)
 
-    async def suspended(self) -> Sequence[asyncpg.Record]:
-        """Cases that are with the commission."""
-        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.suspended)
-        return rows
+    async def suspended(self, after: str = "") -> Page:
+        """Cases that are with the commission, the oldest first; `after` ended the page before, or is nothing."""
+        return await self._page(self._sql.suspended, after)
+
+    async def _page(self, query: str, after: str) -> Page:
+        stream = f"case:{after}" if after else None
+        return Page.of(await self._own.fetch(query, stream, PAGE + 1), PAGE, _id)
+
+    async def supervised(self) -> asyncpg.Record:
+        """How many `escalations`, `undrawn` and `suspended` there are in all."""
+        return await self._own.fetchrow(self._sql.supervised)
 
     async def desks(self) -> Sequence[asyncpg.Record]:
         """How many drawn cases each district and stage has."""
         rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.desks)
         return rows
+
+
+def _id(row: asyncpg.Record) -> str:
+    case_id: str = row["stream"].removeprefix("case:")
+    return case_id

@@ -33,6 +33,7 @@ ROUTES = {
     "GET /cases/{case_id}/documents/{document_id}", "POST /cases/{case_id}/approve", "POST /cases/{case_id}/reject",
     "POST /cases/{case_id}/correct", "POST /cases/{case_id}/inquire", "POST /cases/{case_id}/take-back",
     "POST /cases/{case_id}/suspend", "POST /cases/{case_id}/refuse", "GET /supervision",
+    "GET /supervision/escalations", "GET /supervision/undrawn", "GET /supervision/suspended",
     "POST /supervision/resume/{case_id}", "POST /supervision/release",
     "POST /supervision/release-stream", "GET /sign-in", "POST /sign-in", "POST /sign-out",
     "POST /language", "GET /sign-in/oidc", "GET /sign-in/oidc/return", "POST /sign-in/oidc/logout", "GET /signed-out",
@@ -78,7 +79,7 @@ class Tour:
         """Keep an answer of review: status, headers and body; of a list only what it says of this case."""
         body = (await answer.aread()).decode("latin-1" if "pdf" in answer.headers.get("content-type", "") else "utf-8")
         path = answer.url.path
-        if path in ("/queue", "/supervision"):
+        if path == "/queue" or path.startswith("/supervision"):
             body = "".join(part for part in re.split(r"(?=<tr>|<form)", body) if self.case in part)
         elif path == "/api/queue":
             body = str([task for task in answer.json() if task["case"] == self.case])
@@ -126,6 +127,8 @@ async def tour(house: Stack, applicant: Applicant) -> Tour:
     await t.decide(reviewer, "/inquire", {"agency": "fire", "question": "fire_safety", "note": "پنج طبقه"})
     await t.decide(reviewer, "/take-back", {"reason": "not_needed"})
     await t.decide(reviewer, "/suspend", {"reason": "article_100"})
+    for each in ("escalations", "undrawn", "suspended"):
+        await t.say(supervisor, f"/supervision/{each}")
     await t.say(supervisor, "/supervision", f"/supervision/resume/{t.case}", {"reason": "violation_settled"})
     await house.settled()
     await t.decide(reviewer, "/correct", {"reasons": "plans_wrong", "note": "مقیاس"})

@@ -21,13 +21,12 @@ from schemas.facts import inquiry, intake
 from schemas.facts import review as facts
 from schemas.labels import label
 from services.review import commands as c
-from services.review.pages.room import command_id, room
+from services.review.pages.room import WAIT_SECONDS, command_id, room
 from services.review.read import Case
 from services.review.refusals import NotYourCase
 
 router = routes()
 REVIEWER = "reviewer"
-WAIT_SECONDS = 2.0
 _BY_GRADE = {1: (), 2: ("registry_plate", "renewal_code"), 3: ("registry_plate", "renewal_code", "address")}
 """What of the property a reviewer sees, by the type's published blindness grade."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from starlette.requests import Request
 
@@ -11,6 +12,9 @@ from chassis.standing import Standing
 from chassis.web.principal import Principal
 from services.review.handle import Handling
 from services.review.read import Cases
+
+WAIT_SECONDS: Final = 2.0
+"""How long a page waits for the rows to show what was just done."""
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import Depends, Form
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from chassis.agenda.worker import parked_items, release_item
+from chassis.paging import Page
 from chassis.refusal import refusals_in
 from chassis.web.doors import once, require
 from chassis.web.pages import render
@@ -20,7 +22,7 @@ from schemas.catalogue import catalogue
 from schemas.labels import labels
 from services.review import refusals
 from services.review.commands import ResumeCase
-from services.review.pages.room import command_id, room
+from services.review.pages.room import WAIT_SECONDS, command_id, room
 
 router = routes()
 SUPERVISOR = "supervisor"
@@ -36,6 +38,7 @@ async def overview(request: Request, principal: Principal = require(SUPERVISOR))
         escalations=await cases.escalations(),
         undrawn=await cases.undrawn(),
         suspended=await cases.suspended(),
+        counts=await cases.supervised(),
         desks=await cases.desks(),
         parked=parked,
         parked_streams=streams,
@@ -47,18 +50,54 @@ async def overview(request: Request, principal: Principal = require(SUPERVISOR))
     )
 
 
+@router.get("/supervision/escalations")
+async def escalations(request: Request, after: str = "", principal: Principal = require(SUPERVISOR)) -> HTMLResponse:
+    return await _list(request, "escalations", await room(request).cases.escalations(after), after)
+
+
+@router.get("/supervision/undrawn")
+async def undrawn(request: Request, after: str = "", principal: Principal = require(SUPERVISOR)) -> HTMLResponse:
+    return await _list(request, "undrawn", await room(request).cases.undrawn(after), after)
+
+
+@router.get("/supervision/suspended")
+async def suspended(request: Request, after: str = "", principal: Principal = require(SUPERVISOR)) -> HTMLResponse:
+    return await _list(request, "suspended", await room(request).cases.suspended(after), after)
+
+
+async def _list(request: Request, name: str, page: Page, after: str) -> HTMLResponse:
+    """A page of one list of the overview, all of which can be reached here."""
+    return render(
+        request,
+        "supervised_list.html",
+        list=name,
+        page=page,
+        after=after,
+        counts=await room(request).cases.supervised(),
+        types=catalogue().types,
+        codes=catalogue().codes,
+        labels=labels(),
+    )
+
+
 @router.post("/supervision/resume/{case_id}")
 async def resume(
     request: Request,
     case_id: str,
     reason: Annotated[str, Form(max_length=60)],
+    listed: Annotated[bool, Form()] = False,
+    after: Annotated[str, Form(max_length=100)] = "",
     principal: Principal = require(SUPERVISOR),
     key: str = Depends(once),
 ) -> RedirectResponse:
+    """Let the case go on, and return to where the form stood: the overview, or the list's own page (`listed`) behind `after`."""
     stream = f"case:{case_id}"
     this = command_id(principal, "/resume", stream, key)
-    await room(request).handling.by_person(ResumeCase(reason=reason), principal, stream=stream, command_id=this)
-    return RedirectResponse("/supervision", 303)
+    done = await room(request).handling.by_person(ResumeCase(reason=reason), principal, stream=stream, command_id=this)
+    # The list that follows no longer shows the case: who sees it again would send its form again.
+    await room(request).here.inbox.wait("cases", done.placed[-1].position, stream, WAIT_SECONDS)
+    behind = f"?{urlencode({'after': after})}" if after else ""
+    return RedirectResponse(f"/supervision/suspended{behind}" if listed else "/supervision", 303)
 
 
 @router.post("/supervision/release")
