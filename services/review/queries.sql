@@ -1,5 +1,10 @@
 -- name: assigned
-SELECT * FROM cases WHERE ended IS NULL AND drawn IS NOT NULL ORDER BY due_at NULLS LAST, drawn_at, stream
+SELECT stream, stage, round, drawn FROM cases WHERE ended IS NULL AND drawn IS NOT NULL
+
+-- By stream and alias: a case that was drawn anew since the aliases were compared is no longer theirs.
+-- name: queue
+SELECT c.* FROM cases c JOIN unnest($1::text[], $2::text[]) AS mine (stream, drawn) USING (stream, drawn)
+WHERE c.ended IS NULL ORDER BY c.due_at NULLS LAST, c.drawn_at, c.stream
 
 -- name: everybody
 SELECT staff FROM reviewers ORDER BY staff
