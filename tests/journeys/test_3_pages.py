@@ -101,7 +101,7 @@ def tours(s: Scene) -> dict[str, tuple[str, str, tuple[str, ...]]]:
     }  # fmt: skip
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(800)
 async def test_every_page_is_sound_at_both_widths_in_both_languages(house: Stack, browser: Browser) -> None:
     s = await scene(house)
     looked_at = 0
