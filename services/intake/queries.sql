@@ -1,10 +1,17 @@
 -- name: mine
-SELECT * FROM cases WHERE subject = $1 ORDER BY submitted_at DESC, stream LIMIT 200
+SELECT * FROM cases
+WHERE subject = $1
+  AND (submitted_at, stream) < (
+      SELECT c.submitted_at, c.stream FROM cases c WHERE c.stream = $2 AND c.subject = $1
+      UNION ALL SELECT 'infinity', '' WHERE $2::text IS NULL)
+ORDER BY submitted_at DESC, stream DESC LIMIT $3
 
 -- name: of_office
 SELECT * FROM cases
 WHERE office = $1
-  AND ($2::text IS NULL OR (submitted_at, stream) < (SELECT c.submitted_at, c.stream FROM cases c WHERE c.stream = $2 AND c.office = $1))
+  AND (submitted_at, stream) < (
+      SELECT c.submitted_at, c.stream FROM cases c WHERE c.stream = $2 AND c.office = $1
+      UNION ALL SELECT 'infinity', '' WHERE $2::text IS NULL)
 ORDER BY submitted_at DESC, stream DESC LIMIT $3
 
 -- name: case

@@ -14,6 +14,7 @@ import asyncpg
 from caselog.queries import Queries
 from caselog.read import LogReader
 from chassis.folding import Folded
+from chassis.paging import Page
 from schemas.facts.intake import OfficeChanged, OfficeHours, OfficeRegistered
 from schemas.labels import Language
 from services.intake.decide import State, evolve
@@ -118,20 +119,20 @@ class Cases:
         """The row of a case."""
         return await self._own.fetchrow(self._sql.case, f"case:{case_id}")
 
-    async def mine(self, subject: str) -> Sequence[asyncpg.Record]:
-        """A citizen's cases, newest first (at most 200)."""
-        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.mine, subject)
-        return rows
-
-    async def of_office(self, office: str, before: str = "") -> Sequence[asyncpg.Record]:
-        """A page of an office's own filings, newest first; `before` is the case that ended the page before, or nothing.
+    async def mine(self, subject: str, before: str = "") -> Page:
+        """A citizen's cases, newest first; `before` is the case that ended the page before, or nothing.
 
         Named by the case and not by its time: of two filings of one moment a time alone would skip one.
         """
-        rows: Sequence[asyncpg.Record] = await self._own.fetch(
-            self._sql.of_office, office, f"case:{before}" if before else None, PAGE
-        )
-        return rows
+        return await self._page(self._sql.mine, subject, before)
+
+    async def of_office(self, office: str, before: str = "") -> Page:
+        """An office's own filings, newest first; `before` is the case that ended the page before, or nothing."""
+        return await self._page(self._sql.of_office, office, before)
+
+    async def _page(self, query: str, whose: str, before: str) -> Page:
+        found = await self._own.fetch(query, whose, f"case:{before}" if before else None, PAGE + 1)
+        return Page.of(found, PAGE, lambda row: row["stream"].removeprefix("case:"))
 
     async def for_clerks(self) -> tuple[Sequence[asyncpg.Record], int]:
         """The oldest cases that wait for an identity clerk, and how many wait in all."""

@@ -78,7 +78,7 @@ async def test_a_rebuilt_agenda_sends_nothing_again(databases: Databases) -> Non
             pass
         assert len(here.done) == 60
         connection = await databases.connect("review", "owner")
-        # First the checkpoints, as the reader takes its locks: it still applies what the worker appended, and would meet us crosswise.
+        # First the checkpoints, as the reader locks them: it still applies what was appended, and would meet us crosswise.
         await connection.execute("UPDATE checkpoints SET seq = 0, hash = decode(repeat('00', 32), 'hex'); TRUNCATE agenda")
         await connection.close()
         await eventually(lambda: here.inbox.caught_up("agenda"))

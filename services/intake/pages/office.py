@@ -22,7 +22,7 @@ from schemas.catalogue import catalogue
 from services.intake.commands import OpenForApplicant
 from services.intake.pages.cases import certificate, page
 from services.intake.pages.room import command_id, own_case, room
-from services.intake.read import PAGE, Case
+from services.intake.read import Case
 
 router = routes(UploadRoute)
 OPERATOR = "office_operator"
@@ -31,13 +31,12 @@ OPERATOR = "office_operator"
 @router.get("/office")
 async def filings(request: Request, before: str = "", principal: Principal = require(OPERATOR)) -> HTMLResponse:
     office, cases = principal.office or "", room(request).cases
-    rows = await cases.of_office(office, before)
     notices, unread = await cases.of_office_told(office)
     return render(
         request,
         "office.html",
-        rows=rows,
-        older=rows[-1]["stream"].removeprefix("case:") if len(rows) == PAGE else "",
+        filed=await cases.of_office(office, before),
+        before=before,
         notices=notices,
         unread=unread,
         office=await cases.office(office),

@@ -23,10 +23,12 @@ router = routes()
 
 
 @router.get("/")
-async def landing(request: Request) -> HTMLResponse:
+async def landing(request: Request, before: str = "") -> HTMLResponse:
+    """The door of everybody; a citizen's requests behind `before`, the one that ended the page before."""
     principal = signed_in(request)
-    mine = await room(request).cases.mine(principal.subject) if principal and principal.role == "citizen" else []
-    return render(request, "landing.html", mine=mine, types=catalogue().types, figures_of=await room(request).cases.figures())
+    cases = room(request).cases
+    mine = await cases.mine(principal.subject, before) if principal and principal.role == "citizen" else None
+    return render(request, "landing.html", mine=mine, before=before, types=catalogue().types, figures_of=await cases.figures())
 
 
 @router.get("/track")
