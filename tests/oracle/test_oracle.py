@@ -19,8 +19,10 @@ import pytest
 from tests.conftest import ROOT
 
 PLANTED = sorted((ROOT / "tests/oracle/planted").glob("*.patch"))
-SECONDS = 120
+SECONDS = 300
+"""What a run of the named tests takes at most; the sound copy runs all of them."""
 AT_ONCE = 2
+pytestmark = pytest.mark.timeout(SECONDS + 60)
 LEFT_OUT = (
     ".git",
     ".venv",
