@@ -53,8 +53,10 @@ _ports_of_our_own()  # here and not in a hook: the conftest of the journeys, whi
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What one of the two processes of `make test` does by itself: a module, whose tests share what they stand on, or all journeys,
-    which share a house that takes half a minute to start."""
+    """What one of the two processes of `make test` does by itself: a module, whose tests share what they stand on.
+
+    Or all journeys, which share a house that takes half a minute to start.
+    """
     for item in items:
         journey = JOURNEYS in item.path.parents
         item.add_marker(pytest.mark.xdist_group(JOURNEYS.name if journey else str(item.path.relative_to(ROOT))))

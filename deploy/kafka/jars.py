@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import shutil
 import warnings
@@ -55,17 +56,28 @@ def check(directory: Path, jars: tuple[Jar, ...]) -> None:
 
 
 def provide(directory: Path) -> Path:
-    """The directory with all locked jars, brought when they are not there; a second call needs no network."""
+    """The directory with all locked jars, brought when they are not there; a second call needs no network.
+
+    Of several processes that find nothing there, one brings them and the others wait for it.
+    """
     jars = locked()
     if not directory.is_dir():
-        part = directory.with_name(directory.name + ".part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        _bring(jars, part)
-        check(part, jars)
-        part.rename(directory)  # only a whole and checked directory ever has the final name
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with directory.with_name(directory.name + ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # two at once would empty each other's half-full directory
+            if not directory.is_dir():
+                _bring_whole(jars, directory)
     check(directory, jars)
     return directory
+
+
+def _bring_whole(jars: tuple[Jar, ...], directory: Path) -> None:
+    part = directory.with_name(directory.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    _bring(jars, part)
+    check(part, jars)
+    part.rename(directory)  # only a whole and checked directory ever has the final name
 
 
 def _bring(jars: tuple[Jar, ...], target: Path) -> None:

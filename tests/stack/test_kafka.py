@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.kafka.broker import Broker
-from deploy.kafka.jars import check, locked, provide
+from deploy.kafka.jars import Jar, check, locked, provide
 from deploy.local.children import StackError
 from tests.conftest import ROOT
 
@@ -56,6 +58,24 @@ def test_a_missing_jar_is_named(broker: Broker, tmp_path: Path) -> None:
     (copied / locked()[3].name).unlink()
     with pytest.raises(StackError, match=locked()[3].name):
         check(copied, locked())
+
+
+def test_of_several_who_find_no_jars_one_brings_them(broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    all_came, brought = Barrier(4), []
+
+    def bring(jars: tuple[Jar, ...], target: Path) -> None:
+        brought.append(target)
+        for jar in jars:
+            shutil.copy(JARS / jar.name, target)
+
+    def come(_: int) -> Path:
+        all_came.wait()
+        return provide(tmp_path / "var" / "jars")
+
+    monkeypatch.setattr("deploy.kafka.jars._bring", bring)
+    with ThreadPoolExecutor(4) as several:
+        assert set(several.map(come, range(4))) == {tmp_path / "var" / "jars"}
+    assert len(brought) == 1
 
 
 def test_the_lock_names_each_jar_once() -> None:
