@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -17,6 +18,19 @@ OIDC: Final = {
     "PARVANDEH_OIDC_NATIONAL_CODE_CLAIM": "national_code",
 }
 """An issuer that is away: its button stands beside the local accounts, and every door opens all the same."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who asks for a house of another mode comes after all that share the usual one: it would be started again for the rest."""
+    places = [place for place, item in enumerate(items) if Path(__file__).parent in item.path.parents]
+    journeys = sorted((items[place] for place in places), key=_wants_another)
+    for place, item in zip(places, journeys, strict=True):
+        items[place] = item
+
+
+def _wants_another(item: pytest.Item) -> bool:
+    names = getattr(item, "fixturenames", ())
+    return "houses" in names and "house" not in names
 
 
 @pytest.fixture(scope="package")
