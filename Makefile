@@ -46,7 +46,7 @@ reset: setup ## ask, then forget all local data
 	@$(PY) -m deploy.local reset
 
 test: setup ## run all tests against the real PostgreSQL and the real Kafka
-	@$(PY) -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
+	@$(PY) -m pytest -q
 
 check: setup ## linters, types, architecture, schemas up to date; fast
 	@$(VENV)/bin/ruff check .

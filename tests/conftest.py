@@ -24,7 +24,6 @@ from deploy.local.processes import PROCESSES, kafka_port, postgres_port
 from tests.databases import Databases
 
 ROOT = Path(__file__).parent.parent
-JOURNEYS = ROOT / "tests" / "journeys"
 _numbers = itertools.count(1)
 _emptied: list[str] = []
 """Prefixes of sets of databases that can be used again."""
@@ -50,16 +49,6 @@ def _claim(first: int) -> None:
 
 
 _ports_of_our_own()  # here and not in a hook: the conftest of the journeys, which is loaded before any hook, names the doors
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What one of the two processes of `make test` does by itself: a module, whose tests share what they stand on.
-
-    Or all journeys, which share a house that takes half a minute to start.
-    """
-    for item in items:
-        journey = JOURNEYS in item.path.parents
-        item.add_marker(pytest.mark.xdist_group(JOURNEYS.name if journey else str(item.path.relative_to(ROOT))))
 
 
 @pytest.fixture(scope="session")
