@@ -243,6 +243,9 @@ async def everything_on_the_topic() -> bytes:
 
 
 async def test_review_cannot_open_identity_or_contact_of_a_real_case(house: Stack) -> None:
+    walk = Walk(DOORS, house.var / "outbox")
+    await walk.file(await walk.staff("intake", "office1"), Plan("building_permit", 2, "office1", OTHER))
+    await walk.close()
     connection = await asyncpg.connect(**house.ground("intake").as_owner("vault"))
     keys = {row["class"]: row["key_id"] for row in await connection.fetch("SELECT class, key_id FROM vault.keys")}
     await connection.close()
