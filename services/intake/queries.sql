@@ -1,3 +1,6 @@
+-- A list of filings begins behind the case that ended the page before, or before all. That is one value and not an OR: with an OR a
+-- prepared plan reads the list from its beginning to find the place.
+
 -- name: mine
 SELECT * FROM cases
 WHERE subject = $1

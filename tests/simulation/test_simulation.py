@@ -33,7 +33,7 @@ READING = st.sampled_from(sorted(READERS))
 LIES = st.lists(st.sampled_from(Lie), max_size=3)
 HISTORIES = int(os.environ.get("HISTORIES", "500"))
 """`make faults` runs thousands; the product itself runs here, about 25 ms a history."""
-pytestmark = pytest.mark.timeout(300 + HISTORIES // 2)  # a story takes minutes to be shrunk, and a busy machine its time
+pytestmark = pytest.mark.timeout(300 + HISTORIES // 10)  # a story takes minutes to be shrunk
 COUNT, FATES, STEPS = st.integers(1, 12), st.sampled_from(Fate), st.integers(0, 40)
 BEHIND = st.runner().flatmap(lambda self: st.sampled_from(self.world.behind()))
 BUSY = st.runner().flatmap(lambda self: st.sampled_from(self.world.busy() or list(CORES)))
