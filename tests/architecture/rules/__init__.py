@@ -1,0 +1,36 @@
+"""The house rules as functions over a source tree: each returns the lines that break it (design.md section 2).
+
+A new rule is a function in a module here, a line in RULES, and a planted violation in test_house.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from tests.architecture.rules.finished import nothing_is_unfinished, planted_bugs_fit_the_code
+from tests.architecture.rules.layers import (
+    layers_point_down,
+    only_app_opens_connections_in_a_service,
+    only_the_bus_knows_kafka,
+    pure_modules_are_pure,
+    services_never_import_each_other,
+)
+from tests.architecture.rules.names import names_say_something, rooms_keep_their_names
+from tests.architecture.rules.size import ceilings_hold
+from tests.architecture.tree import Tree
+
+Rule = Callable[[Tree], list[str]]
+
+RULES: Final[tuple[Rule, ...]] = (
+    layers_point_down,
+    services_never_import_each_other,
+    pure_modules_are_pure,
+    only_the_bus_knows_kafka,
+    only_app_opens_connections_in_a_service,
+    rooms_keep_their_names,
+    names_say_something,
+    ceilings_hold,
+    nothing_is_unfinished,
+    planted_bugs_fit_the_code,
+)

@@ -1,0 +1,68 @@
+"""Who may import whom, and who may open a connection."""
+
+from __future__ import annotations
+
+import ast
+from typing import Final
+
+from tests.architecture.tree import LAYERS, Tree
+
+PURE: Final = {"decide", "commands", "refusals", "draws", "facts", "clocks", "chain", "timeline", "verification", "identifiers"}
+IMPURE: Final = {"asyncpg", "faststream", "aiokafka", "structlog", "random", "secrets", "time", "os", "httpx2"}
+
+
+def layers_point_down(tree: Tree) -> list[str]:
+    """services -> chassis -> caselog -> schemas, never back."""
+    return [
+        f"{module.path}:{line} imports {name}"
+        for module in tree.modules
+        for line, name in module.imports
+        if LAYERS.get(name.split(".")[0], -1) > LAYERS[module.layer]
+    ]
+
+
+def services_never_import_each_other(tree: Tree) -> list[str]:
+    """What services say to each other, they say in facts."""
+    return [
+        f"{module.path}:{line} imports {name}"
+        for module in tree.modules
+        if module.layer == "services" and len(module.path.parts) > 2
+        for line, name in module.imports
+        if name.startswith("services.") and name.split(".")[1] != module.path.parts[1]
+    ]
+
+
+def pure_modules_are_pure(tree: Tree) -> list[str]:
+    """No database, bus, log line, clock or randomness: those are arguments."""
+    pure = [module for module in tree.modules if module.layer != "tests" and module.words & PURE]
+    return [
+        f"{module.path}:{line} imports {name}" for module in pure for line, name in module.imports if name.split(".")[0] in IMPURE
+    ] + [
+        f"{module.path}:{node.lineno} asks the clock"
+        for module in pure
+        for node in module.nodes
+        if isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}
+    ]
+
+
+def only_the_bus_knows_kafka(tree: Tree) -> list[str]:
+    """chassis/bus, the services' consume.py and what starts the broker."""
+    allowed = {("chassis", "bus")}
+    return [
+        f"{module.path}:{line} imports {name}"
+        for module in tree.modules
+        if module.layer not in {"tests", "deploy"} and module.path.parts[:2] not in allowed and module.path.stem != "consume"
+        for line, name in module.imports
+        if name.split(".")[0] in {"aiokafka", "faststream"}
+    ]
+
+
+def only_app_opens_connections_in_a_service(tree: Tree) -> list[str]:
+    """Adapters are built in app.py alone, so that it reads as a table of contents."""
+    return [
+        f"{module.path}:{node.lineno} calls {node.attr}"
+        for module in tree.modules
+        if module.layer == "services" and module.path.stem != "app"
+        for node in module.nodes
+        if isinstance(node, ast.Attribute) and node.attr in {"create_pool", "connect"}
+    ]
