@@ -1,0 +1,108 @@
+"""What the commands of docs/promises.md name: files with tests, make targets, modules. A promise that points at nothing fails."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+COMMAND: Final = re.compile(r"`([^`]+)` \|$")
+"""The last cell of a line of a table."""
+DIVIDER: Final = re.compile(r"\|[-| ]+\|")
+TARGET: Final = re.compile(r"^([a-z]+):", re.MULTILINE)
+RUNNABLE: Final = ('if __name__ == "__main__"', "if __name__ == '__main__'")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One promise: the number of its line on the page, and its command; empty where the line has none."""
+
+    number: int
+    command: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a command may name."""
+
+    tests: tuple[str, ...]
+    """Node ids, as pytest collects them."""
+    targets: frozenset[str]
+    """Targets of the Makefile."""
+
+
+def lines(page: str) -> Iterator[Line]:
+    """The promises of a page: each line of a table below its head."""
+    inside = False
+    for number, text in enumerate(page.splitlines(), 1):
+        if DIVIDER.fullmatch(text):
+            inside = True
+        elif not text.startswith("|"):
+            inside = False
+        elif inside:
+            found = COMMAND.search(text)
+            yield Line(number, found.group(1) if found else "")
+
+
+def known(root: Path) -> Known:
+    """Collect all tests once, in a process of its own, and read the Makefile. Raises when a test module cannot be imported."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "tests"]
+    collected = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=150)
+    if collected.returncode != 0:
+        raise AssertionError(f"the tests cannot be collected:\n{collected.stdout[-2000:]}{collected.stderr[-2000:]}")
+    tests = tuple(line for line in collected.stdout.splitlines() if "::" in line)
+    return Known(tests, frozenset(TARGET.findall((root / "Makefile").read_text(encoding="utf-8"))))
+
+
+def broken(page: str, known: Known) -> list[str]:
+    """A sentence for each promise of the page whose command names nothing."""
+    return [f"line {line.number}: {why}" for line in lines(page) for why in _wrong(line.command.split(), known)]
+
+
+def _wrong(words: list[str], known: Known) -> list[str]:
+    match words:
+        case ["pytest", *arguments]:
+            return _tests(arguments, known)
+        case ["make", target, *settings]:
+            said = [f"make knows no target {target}"] if target not in known.targets else []
+            return said + [f"{setting} is no setting of make" for setting in settings if "=" not in setting]
+        case ["python", "-m", module, *_]:
+            return [] if _runnable(module) else [f"there is no module {module} to run"]
+        case []:
+            return ["a promise without a command"]
+    return [f"{' '.join(words)} is not a command that this check can follow"]
+
+
+def _tests(arguments: list[str], known: Known) -> list[str]:
+    """Each path must hold a test; a `-k` is one word here, and must select one among them."""
+    paths, word = arguments, ""
+    if "-k" in arguments:
+        paths, word = arguments[: arguments.index("-k")], " ".join(arguments[arguments.index("-k") + 1 :])
+    if not paths:
+        return ["pytest without a path"]
+    selected = {path: [test for test in known.tests if _belongs(test, path)] for path in paths}
+    empty = [f"there is no test in {path}" for path, tests in selected.items() if not tests]
+    if not empty and "-k" in arguments and not any(word and word in test for tests in selected.values() for test in tests):
+        empty.append(f"-k {word} selects no test")
+    return empty
+
+
+def _belongs(test: str, path: str) -> bool:
+    return test.startswith((f"{path}::", f"{path.rstrip('/')}/", f"{path}["))
+
+
+def _runnable(module: str) -> bool:
+    try:
+        found = importlib.util.find_spec(module)
+        if found is not None and found.submodule_search_locations is not None:
+            found = importlib.util.find_spec(f"{module}.__main__")
+    except ModuleNotFoundError:
+        return False
+    if found is None or found.origin is None:
+        return False
+    return found.name.endswith("__main__") or any(mark in Path(found.origin).read_text(encoding="utf-8") for mark in RUNNABLE)
