@@ -32,6 +32,7 @@ APPENDED: Final = Histogram(
     "Appends by outcome",
     ["outcome"],
     buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+    registry=None,
 )
 _TRACER: Final = trace.get_tracer("parvandeh")
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
 
 from fastapi import FastAPI
 
+from chassis.bus import inbox
 from chassis.bus.subscription import running_bus
+from chassis.handling import APPENDED
 from chassis.standing import Standing
 from chassis.web.application import refuse_demonstration_accounts
 from chassis.web.oidc.relying_party import relying_party
 from chassis.web.watching import Status
+
+METRICS: Final = (*inbox.METRICS, APPENDED)
+"""What a service exports beside its requests."""
 
 
 @asynccontextmanager

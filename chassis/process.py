@@ -18,7 +18,7 @@ from rich.progress import Progress
 
 from caselog.away import AWAY
 from caselog.read import LogReader
-from chassis.agenda.worker import CarryOut, Worker
+from chassis.agenda.worker import METRICS, CarryOut, Worker
 from chassis.bus.access import Access
 from chassis.bus.parts import RebuildRefused
 from chassis.bus.readers import Reader
@@ -26,6 +26,7 @@ from chassis.bus.rebuild import Rebuild, Rebuilt
 from chassis.enrolling.accounts import ACCOUNT, accounts
 from chassis.enrolling.enrolment import Enrolment, said
 from chassis.exit_codes import OUTDATED, ROWS_DIFFERED
+from chassis.handling import APPENDED
 from chassis.parked import parked_lines, release
 from chassis.parked_words import ParkedWords
 from chassis.refusal import Refusal, StillFaulty
@@ -252,4 +253,4 @@ def agenda_door(process: Process, ground: Ground) -> FastAPI:
     async def ready(app: FastAPI) -> dict[str, bool]:
         return {"gate": app.state.worker.state.gate_passed, **await app.state.here.ready()}
 
-    return small_door(process="agenda", lifespan=lifespan, ready=ready)
+    return small_door(process="agenda", lifespan=lifespan, ready=ready, metrics=(*METRICS, APPENDED))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import platform
 import sys
 import time
 from typing import Final
@@ -15,13 +16,35 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from prometheus_client import Histogram
+from prometheus_client import CollectorRegistry, GCCollector, Histogram, Info, PlatformCollector, ProcessCollector
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chassis.build import Build
 from chassis.settings import Ground
 
 _TRACER: Final = trace.get_tracer("parvandeh")
-REQUESTS: Final = Histogram("parvandeh_http_seconds", "Requests by route and status", ["route", "method", "status"])
+REQUESTS: Final = Histogram(
+    "parvandeh_http_seconds", "Requests by route and status", ["route", "method", "status"], registry=None
+)
+
+
+def registry_of(*metrics: Collector) -> CollectorRegistry:
+    """The registry of one process: `metrics` are what it does itself, beside the interpreter's own and `parvandeh_build_info`.
+
+    Not prometheus_client's global registry: whatever a module imports would be exported there, and the alarm for a relay that
+    is behind would look at processes that know nothing of it and say 0.
+    """
+    registry = CollectorRegistry(auto_describe=True)
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    build = Build.of()
+    info = Info("parvandeh_build", "The code that runs", registry=registry)
+    info.info({"version": build.version, "commit": build.commit, "python": platform.python_version()})
+    for each in metrics:
+        registry.register(each)
+    return registry
 
 
 def configure(service: str, ground: Ground) -> None:

@@ -30,9 +30,13 @@ from schemas.envelope import Position
 
 _log = structlog.get_logger("agenda")
 _TRACER: Final = trace.get_tracer("parvandeh")
-OUTCOMES: Final = Counter("parvandeh_agenda_outcomes", "Agenda items by what became of them", ["reaction", "outcome"])
-ITEMS: Final = Gauge("parvandeh_agenda_items", "Items by state", ["state"])
-OLDEST: Final = Gauge("parvandeh_agenda_oldest_seconds", "How long the oldest due item has waited")
+OUTCOMES: Final = Counter(
+    "parvandeh_agenda_outcomes", "Agenda items by what became of them", ["reaction", "outcome"], registry=None
+)
+ITEMS: Final = Gauge("parvandeh_agenda_items", "Items by state", ["state"], registry=None)
+OLDEST: Final = Gauge("parvandeh_agenda_oldest_seconds", "How long the oldest due item has waited", registry=None)
+METRICS: Final = (OUTCOMES, ITEMS, OLDEST)
+"""What a process with a worker exports of it."""
 LEASE: Final = timedelta(seconds=15)
 CARRY_OUT_SECONDS: Final = 12.0
 """Shorter than the lease: whoever holds an item has given up before another may claim it."""

@@ -15,7 +15,7 @@ from caselog.connections import pool
 from caselog.migrations import migrate
 from caselog.read import LogReader
 from chassis.bus.access import Access
-from chassis.bus.relay import MIGRATIONS, Relay, RelayState
+from chassis.bus.relay import METRICS, MIGRATIONS, Relay, RelayState
 from chassis.settings import Ground, Unset
 from chassis.telemetry import configure
 from chassis.web.application import small_door
@@ -56,7 +56,7 @@ def door(ground: Ground, access: Access) -> FastAPI:
         state: RelayState = app.state.relay.state
         return RelayStatus(leading=state.leading, connected=state.connected, behind=state.behind, published=state.published)
 
-    return small_door(process="relay", lifespan=lifespan, ready=ready, status=status)
+    return small_door(process="relay", lifespan=lifespan, ready=ready, status=status, metrics=METRICS)
 
 
 def main(arguments: list[str]) -> int:

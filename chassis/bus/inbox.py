@@ -18,16 +18,18 @@ from prometheus_client import Counter, Gauge
 
 from caselog.read import Head, LogReader
 from chassis.bus.readers import Checkpoint, Reach, Reader, Source
-from chassis.bus.share import Share
+from chassis.bus.share import SHARE, Share
 from chassis.bus.shelf import ParkedStream, ReaderStopped, Result, Shelf
 from schemas.envelope import Position, Recorded
 
 _log = structlog.get_logger("inbox")
-APPLIED: Final = Counter("parvandeh_facts_applied", "Facts applied", ["reader", "source"])
-FORGED: Final = Counter("parvandeh_messages_dropped", "Forged or damaged messages dropped", ["reason"])
-BEHIND: Final = Gauge("parvandeh_reader_behind", "Facts that a reader has not applied yet", ["reader", "shard"])
-PARKED: Final = Gauge("parvandeh_parked_streams", "Streams that a reader could not apply", ["reader"])
-HALTED: Final = Gauge("parvandeh_halted_shards", "Shards that a reader has stopped at a fork", ["reader"])
+APPLIED: Final = Counter("parvandeh_facts_applied", "Facts applied", ["reader", "source"], registry=None)
+FORGED: Final = Counter("parvandeh_messages_dropped", "Forged or damaged messages dropped", ["reason"], registry=None)
+BEHIND: Final = Gauge("parvandeh_reader_behind", "Facts that a reader has not applied yet", ["reader", "shard"], registry=None)
+PARKED: Final = Gauge("parvandeh_parked_streams", "Streams that a reader could not apply", ["reader"], registry=None)
+HALTED: Final = Gauge("parvandeh_halted_shards", "Shards that a reader has stopped at a fork", ["reader"], registry=None)
+METRICS: Final = (APPLIED, FORGED, BEHIND, PARKED, HALTED, SHARE)
+"""What a process with an inbox exports of it."""
 TICK_SECONDS: Final = 1.0
 STILL_LOOKS: Final = 5
 """So many looks a shard may stand still while the bus brings other facts: what waits its turn there is not taken from it."""

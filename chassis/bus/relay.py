@@ -37,8 +37,10 @@ KEEP_SECONDS: Final = 0.1
 """So often the marks are written down: each time costs a commit on the disk, and losing them only repeats messages."""
 IDLE_SECONDS: Final = (0.002, 0.05)
 """The shortest and the longest rest between two looks at an unchanged log."""
-PUBLISHED: Final = Counter("parvandeh_facts_published", "Facts that the broker acknowledged")
-BEHIND: Final = Gauge("parvandeh_relay_behind", "Facts that are not published yet")
+PUBLISHED: Final = Counter("parvandeh_facts_published", "Facts that the broker acknowledged", registry=None)
+BEHIND: Final = Gauge("parvandeh_relay_behind", "Facts that are not published yet", registry=None)
+METRICS: Final = (PUBLISHED, BEHIND)
+"""What the relay alone exports."""
 RETRY_SECONDS: Final = 0.5
 BEAT_SECONDS: Final = 1.0
 """So often a leading relay shows PostgreSQL that it lives; silent for five seconds, it has lost the lead."""

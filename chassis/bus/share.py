@@ -14,7 +14,9 @@ from caselog.read import Head
 from chassis.bus.readers import Source
 
 _log = structlog.get_logger("inbox")
-SHARE: Final = Gauge("parvandeh_bus_share", "Share of new facts applied from the bus in the last five minutes", ["reader"])
+SHARE: Final = Gauge(
+    "parvandeh_bus_share", "Share of new facts applied from the bus in the last five minutes", ["reader"], registry=None
+)
 LEAST: Final = 0.99
 """Below this share the alarm rings (design.md section 4)."""
 WINDOW_SECONDS: Final = 300.0

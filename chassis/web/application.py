@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
+from prometheus_client.registry import Collector
 from starlette.responses import FileResponse
 
 from chassis.refusal import Refusal
 from chassis.settings import Ground
-from chassis.telemetry import TraceMiddleware
+from chassis.telemetry import REQUESTS, TraceMiddleware, registry_of
 from chassis.web import problems, sign_in
 from chassis.web.accounts import Accounts
 from chassis.web.assets import FILES, MEDIA_TYPES, asset
@@ -40,6 +41,7 @@ def application(
     room: Path,
     ready: Ready,
     status: Callable[[FastAPI], Awaitable[Status]] | None = None,
+    metrics: Sequence[Collector] = (),
     refusals: Sequence[type[Refusal]] = (),
     links: Sequence[Link] = (),
     citizens: bool = False,
@@ -53,11 +55,13 @@ def application(
     """The application of `service`, whose folder is `room` (templates/, locale/).
 
     The lifespan must set `app.state.sessions`, and `oidc`, `accounts` and `codes` where there is such a sign-in. `ready`
-    names what the process needs and whether it is there; `status` is what /status.json shows; `refusals` are those of the
+    names what the process needs and whether it is there; `status` is what /status.json shows, `metrics` what
+    /metrics does beside the requests; `refusals` are those of the
     service's rules. `published`: systems outside the house use this door, so that it shows its document at /openapi.json.
     `body_limits`: path prefix -> bytes.
     """
     app = _bare(lifespan)
+    app.state.metrics = registry_of(REQUESTS, *metrics)
     app.state.desk = desk(service, title, room, links, ground, citizens=citizens)
     app.state.ground, app.state.words = ground, app.state.desk.words
     app.state.description = Description(service, f"Parvandeh: {service}", app.state.words, tuple(refusals))
@@ -68,7 +72,7 @@ def application(
     for router in (*routers, *ways):
         app.include_router(router, dependencies=[Depends(enter)])
     asked = status
-    app.include_router(watching(lambda: ready(app), None if asked is None else lambda: asked(app)))
+    app.include_router(watching(lambda: ready(app), app.state.metrics, None if asked is None else lambda: asked(app)))
     app.include_router(_files())
     if published:
         app.include_router(_document(app))
@@ -91,6 +95,7 @@ def small_door(
     ready: Ready,
     routers: Sequence[APIRouter] = (),
     status: Callable[[FastAPI], Awaitable[RelayStatus]] | None = None,
+    metrics: Sequence[Collector] = (),
     locale: Sequence[Path] = (),
 ) -> FastAPI:
     """The application of a process without pages and people: the relay, an agenda worker, a witness."""
@@ -101,7 +106,9 @@ def small_door(
     for router in routers:
         app.include_router(router)
     asked = status
-    app.include_router(watching(lambda: ready(app), None if asked is None else lambda: asked(app), RelayStatus))
+    app.include_router(
+        watching(lambda: ready(app), registry_of(*metrics), None if asked is None else lambda: asked(app), RelayStatus)
+    )
     app.add_middleware(SizeMiddleware, limits={})
     app.add_middleware(DeadlineMiddleware, page_seconds=PAGE_SECONDS, client_seconds=CLIENT_SECONDS)
     app.add_middleware(LanguageMiddleware)

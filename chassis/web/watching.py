@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from fastapi import APIRouter
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import Field
 from starlette.responses import JSONResponse, PlainTextResponse
 
@@ -66,8 +66,15 @@ class RelayStatus(Shown):
     """Facts since its start that the broker acknowledged."""
 
 
-def watching(ready: Ready, status: Callable[[], Awaitable[Any]] | None = None, shown: type[Shown] = Status) -> APIRouter:
-    """The routes. `ready` names what the process needs and whether it is there; `status` answers a `shown`."""
+def watching(
+    ready: Ready,
+    registry: CollectorRegistry,
+    status: Callable[[], Awaitable[Any]] | None = None,
+    shown: type[Shown] = Status,
+) -> APIRouter:
+    """The routes. `ready` names what the process needs and whether it is there; `registry` holds the figures of this process;
+    `status` answers a `shown`.
+    """
     router = routes()
 
     @router.get("/health")
@@ -90,7 +97,7 @@ def watching(ready: Ready, status: Callable[[], Awaitable[Any]] | None = None, s
     @router.get("/metrics")
     async def metrics() -> PlainTextResponse:
         """Figures in the text format of Prometheus."""
-        return PlainTextResponse(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return PlainTextResponse(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     if status is not None:
         asked = status

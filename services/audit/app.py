@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from caselog.connections import answers, pool
 from caselog.read import LogReader
-from chassis.bus.inbox import Inbox
+from chassis.bus.inbox import METRICS, Inbox
 from chassis.enrolling.enrolment import Enrolment
 from chassis.settings import Ground
 from chassis.vault.keys import VaultKeys
@@ -76,6 +76,7 @@ def door(ground: Ground) -> FastAPI:
         room=ROOM,
         ready=ready,
         status=status,
+        metrics=METRICS,
         published=True,
         links=LINKS,
     )

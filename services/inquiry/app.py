@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from chassis.agenda.items import Item
 from chassis.agenda.worker import CarryOut
-from chassis.opening import opened, ready, status
+from chassis.opening import METRICS, opened, ready, status
 from chassis.process import Process
 from chassis.refusal import refusals_in
 from chassis.settings import Ground
@@ -53,6 +53,7 @@ def door(ground: Ground) -> FastAPI:
         room=ROOM,
         ready=ready,
         status=status,
+        metrics=METRICS,
         refusals=refusals_in(refusals),
         links=LINKS,
     )

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from chassis.agenda.items import Item
 from chassis.agenda.worker import CarryOut
 from chassis.blobs import TooLarge, WrongType
-from chassis.opening import opened, ready, status
+from chassis.opening import METRICS, opened, ready, status
 from chassis.process import Process
 from chassis.refusal import refusals_in
 from chassis.senders import Outbox
@@ -85,6 +85,7 @@ def door(ground: Ground) -> FastAPI:
         room=ROOM,
         ready=ready,
         status=status,
+        metrics=METRICS,
         published=True,
         refusals=(*refusals_in(refusals), TooLarge, WrongType),
         links=LINKS,

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from chassis.agenda.items import Item
 from chassis.agenda.worker import CarryOut
 from chassis.enrolling.enrolment import Enrolment
-from chassis.opening import opened, ready, status
+from chassis.opening import METRICS, opened, ready, status
 from chassis.process import Process
 from chassis.refusal import Stale
 from chassis.senders import ChannelRefused, Outbox
@@ -58,6 +58,7 @@ def door(ground: Ground) -> FastAPI:
         room=ROOM,
         ready=ready,
         status=status,
+        metrics=METRICS,
         links=LINKS,
     )
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from chassis.agenda.items import Item
 from chassis.agenda.worker import CarryOut, Later
 from chassis.command_ids import agenda_command
-from chassis.opening import opened, ready, status
+from chassis.opening import METRICS, opened, ready, status
 from chassis.process import Process
 from chassis.refusal import Stale, refusals_in
 from chassis.settings import Ground
@@ -58,6 +58,7 @@ def door(ground: Ground) -> FastAPI:
         room=ROOM,
         ready=ready,
         status=status,
+        metrics=METRICS,
         refusals=refusals_in(refusals),
         links=LINKS,
     )

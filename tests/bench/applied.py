@@ -16,17 +16,18 @@ from typing import Final
 import orjson
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from prometheus_client import REGISTRY
 
-from chassis.bus.inbox import Inbox
+from chassis.bus.inbox import APPLIED, Inbox
 from chassis.bus.shelf import Result, Shelf
 from chassis.bus.subscription import running_bus
 from chassis.bus.topic import PARTITIONS
 from chassis.settings import Ground
 from chassis.standing import standing
+from chassis.telemetry import registry_of
 from schemas.envelope import Position, Recorded
 from services.review.consume import readers
 
+_FIGURES: Final = registry_of(APPLIED)
 DEADLINE_SECONDS: Final = 60.0
 """What has not come by then is lost, or the run was broken off."""
 SENT_AT: Final = "sent_at"
@@ -97,7 +98,7 @@ async def _flowing(inbox: Inbox) -> None:
 
 
 def _applied(reader: str, source: str) -> float:
-    return REGISTRY.get_sample_value("parvandeh_facts_applied_total", {"reader": reader, "source": source}) or 0.0
+    return _FIGURES.get_sample_value("parvandeh_facts_applied_total", {"reader": reader, "source": source}) or 0.0
 
 
 async def _bare(order: Order) -> list[float]:
