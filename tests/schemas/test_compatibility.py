@@ -74,16 +74,6 @@ class InTheDepth(OfficeRegistered):
     hours: tuple[_Hours, ...] = ()  # type: ignore[assignment]
 
 
-@pytest.fixture
-def released(tmp_path: Path) -> Path:
-    """A copy of what was released."""
-    for folder in ("json", "samples"):
-        shutil.copytree(published.HERE / folder, tmp_path / folder)
-    for name in (compatibility.LEDGER, "INDEX.md", "asyncapi.json"):
-        shutil.copy(published.HERE / name, tmp_path / name)
-    return tmp_path
-
-
 def planted(monkeypatch: pytest.MonkeyPatch, changed: Mapping[str, type[Fact]], without: tuple[str, ...] = ()) -> None:
     """Let the check see other facts than the code has."""
     facts = {name: fact for name, fact in (dict(FACTS) | dict(changed)).items() if name not in without}

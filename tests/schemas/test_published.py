@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,6 +9,7 @@ import pytest
 from pydantic_core import PydanticSerializationError
 
 from schemas import published
+from schemas.__main__ import check, write_files
 from schemas.fact import Fact, Writer
 from schemas.facts import FACTS, MalformedFact, UnknownFact, decode, encode
 from schemas.facts.intake import CaseSubmitted, CaseWithdrawn
@@ -29,39 +29,57 @@ class _Planted(Fact):
     VERSION: ClassVar[int] = 1
     WRITER: ClassVar[Writer] = Writer.INTAKE
 
-
-def test_a_fact_without_label_schema_and_sample_is_named() -> None:
-    assert published.faults(facts={"case.planted": _Planted}) == [
-        "case.planted: no fa label",
-        "case.planted: no en label",
-        "case.planted: no schema of version 1: run `python -m schemas write`",
-        "case.planted: no golden sample of version 1",
-    ]
+    round: int
+    reason: str
 
 
-@pytest.fixture
-def copied(tmp_path: Path) -> Path:
-    for folder in ("json", "samples"):
-        shutil.copytree(published.HERE / folder, tmp_path / folder)
-    return tmp_path
+SAID = [
+    'case.planted: no fa label: write fa = "..." under ["case.planted"] in schemas/labels.toml',
+    'case.planted: no en label: write en = "..." under ["case.planted"] in schemas/labels.toml',
+    "case.planted: no golden sample of version 1: write schemas/samples/case.planted.v1.json, "
+    "one line of JSON without spaces (round, reason)",
+]
 
 
-def test_a_changed_released_version_is_refused_and_never_overwritten(copied: Path) -> None:
-    path = copied / "json" / "case.withdrawn.v1.json"
+def test_a_fact_without_label_schema_and_sample_is_named_with_what_to_write_where() -> None:
+    no_schema = "case.planted: no schema of version 1: run `python -m schemas write`"
+    assert published.faults(facts={"case.planted": _Planted}) == [*SAID, no_schema]
+
+
+def test_check_and_write_say_everything_that_a_new_fact_lacks_and_end_without_a_traceback(
+    released: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(published, "FACTS", {**FACTS, "case.planted": _Planted})
+    documents = {name: (released / name).read_bytes() for name in ("INDEX.md", "asyncapi.json")}
+    assert check(released) == 1
+    assert set(SAID) < set(capsys.readouterr().out.splitlines())
+    assert write_files(released) == 1
+    assert capsys.readouterr().err.splitlines() == SAID
+    assert documents == {name: (released / name).read_bytes() for name in documents}
+
+
+def test_a_fact_that_is_in_no_union_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published, "FACTS", {name: fact for name, fact in FACTS.items() if name != "case.rejected"})
+    line = "case.rejected: CaseRejected is not in the union AnyFact: add it in schemas/facts/__init__.py"
+    assert line in published.faults()
+
+
+def test_a_changed_released_version_is_refused_and_never_overwritten(released: Path) -> None:
+    path = released / "json" / "case.withdrawn.v1.json"
     path.write_text(path.read_text().replace('"reason"', '"motive"'))
     before = path.read_text()
     facts = {"case.withdrawn": FACTS["case.withdrawn"]}
-    assert any("is released and its schema changed" in fault for fault in published.faults(copied, facts))
-    published.write(copied)
+    assert any("is released and its schema changed" in fault for fault in published.faults(released, facts))
+    published.write(released)
     assert path.read_text() == before
 
 
 @pytest.mark.parametrize(
     ("sample", "words"), [('{"reason":"sold","extra":1}', "cannot be read"), ('{"reason": "sold"}', "byte for byte")]
 )
-def test_a_sample_that_does_not_fit_is_named(copied: Path, sample: str, words: str) -> None:
-    (copied / "samples" / "case.withdrawn.v1.json").write_text(sample)
-    (fault,) = published.faults(copied, {"case.withdrawn": FACTS["case.withdrawn"]})
+def test_a_sample_that_does_not_fit_is_named(released: Path, sample: str, words: str) -> None:
+    (released / "samples" / "case.withdrawn.v1.json").write_text(sample)
+    (fault,) = published.faults(released, {"case.withdrawn": FACTS["case.withdrawn"]})
     assert words in fault
 
 
