@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -27,8 +26,8 @@ from deploy.local.backoff import BackOff
 from deploy.local.children import POLL_SECONDS, StackError, listening
 from deploy.local.given import Given
 from deploy.local.postgres import OWNER, Postgres
-from deploy.local.processes import MIGRATIONS, PROCESSES, SIGN_INS, kafka_port, postgres_port
-from deploy.local.services import AT_ONCE, Services
+from deploy.local.processes import PROCESSES, SIGN_INS, kafka_port, postgres_port
+from deploy.local.services import Services
 
 PASSED_ON: Final = (
     "PARVANDEH_BUS", "PARVANDEH_REFILL", "PARVANDEH_SMTP", "PARVANDEH_OTLP", "PARVANDEH_WORKING_DAY_SECONDS",
@@ -81,8 +80,7 @@ class Supervisor:
             _say("PostgreSQL 18 starts")
             self._postgres.start(postgres_port())
         asyncio.run(self._roles_and_databases())
-        with ThreadPoolExecutor(AT_ONCE) as several:  # each has a database of its own
-            list(several.map(self._migrate, MIGRATIONS))
+        self._migrate()
         if not self._stopping and not self.given.kafka:
             _say("Apache Kafka starts (the first time its jars are fetched and checked)")
             self._kafka.start(kafka_port())
@@ -129,11 +127,11 @@ class Supervisor:
         finally:
             await connection.close()
 
-    def _migrate(self, module: str) -> None:
+    def _migrate(self) -> None:
         environment = self.environment() | {"PARVANDEH_OWNER_PASSWORD": self.owner_password}
-        done = subprocess.run([sys.executable, "-m", module, "migrate"], env=environment, check=False)
+        done = subprocess.run([sys.executable, "-m", "deploy.local.migrate"], env=environment, check=False)
         if done.returncode != 0:
-            raise StackError(f"{module} could not be migrated; the lines above say why")
+            raise StackError("the databases could not be migrated; the lines above say why")
 
     def environment(self) -> dict[str, str]:
         """What every process of ours is told."""
