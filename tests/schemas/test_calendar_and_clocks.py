@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from holidays import country_holidays
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -142,3 +143,10 @@ def test_the_facts_of_the_clock_are_those_of_the_design() -> None:
     assert opened.blocking
     assert isinstance(sample("identity.questioned"), intake.IdentityQuestioned)
     assert isinstance(sample("case.suspended"), review.CaseSuspended)
+
+
+def test_the_calendar_has_the_holidays_that_the_library_knows() -> None:
+    # A corrected lunar date comes with a new version of the library, and then wants a new version of the calendar.
+    known = country_holidays("IR", years=range(CALENDAR.first_day.year, CALENDAR.last_day.year + 1), language="fa_IR")
+    within = {day: name for day, name in known.items() if CALENDAR.first_day <= day <= CALENDAR.last_day}
+    assert dict(CALENDAR.holidays) == {day: name for day, name in within.items() if day.isoweekday() in CALENDAR.weekly}
