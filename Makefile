@@ -54,6 +54,7 @@ check: setup ## linters, types, architecture, schemas up to date; fast
 	@$(VENV)/bin/mypy schemas caselog chassis services deploy tests
 	@$(PY) -m schemas check
 	@$(PY) -m deploy.openapi check
+	@$(PY) -m deploy.reference check
 	@$(PY) -m pytest -q tests/architecture tests/docs
 
 bench: setup ## what it costs, each figure beside its limit or peer in the same run (SHORT=1, ONLY="reading", OUTPUT=)

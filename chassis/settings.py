@@ -36,42 +36,54 @@ class Ground(BaseSettings):
     missing. Secrets are `SecretStr`: they do not print.
     """
 
-    model_config = SettingsConfigDict(env_prefix="PARVANDEH_", frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PARVANDEH_", frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
     database_url: str = "postgresql://127.0.0.1:5432"
-    """Server only: neither role nor database nor password stands in it."""
+    """`postgresql://host:port` of the server only: neither role nor database nor password stands in it."""
     database_prefix: str = Field(default="", pattern=r"^[a-z0-9_]{0,20}$")
+    """What each database's name begins with, so that several sets of them can be on one server; tests use it."""
     password: SecretStr = SecretStr("")
+    """Password of the process' own PostgreSQL role, which writes its service's database, its keys and its facts."""
     reader_password: SecretStr = SecretStr("")
+    """Password of the process' reader role, which only selects from the log."""
     owner_password: SecretStr = SecretStr("")
+    """Password of the role `owner`, for `migrate` and `rebuild` alone; no process that serves is given it."""
     kafka: str = "127.0.0.1:9092"
     """`host:port` of Kafka's brokers, separated by commas; not each need be named."""
     kafka_user: str = ""
-    """The process' own user at Kafka, over TLS; none: plain text, which production refuses (chassis/bus/access.py)."""
+    """The process' own user at Kafka, over TLS; empty: plain text, which production refuses."""
     kafka_password: SecretStr = SecretStr("")
+    """Password of that user (SCRAM-SHA-512)."""
     kafka_ca: Path | None = None
-    """PEM file of the authority that signs the brokers' certificates; None: those that the system trusts."""
+    """PEM file of the authority that signs the brokers' certificates; empty: those that the system trusts."""
     kafka_replicas: int | None = Field(default=None, ge=1)
-    """Brokers that hold each fact; None: 3 in production, 1 on the embedded broker."""
+    """Brokers that hold each fact; empty: 3 in production, 1 on the embedded broker."""
     host: str = "127.0.0.1"
-    """The address that the HTTP door listens on; loopback unless a proxy stands in front."""
+    """The address that the process listens on for HTTP; loopback unless a proxy stands in front."""
     port: int = Field(default=8000, ge=0, le=65535)
+    """The port that it listens on."""
     environment: Environment = Environment.DEMONSTRATION
+    """`demonstration` or `production`; production refuses plain text, demonstration accounts and a hurried clock."""
     keys: Path = Path("var/keys")
+    """Directory of the process' own key files (see Keys), readable by this process alone."""
     storage: str = "file:///tmp/parvandeh"
+    """Where sealed documents are kept: `file:///directory`, or `s3://bucket/prefix` with the usual `AWS_*` variables."""
     outbox: Path | None = None
-    """Directory of the file outbox (SMS, e-mail, one-time codes); None where there is none."""
+    """Directory into which text messages, e-mail and one-time codes are written as files; empty: they are not."""
     smtp: str = ""
-    """`host:port` of an SMTP server, or nothing."""
-    witnesses: Annotated[tuple[str, ...], NoDecode] = ()
+    """`host:port` of an SMTP server without sign-in; empty: no e-mail leaves."""
     doors: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
-    """Base URL of each public door, by the service's name."""
+    """Public base URL of each service as people reach it, `name=url` separated by commas: `intake=https://...,review=...`."""
     working_day_seconds: float | None = Field(default=None, gt=0)
-    """A demonstration's hurried clock: how long a day takes. None: Iran's calendar, and the only choice in production."""
+    """A demonstration's hurried clock: how many seconds a day takes; empty: Iran's calendar, the only choice in production."""
     refill: bool = True
+    """Whether gaps are filled from the log; off only in the test that the bus alone carries everything."""
     bus: bool = True
+    """Whether facts are read from Kafka; off: from the log alone."""
     otlp: str = ""
-    """Base URL of an OTLP/HTTP collector for traces, or nothing: spans then stay in the process."""
+    """Base URL of an OTLP/HTTP collector for traces; empty: spans stay in the process."""
     oidc: Oidc = Field(default_factory=Oidc)
     """`PARVANDEH_OIDC_*`: sign-in by OpenID Connect beside the local accounts."""
 
@@ -79,11 +91,6 @@ class Ground(BaseSettings):
     @classmethod
     def _nothing(cls, value: object) -> object:
         return None if value == "" else value
-
-    @field_validator("witnesses", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("doors", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""What the commands of docs/promises.md name: files with tests, make targets, modules. A promise that points at nothing fails."""
+"""What the commands of docs/promises.md and README name: files with tests, make targets, modules. One that is not there fails."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def broken(page: str, known: Known) -> list[str]:
 
 def _wrong(words: list[str], known: Known) -> list[str]:
     match words:
-        case ["pytest", *arguments]:
+        case ["pytest", *arguments] | [".venv/bin/python", "-m", "pytest", *arguments]:
             return _tests(arguments, known)
         case ["make", target, *settings]:
             said = [f"make knows no target {target}"] if target not in known.targets else []

@@ -1,4 +1,4 @@
-"""Every command of docs/promises.md names something that is there, and the check finds one that does not."""
+"""Every command of docs/promises.md and of README's promises names something that is there; one that does not is found."""
 
 from __future__ import annotations
 
@@ -18,6 +18,14 @@ def there() -> Known:
 
 def test_every_command_of_the_page_names_something_that_is_there(there: Known) -> None:
     assert broken(PAGE, there) == []
+
+
+def test_readme_is_short_and_its_seven_commands_name_something_that_is_there(there: Known) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    promises = readme.partition("## Seven promises")[2].partition("\n## ")[0]
+    assert len(list(lines(promises))) == 7
+    assert broken(promises, there) == []
+    assert len(readme.splitlines()) <= 120
 
 
 def test_the_page_is_read_to_its_end() -> None:

@@ -24,14 +24,18 @@ class Seat(BaseModel):
 class Oidc(BaseSettings):
     """The issuer and what is believed of it."""
 
-    model_config = SettingsConfigDict(env_prefix="PARVANDEH_OIDC_", frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PARVANDEH_OIDC_", frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
     issuer: str = ""
     """The issuer's identifier, exactly as its discovery document and its tokens say it; empty: no sign-in by OpenID Connect."""
     client_id: str = ""
+    """As what this door is registered at the issuer."""
     client_secret: SecretStr = SecretStr("")
-    """Empty: a public client, which PKCE alone protects."""
+    """The client's secret; empty: a public client, which PKCE alone protects."""
     scopes: str = "openid profile"
+    """What is asked of the issuer, separated by blanks; `openid` is among it."""
     roles_claim: str = "roles"
     """The claim of the ID token whose values `roles` knows; `a.b` is the member b of the claim a."""
     roles: dict[str, Seat] = Field(default_factory=dict)
@@ -39,6 +43,7 @@ class Oidc(BaseSettings):
     national_code_claim: str = ""
     """The claim with a citizen's national code, which the issuer must have proved; empty: no citizen comes this way."""
     mobile_claim: str = "phone_number"
+    """The claim with a citizen's mobile, which the issuer must have proved."""
 
     @property
     def on(self) -> bool:

@@ -1,0 +1,45 @@
+"""Pages with made parts, each between two marks that name it; everything else of a page is written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from deploy.reference import settings
+
+DOCS: Final = Path(__file__).parents[2] / "docs"
+PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = MappingProxyType(
+    {"operations.md": MappingProxyType({"settings": settings.table})}
+)
+"""Page -> the made parts of it, by the name in their marks."""
+
+
+class MarkMissing(Exception):
+    """A page has lost the marks between which a part of it is made; the text names both."""
+
+
+def stale(docs: Path = DOCS) -> list[str]:
+    """The names of pages whose made parts are not what the code says. Raises MarkMissing."""
+    return [name for name in PARTS if (text := (docs / name).read_text(encoding="utf-8")) != _made(name, text)]
+
+
+def write(docs: Path = DOCS) -> list[str]:
+    """Make the parts of stale pages anew; return the names of these pages. Raises MarkMissing."""
+    changed = stale(docs)
+    for name in changed:
+        path = docs / name
+        path.write_text(_made(name, path.read_text(encoding="utf-8")), encoding="utf-8")
+    return changed
+
+
+def _made(name: str, text: str) -> str:
+    for part, make in PARTS[name].items():
+        begin, end = f"<!-- made: {part}; `python -m deploy.reference write` -->", f"<!-- end of {part} -->"
+        before, found, rest = text.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not found or not ended:
+            raise MarkMissing(f"docs/{name} has no marks around its part {part}")
+        text = f"{before}{begin}\n{make()}\n{end}{after}"
+    return text
