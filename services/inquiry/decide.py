@@ -10,7 +10,8 @@ from chassis.refusal import NotYet, Stale
 from schemas.calendar import IRAN, WorkingTime
 from schemas.catalogue import catalogue
 from schemas.fact import Fact
-from schemas.facts import AnyFact, inquiry, intake, notify, review
+from schemas.facts import inquiry, intake, review
+from schemas.folds import StateFold
 from schemas.sealing import Clear, DataClass
 from services.inquiry import commands as c
 from services.inquiry.refusals import AgencyExists, InquiryIsClosed, InvalidField, NoSuchInquiry
@@ -42,7 +43,23 @@ class State:
     registered: bool = False
 
 
-def evolve(state: State, fact: AnyFact, _at: datetime) -> State:
+Relevant = (
+    intake.CaseSubmitted
+    | intake.CaseWithdrawn
+    | review.InquiryRequested
+    | review.InquiryWithdrawn
+    | review.CaseApproved
+    | review.CaseRejected
+    | inquiry.InquiryOpened
+    | inquiry.InquiryAnswered
+    | inquiry.InquiryOverdue
+    | inquiry.AgencyRegistered
+)
+"""The facts on which inquiry decides."""
+
+
+@StateFold
+def evolve(state: State, fact: Relevant, _at: datetime) -> State:
     """The state after `fact`."""
     match fact:
         case intake.CaseSubmitted():
@@ -59,20 +76,6 @@ def evolve(state: State, fact: AnyFact, _at: datetime) -> State:
             return replace(state, registered=True)
         case intake.CaseWithdrawn() | review.CaseApproved() | review.CaseRejected():
             return replace(state, ended=True)
-        case intake.IdentityConfirmed() | intake.IdentityQuestioned() | intake.IdentityAnswered() | intake.IdentityOverdue():
-            return state
-        case intake.DocumentReleased() | intake.CorrectionAnswered() | intake.PapersOpened() | intake.CertificateIssued():
-            return state
-        case intake.OfficeRegistered() | intake.OfficeChanged() | review.TargetSet() | review.TargetPassed():
-            return state
-        case review.DrawCommitted():
-            return state
-        case review.DrawMade() | review.AssignmentRefused() | review.CorrectionRequested() | review.CorrectionOverdue():
-            return state
-        case review.CaseSuspended() | review.CaseResumed() | review.MaterialOpened() | review.ReviewerEnrolled():
-            return state
-        case review.ReviewerRetired() | inquiry.QuestionOpened() | notify.MessageSent() | notify.MessageFailed():
-            return state
         case _:
             assert_never(fact)
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import ClassVar, Final, assert_never
 
 import asyncpg
 
 from chassis.bus.readers import Reader, Run
 from chassis.bus.rows import Projection, Row, Rows
 from schemas.envelope import Recorded
-from schemas.facts import AnyFact, inquiry, intake, review
+from schemas.facts import inquiry, intake, review
+from schemas.folds import RowFold
 
 NAME: Final = "inquiries"
 VERSION: Final = 2
@@ -75,7 +76,22 @@ def projection() -> Reader:
     return Reader(NAME, VERSION, apply, rows.tables)
 
 
-def project(rows: Rows, fact: AnyFact, recorded: Recorded) -> None:
+Answering = inquiry.InquiryOpened | inquiry.InquiryAnswered | inquiry.InquiryOverdue | review.InquiryWithdrawn
+"""The facts that change a question."""
+Projected = (
+    Answering
+    | intake.CaseSubmitted
+    | intake.CaseWithdrawn
+    | review.InquiryRequested
+    | review.CaseApproved
+    | review.CaseRejected
+    | inquiry.AgencyRegistered
+)
+"""The facts that change inquiry's rows."""
+
+
+@RowFold
+def project(rows: Rows, fact: Projected, recorded: Recorded) -> None:
     """What `fact` does to inquiry's rows."""
     match fact:
         case intake.CaseSubmitted():
@@ -92,7 +108,7 @@ def project(rows: Rows, fact: AnyFact, recorded: Recorded) -> None:
         case inquiry.AgencyRegistered():
             rows.put(Agency(fact.agency, fact.name_fa, fact.name_en))
         case _:
-            pass  # the other facts change no row of inquiry
+            assert_never(fact)
 
 
 def _asked(rows: Rows, fact: review.InquiryRequested, recorded: Recorded) -> None:
@@ -110,11 +126,7 @@ def _asked(rows: Rows, fact: review.InquiryRequested, recorded: Recorded) -> Non
         rows.put(question)
 
 
-def _moved(
-    question: Inquiry,
-    fact: inquiry.InquiryOpened | inquiry.InquiryAnswered | review.InquiryWithdrawn | inquiry.InquiryOverdue,
-    recorded: Recorded,
-) -> None:
+def _moved(question: Inquiry, fact: Answering, recorded: Recorded) -> None:
     question.version = recorded.version
     match fact:
         case inquiry.InquiryOpened():

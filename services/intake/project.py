@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import ClassVar, Final, assert_never
 
 import asyncpg
 
@@ -16,6 +16,7 @@ from chassis.web.codes import subject_of
 from schemas.documents import Audience, DocumentRef
 from schemas.envelope import Recorded
 from schemas.facts import AnyFact, intake, notify, review
+from schemas.folds import RowFold
 
 NAME: Final = "cases"
 VERSION: Final = 2
@@ -68,6 +69,27 @@ class Notice(Row):
     sent_at: datetime
 
 
+Telling = notify.MessageSent | notify.MessageFailed
+"""The facts that make a notice."""
+Changing = (
+    intake.IdentityConfirmed
+    | intake.IdentityQuestioned
+    | intake.IdentityAnswered
+    | intake.DocumentReleased
+    | intake.CorrectionAnswered
+    | intake.CaseWithdrawn
+    | intake.CertificateIssued
+    | review.DrawMade
+    | review.AssignmentRefused
+    | review.CorrectionRequested
+    | review.CaseSuspended
+    | review.CaseResumed
+    | review.CaseApproved
+    | review.CaseRejected
+)
+"""The facts that change more of a case's row than its version; `intake.CaseSubmitted` makes it."""
+
+
 def projection(vault: Vault) -> Reader:
     """The reader of intake's rows; the vault gives the blind index of the applicant."""
     rows = Projection(Case, Notice)
@@ -79,11 +101,7 @@ def projection(vault: Vault) -> Reader:
             if isinstance(fact, intake.CaseSubmitted):
                 of.put(_submitted(fact, recorded, vault, subjects))
             elif (case := of.get(Case)) is not None:
-                match fact:
-                    case notify.MessageSent() | notify.MessageFailed():  # first, since four of ten facts are
-                        of.put(_told(case, fact, recorded))
-                    case _:
-                        _case(case, fact)
+                change(of, fact, recorded)
                 case.version, case.changed_at = recorded.version, recorded.recorded_at
 
         await rows.apply(connection, run, project)
@@ -122,7 +140,19 @@ def _submitted(fact: intake.CaseSubmitted, recorded: Recorded, vault: Vault, sub
     )
 
 
-def _case(case: Case, fact: AnyFact) -> None:
+@RowFold
+def change(rows: Rows, fact: Telling | Changing, recorded: Recorded) -> None:
+    """What `fact` changes of a case that is there, beside its version."""
+    if (case := rows.get(Case)) is None:
+        return
+    match fact:
+        case notify.MessageSent() | notify.MessageFailed():  # first, since four of ten facts are
+            rows.put(_told(case, fact, recorded))
+        case _:
+            _case(case, fact)
+
+
+def _case(case: Case, fact: Changing) -> None:
     match fact:
         case intake.IdentityConfirmed():
             case.identity = "confirmed"
@@ -151,10 +181,10 @@ def _case(case: Case, fact: AnyFact) -> None:
         case intake.CertificateIssued():
             case.certificate_id = fact.certificate_id
         case _:
-            pass  # the other facts change nothing that the portal shows but the version
+            assert_never(fact)
 
 
-def _told(case: Case, fact: notify.MessageSent | notify.MessageFailed, recorded: Recorded) -> Notice:
+def _told(case: Case, fact: Telling, recorded: Recorded) -> Notice:
     return Notice(
         stream=recorded.stream,
         version=recorded.version,

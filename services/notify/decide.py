@@ -10,6 +10,7 @@ from chassis.refusal import Refusal
 from schemas.fact import Fact
 from schemas.facts import AnyFact, inquiry, intake, notify, review
 from schemas.facts.intake import Channel
+from schemas.folds import StateFold
 from services.notify import commands as c
 
 
@@ -70,9 +71,10 @@ def messages_for(fact: AnyFact) -> tuple[Message, ...]:
     return tuple(Message(template, channel) for channel in channels)
 
 
-def evolve(state: State, fact: AnyFact, _at: datetime) -> State:
+@StateFold
+def evolve(_state: State, fact: intake.CaseSubmitted, _at: datetime) -> State:
     """The state after `fact`; notify decides on the fact alone and only needs to know that there is a case."""
-    return State(fact.channel) if isinstance(fact, intake.CaseSubmitted) else state
+    return State(fact.channel)
 
 
 def decide(command: c.NotifyCommand, state: State, _at: datetime) -> list[Fact]:

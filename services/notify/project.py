@@ -11,7 +11,8 @@ import asyncpg
 from chassis.bus.readers import Reader, Run
 from chassis.bus.rows import Projection, Row, Rows
 from schemas.envelope import Recorded
-from schemas.facts import AnyFact, notify
+from schemas.facts import notify
+from schemas.folds import RowFold
 
 NAME: Final = "messages"
 VERSION: Final = 1
@@ -43,8 +44,8 @@ def projection() -> Reader:
     return Reader(NAME, VERSION, apply, rows.tables)
 
 
-def project(rows: Rows, fact: AnyFact, recorded: Recorded) -> None:
+@RowFold
+def project(rows: Rows, fact: notify.MessageSent | notify.MessageFailed, recorded: Recorded) -> None:
     """What `fact` does to notify's rows."""
-    if isinstance(fact, notify.MessageSent | notify.MessageFailed):
-        failed = fact.reason if isinstance(fact, notify.MessageFailed) else None
-        rows.put(Message(recorded.stream, recorded.version, fact.template, fact.channel, failed, recorded.recorded_at))
+    failed = fact.reason if isinstance(fact, notify.MessageFailed) else None
+    rows.put(Message(recorded.stream, recorded.version, fact.template, fact.channel, failed, recorded.recorded_at))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import ClassVar, Final, assert_never
 
 import asyncpg
 
@@ -12,6 +12,7 @@ from chassis.bus.readers import Reader, Run
 from chassis.bus.rows import Projection, Row, Rows
 from schemas.envelope import Recorded
 from schemas.facts import AnyFact, inquiry, intake, review
+from schemas.folds import RowFold
 
 NAME: Final = "cases"
 VERSION: Final = 1
@@ -84,15 +85,44 @@ def projection() -> Reader:
     return Reader(NAME, VERSION, apply, rows.tables)
 
 
+Escalating = review.TargetPassed | review.CorrectionOverdue | intake.IdentityOverdue | inquiry.InquiryOverdue
+"""The facts of which a supervisor is told."""
+Changing = (
+    intake.IdentityConfirmed
+    | intake.CorrectionAnswered
+    | intake.CaseWithdrawn
+    | review.TargetSet
+    | review.DrawCommitted
+    | review.DrawMade
+    | review.AssignmentRefused
+    | review.CorrectionRequested
+    | review.InquiryRequested
+    | review.InquiryWithdrawn
+    | review.CaseSuspended
+    | review.CaseResumed
+    | review.CaseApproved
+    | review.CaseRejected
+    | inquiry.InquiryAnswered
+)
+"""The facts that change more of a case's row than its version."""
+Projected = Escalating | Changing | intake.CaseSubmitted | review.ReviewerEnrolled | review.ReviewerRetired
+"""The facts that change review's rows."""
+
+
 def project(rows: Rows, fact: AnyFact, recorded: Recorded) -> None:
-    """What `fact` does to review's rows."""
-    if isinstance(fact, intake.CaseSubmitted):
-        at, version = recorded.recorded_at, recorded.version
-        rows.put(Case(recorded.stream, fact.request_type, fact.district, fact.office, at, version))
-    elif (case := rows.get(Case)) is not None:
-        _case(case, fact, recorded)
+    """What `fact` does to review's rows; every fact of a case moves its version."""
+    change(rows, fact, recorded)
+    if (case := rows.get(Case)) is not None:
         case.version = recorded.version
+
+
+@RowFold
+def change(rows: Rows, fact: Projected, recorded: Recorded) -> None:
+    """What `fact` changes beside the version."""
     match fact:
+        case intake.CaseSubmitted():
+            at, version = recorded.recorded_at, recorded.version
+            rows.put(Case(recorded.stream, fact.request_type, fact.district, fact.office, at, version))
         case review.TargetPassed() | review.CorrectionOverdue() | intake.IdentityOverdue() | inquiry.InquiryOverdue():
             rows.put(Escalation(recorded.stream, recorded.version, recorded.type, fact.due_at, recorded.recorded_at))
         case review.ReviewerEnrolled():
@@ -102,10 +132,11 @@ def project(rows: Rows, fact: AnyFact, recorded: Recorded) -> None:
             if (reviewer := rows.get(Reviewer)) is not None:
                 reviewer.active = False
         case _:
-            pass  # no other fact makes a row of its own
+            if (case := rows.get(Case)) is not None:
+                _case(case, fact, recorded)
 
 
-def _case(case: Case, fact: AnyFact, recorded: Recorded) -> None:
+def _case(case: Case, fact: Changing, recorded: Recorded) -> None:
     match fact:
         case intake.IdentityConfirmed():
             case.confirmed = True
@@ -132,7 +163,7 @@ def _case(case: Case, fact: AnyFact, recorded: Recorded) -> None:
         case review.CaseRejected():
             _end(case, "rejected")
         case _:
-            pass  # the other facts change nothing that review shows but the version
+            assert_never(fact)
 
 
 def _end(case: Case, how: str) -> None:

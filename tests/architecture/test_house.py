@@ -11,6 +11,7 @@ from tests.architecture.tree import Tree
 from tests.conftest import ROOT
 
 LONG_FUNCTION = "def long() -> None:\n" + "    print()\n" * 61
+CASES = "def long(x: int) -> None:\n    match x:\n" + "        case 1:\n            {}\n" * 40
 PLANTED: list[tuple[Rule, str, str]] = [
     (layers.layers_point_down, "caselog/x.py", "from chassis import bus"),
     (layers.layers_point_down, "schemas/x.py", "import caselog.read"),
@@ -26,6 +27,7 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (names.names_say_something, "chassis/utils.py", ""),
     (names.names_say_something, "chassis/helpers/x.py", ""),
     (size.ceilings_hold, "caselog/x.py", LONG_FUNCTION),
+    (size.ceilings_hold, "caselog/x.py", CASES.format(*["if x: print()"] * 40)),
     (size.ceilings_hold, "caselog/x.py", "x = 1\n" * 351),
     (finished.nothing_is_unfinished, "caselog/x.py", "# TO" + "DO: later"),
     (finished.planted_bugs_fit_the_code, "tests/oracle/planted/x.patch", "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n"),
@@ -51,6 +53,12 @@ def test_a_planted_violation_is_found(tmp_path: Path, rule: Rule, path: str, sou
     found = rule(Tree(tmp_path))
     assert len(found) >= 1
     assert found[0].startswith(path)
+
+
+def test_a_flat_match_may_be_long(tmp_path: Path) -> None:
+    (tmp_path / "caselog").mkdir()
+    (tmp_path / "caselog/x.py").write_text(CASES.format(*["print()"] * 40))
+    assert size.ceilings_hold(Tree(tmp_path)) == []
 
 
 def test_every_rule_has_a_planted_violation() -> None:

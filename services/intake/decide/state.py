@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import assert_never
 
 from schemas.documents import DocumentRef
-from schemas.facts import AnyFact, inquiry, intake, notify, review
+from schemas.facts import intake, review
 from schemas.facts.intake import Channel
+from schemas.folds import StateFold
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,26 @@ class State:
     office_registered: bool = False
 
 
-def evolve(state: State, fact: AnyFact, _at: datetime) -> State:
+Relevant = (
+    intake.CaseSubmitted
+    | intake.IdentityConfirmed
+    | intake.IdentityQuestioned
+    | intake.IdentityAnswered
+    | intake.IdentityOverdue
+    | intake.DocumentReleased
+    | intake.CorrectionAnswered
+    | intake.CaseWithdrawn
+    | intake.CertificateIssued
+    | intake.OfficeRegistered
+    | review.CorrectionRequested
+    | review.CaseApproved
+    | review.CaseRejected
+)
+"""The facts on which intake decides."""
+
+
+@StateFold
+def evolve(state: State, fact: Relevant, _at: datetime) -> State:
     """The state after `fact`."""
     match fact:
         case intake.CaseSubmitted():
@@ -72,8 +92,6 @@ def evolve(state: State, fact: AnyFact, _at: datetime) -> State:
             return replace(state, certificate=fact.certificate_id)
         case intake.OfficeRegistered():
             return replace(state, office_registered=True)
-        case intake.OfficeChanged():
-            return state  # its names, district and hours decide nothing
         case review.CorrectionRequested():
             return replace(state, correction_round=fact.round, correction_open=True, correction_reasons=fact.reasons)
         case review.CaseApproved():
@@ -82,18 +100,6 @@ def evolve(state: State, fact: AnyFact, _at: datetime) -> State:
             return replace(state, ended="rejected", identity_open=False, correction_open=False)
         case intake.IdentityOverdue():
             return replace(state, identity_overdue=True)
-        case intake.PapersOpened() | notify.MessageSent() | notify.MessageFailed():
-            return state
-        case review.TargetSet() | review.TargetPassed() | review.DrawCommitted() | review.DrawMade() | review.AssignmentRefused():
-            return state
-        case review.CorrectionOverdue() | review.InquiryRequested() | review.InquiryWithdrawn() | review.MaterialOpened():
-            return state
-        case review.CaseSuspended() | review.CaseResumed() | review.ReviewerEnrolled() | review.ReviewerRetired():
-            return state
-        case inquiry.InquiryOpened() | inquiry.InquiryAnswered() | inquiry.InquiryOverdue() | inquiry.QuestionOpened():
-            return state
-        case inquiry.AgencyRegistered():
-            return state
         case _:
             assert_never(fact)
 

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import assert_never
 
 from schemas.catalogue import catalogue
-from schemas.clocks import Clocks, run
+from schemas.clocks import Clocks, Moving, run
 from schemas.documents import Audience
-from schemas.facts import AnyFact, inquiry, intake, notify, review
+from schemas.facts import inquiry, intake, review
+from schemas.folds import StateFold
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +52,32 @@ class State:
         return catalogue().types[self.request_type].decided_in
 
 
-def evolve(state: State, fact: AnyFact, at: datetime) -> State:
+Relevant = (
+    Moving
+    | intake.IdentityConfirmed
+    | intake.DocumentReleased
+    | review.TargetSet
+    | review.TargetPassed
+    | review.DrawCommitted
+    | review.DrawMade
+    | review.AssignmentRefused
+    | review.CorrectionOverdue
+    | review.InquiryRequested
+    | review.ReviewerEnrolled
+    | review.ReviewerRetired
+)
+"""The facts on which review decides: what moves a clock, and these."""
+
+
+@StateFold
+def evolve(state: State, fact: Relevant, at: datetime) -> State:
     """The state after `fact`, which was recorded at `at`."""
-    submitted_at = at if isinstance(fact, intake.CaseSubmitted) else state.submitted_at
-    return replace(_evolve(state, fact), clocks=run(state.clocks, fact, at), submitted_at=submitted_at)
-
-
-def _evolve(state: State, fact: AnyFact) -> State:
+    state = replace(state, clocks=run(state.clocks, fact, at))
     match fact:
         case intake.CaseSubmitted():
             return replace(
                 state,
+                submitted_at=at,
                 request_type=fact.request_type,
                 district=fact.district,
                 office=fact.office,
@@ -106,14 +122,8 @@ def _evolve(state: State, fact: AnyFact) -> State:
             return replace(state, enrolled=True)
         case review.ReviewerRetired():
             return replace(state, enrolled=False)
-        case intake.IdentityQuestioned() | intake.IdentityOverdue() | intake.PapersOpened() | intake.CertificateIssued():
-            return state
-        case intake.OfficeRegistered() | intake.OfficeChanged() | review.MaterialOpened() | inquiry.InquiryOpened():
-            return state
-        case inquiry.InquiryOverdue() | inquiry.QuestionOpened() | inquiry.AgencyRegistered():
-            return state
-        case notify.MessageSent() | notify.MessageFailed():
-            return state
+        case intake.IdentityQuestioned() | inquiry.InquiryOpened():
+            return state  # they move a clock and nothing else
         case _:
             assert_never(fact)
 

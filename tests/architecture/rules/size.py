@@ -9,17 +9,31 @@ from tests.architecture.tree import Tree
 
 MODULE_LINES: Final = 350
 FUNCTION_LINES: Final = 60
+_BLOCKS: Final = (ast.Match, ast.If, ast.For, ast.While, ast.With, ast.Try, ast.FunctionDef, ast.AsyncFor, ast.AsyncWith)
 
 
 def ceilings_hold(tree: Tree) -> list[str]:
-    """A module about 300 lines, a function about 40; a little room above, then it is split by verb."""
+    """A module about 300 lines, a function about 40; a little room above, then it is split by verb.
+
+    A flat `match`, whose cases hold no block of their own, is a table and counts nothing: cut in two, it is harder to read.
+    """
     found = []
     for module in tree.modules:
         if len(module.lines) > MODULE_LINES and module.layer != "tests":
             found.append(f"{module.path} has {len(module.lines)} lines")
         for node in module.nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                length = _lines(node) - sum(_lines(each) for each in node.body if _flat(each))
                 if length > FUNCTION_LINES:
                     found.append(f"{module.path}:{node.lineno} {node.name} has {length} lines")
     return found
+
+
+def _lines(node: ast.stmt) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def _flat(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Match) and not any(
+        isinstance(inner, _BLOCKS) for case in statement.cases for each in case.body for inner in ast.walk(each)
+    )
