@@ -6,12 +6,10 @@ import asyncio
 import hashlib
 import os
 import random
-import subprocess
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
@@ -22,9 +20,11 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastor
 from caselog.append import Appender
 from caselog.outcomes import Append, Appended, NewFact
 from deploy.local.postgres import OWNER, binaries
-from tests.bench.ground import Bench
+from tests.bench.ground import Bench, sampled
 from tests.bench.house import cpu_of, postmaster
-from tests.bench.lines import Line
+from tests.bench.lines import Aim, Line
+from tests.bench.pgbench import Pgbench
+from tests.bench.samples import Sample, each, rate
 from tests.databases import Databases
 
 BODIES: Final = tuple(b'{"reason":"' + b"x" * size + b'"}' for size in (387, 587, 787, 987, 1187, 1487))
@@ -33,6 +33,8 @@ PEER: Final = b"x" * (sum(len(body) for body in BODIES) // len(BODIES))
 CALLERS: Final = (1, 8, 32, 256)
 LIMIT_BATCH: Final = 100
 OTHERS_CALLERS: Final = 32
+CPU_CALLERS: Final = 32
+"""Whose processor time is told."""
 BARE: Final = """
 INSERT INTO bare (shard, seq, stream, version, type, type_version, epoch, recorded_at, actor, command, ordinal,
                   request, meta, body, prev, link)
@@ -52,20 +54,19 @@ class Appending:
     """Seconds of CPU of PostgreSQL."""
 
     @property
-    def rate(self) -> float:
+    def rate(self) -> Sample:
         """Appends per second."""
-        return self.done / self.seconds
+        return rate(self.done, self.seconds, "append")
 
 
 async def appends(databases: Databases, callers: int, label: str, seconds: float, *, hot: bool = False) -> Appending:
-    """Append by `callers` tasks over one appender; `hot`: all to one stream, and so to one shard."""
-    end = time.perf_counter() + seconds
+    """Append by `callers` tasks over one appender, each at least once; `hot`: all to one stream, and so to one shard."""
     done = 0
 
     async def caller(appender: Appender, number: int) -> None:
         nonlocal done
         step = 0
-        while time.perf_counter() < end:
+        while step == 0 or time.perf_counter() < started + seconds:  # once at least, however busy the machine is
             name = f"{label}/{number}/{step}"
             stream = f"case:hot-{label}" if hot else f"case:{hashlib.sha256(name.encode()).hexdigest()[:26]}"
             identity, body = hashlib.sha256(name.encode()).digest(), BODIES[step % len(BODIES)]
@@ -75,39 +76,29 @@ async def appends(databases: Databases, callers: int, label: str, seconds: float
             done += 1
 
     server = [postmaster(databases.server)]
-    started, here, there = time.perf_counter(), time.process_time(), cpu_of(server)
     async with databases.appender() as appender:
+        started, here, there = time.perf_counter(), time.process_time(), cpu_of(server)
         await asyncio.gather(*(caller(appender, number) for number in range(callers)))
         # While the connection stands: what its process took is counted no longer when it has ended.
         return Appending(done, time.perf_counter() - started, time.process_time() - here, cpu_of(server) - there)
 
 
-def _pgbench(databases: Databases, directory: Path, clients: int, seconds: float) -> float:
-    script = directory / "insert.sql"
+def _pgbench(databases: Databases, bench: Bench) -> Pgbench:
+    script = bench.directory / "insert.sql"
     script.write_text(f"INSERT INTO peer (body) VALUES ('\\x{PEER.hex()}');\n")
-    done = subprocess.run(
-        [
-            str(binaries() / "pgbench"), "-n", "-M", "prepared", "-f", str(script), "-c", str(clients), "-j", "2",
-            "-T", str(max(1, round(seconds))), "-h", "127.0.0.1", "-p", str(databases.server.port), "-U", OWNER,
-            f"{databases.prefix}caselog",
-        ],
-        env=os.environ | {"PGPASSWORD": databases.server.owner_password}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("tps")]
-    return float(line.split()[2])
+    return Pgbench(binaries() / "pgbench", script, databases.where("caselog", OWNER))
 
 
-async def _unnest(connection: asyncpg.Connection, seconds: float) -> float:
+async def _unnest(connection: asyncpg.Connection, seconds: float) -> Sample:
     """The limit of one connection: the same bytes in batches, with nothing checked, chained or indexed but a key."""
-    end, done = time.perf_counter() + seconds, 0
-    started = time.perf_counter()
-    while time.perf_counter() < end:
+    started, done = time.perf_counter(), 0
+    while done == 0 or time.perf_counter() < started + seconds:
         await connection.execute("INSERT INTO peer (body) SELECT unnest($1::bytea[])", [PEER] * LIMIT_BATCH)
         done += LIMIT_BATCH
-    return done / (time.perf_counter() - started)
+    return rate(done, time.perf_counter() - started, "insert .. unnest")
 
 
-async def _bare(connection: asyncpg.Connection, rows: int, seconds: float) -> float:
+async def _bare(connection: asyncpg.Connection, rows: int, seconds: float) -> Sample:
     """The limit of one append in flight: `rows` at once by one statement, in a table with the log's columns, checks and indexes.
 
     Nothing is asked, decided, locked, linked or answered, and only the statement's own time is counted: not what makes the rows.
@@ -123,7 +114,7 @@ async def _bare(connection: asyncpg.Connection, rows: int, seconds: float) -> fl
         await statement.fetch(shards, seqs, streams, names, bodies)
         spent += time.perf_counter() - started
         done += rows
-    return done / spent
+    return rate(done, spent, "the bare rows")
 
 
 class Others:
@@ -138,13 +129,12 @@ class Others:
         self._recorder = PostgresApplicationRecorder(self._store, events_table_name="stored_events")
         self._recorder.create_table()
 
-    def appends(self, seconds: float) -> float:
-        """Events per second, one per append."""
-        end = time.perf_counter() + seconds
+    def appends(self, seconds: float) -> Sample:
+        """Events per second, one per append; each thread at least once."""
 
         def caller(number: int) -> int:
             done = 0
-            while time.perf_counter() < end:
+            while done == 0 or time.perf_counter() < started + seconds:
                 self._recorder.insert_events([StoredEvent(uuid4(), 1, "case.withdrawn", BODIES[done % len(BODIES)])])
                 done += 1
             return done
@@ -152,7 +142,7 @@ class Others:
         started = time.perf_counter()
         with ThreadPoolExecutor(OTHERS_CALLERS) as pool:
             done = sum(pool.map(caller, range(OTHERS_CALLERS)))
-        return done / (time.perf_counter() - started)
+        return rate(done, time.perf_counter() - started, "eventsourcing")
 
     def close(self) -> None:
         """Give the connections back."""
@@ -165,44 +155,56 @@ async def measure(bench: Bench) -> list[Line]:
     connection: asyncpg.Connection = await databases.connect("caselog", OWNER)
     await connection.execute("CREATE TABLE peer (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body bytea NOT NULL)")
     await connection.execute("CREATE TABLE bare (LIKE log.facts INCLUDING ALL)")
-    others = Others(databases)
-    ours: dict[str, list[Appending]] = {}
-    peers: dict[str, list[float]] = {}
+    others, pgbench = Others(databases), _pgbench(databases, bench)
+    ours: dict[str, list[Sample]] = {}
+    peers: dict[str, list[Sample]] = {}
+    runs: list[Appending] = []
+
+    async def append(callers: int, label: str, *, hot: bool = False) -> Sample:
+        run = await appends(databases, callers, label, seconds, hot=hot)
+        if callers == CPU_CALLERS and not hot:
+            runs.append(run)
+        return run.rate
+
     try:
         for number in range(bench.rounds):
             tag = f"{number}-{random.randrange(1 << 30)}"
             for callers in CALLERS:
-                ours.setdefault(str(callers), []).append(await appends(databases, callers, f"{tag}-{callers}", seconds))
-            ours.setdefault("hot", []).append(await appends(databases, 32, f"{tag}-hot", seconds, hot=True))
+                ours.setdefault(str(callers), []).append(await sampled(append(callers, f"{tag}-{callers}")))
+            ours.setdefault("hot", []).append(await sampled(append(32, f"{tag}-hot", hot=True)))
             for clients in (1, 8, 32):
-                done = await asyncio.to_thread(_pgbench, databases, bench.directory, clients, seconds)
-                peers.setdefault(str(clients), []).append(done)
-            peers.setdefault("bare", []).append(await _bare(connection, 32, seconds))
-            peers.setdefault("limit", []).append(await _unnest(connection, seconds))
-            peers.setdefault("others", []).append(await asyncio.to_thread(others.appends, seconds))
+                peers.setdefault(str(clients), []).append(await asyncio.to_thread(pgbench.inserts, clients, seconds))
+            peers.setdefault("bare", []).append(await sampled(_bare(connection, 32, seconds)))
+            peers.setdefault("limit", []).append(await sampled(_unnest(connection, seconds)))
+            peers.setdefault("others", []).append(await sampled(asyncio.to_thread(others.appends, seconds)))
     finally:
         others.close()
     await connection.close()
-    _tell_cpu(bench, ours["32"])
-    return _lines(
-        {name: tuple(run.rate for run in each) for name, each in ours.items()},
-        {name: tuple(each) for name, each in peers.items()},
-    )
+    _tell_cpu(bench, runs)
+    return _lines({name: tuple(each) for name, each in ours.items()}, {name: tuple(each) for name, each in peers.items()})
 
 
 def _tell_cpu(bench: Bench, runs: Sequence[Appending]) -> None:
     done = sum(run.done for run in runs)
-    here, server = sum(run.here for run in runs) / done * 1e6, sum(run.server for run in runs) / done * 1e6
-    bench.say(f"append, 32 callers: CPU of one append, us: callers and appender {here:.1f}, PostgreSQL {server:.1f}")
+    here, server = (each(done, sum(cpu), 1e6) for cpu in ((run.here for run in runs), (run.server for run in runs)))
+    bench.note(f"CPU of one append by {CPU_CALLERS} callers, us: callers and appender {here}, PostgreSQL {server}")
 
 
-def _lines(ours: dict[str, tuple[float, ...]], peers: dict[str, tuple[float, ...]]) -> list[Line]:
+def _lines(ours: dict[str, tuple[Sample, ...]], peers: dict[str, tuple[Sample, ...]]) -> list[Line]:
     limit = f"insert .. unnest by {LIMIT_BATCH}, one client"
+    rows = "its rows by 32 into the same table and indexes, one client"
+    many = Aim(figure=14_000, ratio=1.5)
     return [
-        *(Line(f"append, {n} callers", ours[n], f"pgbench insert, {n} clients", peers[n]) for n in ("1", "8")),
-        Line("append, 32 callers", ours["32"], "pgbench insert, 32 clients", peers["32"], must=">= 14,000 and >= 1.5x"),
-        Line("append, 32 callers", ours["32"], f"eventsourcing, {OTHERS_CALLERS} threads", peers["others"], must=">= 25x"),
-        Line("append, 32 callers", ours["32"], "its rows by 32 into the same table and indexes, one client", peers["bare"]),
-        Line("append, 32 callers, one hot shard", ours["hot"], "append, 32 callers", ours["32"], must=">= 12,000"),
-        Line("append, 256 callers", ours["256"], limit, peers["limit"], must=">= 20,000"),
-    ]
+        *(Line(f"append-{n}", f"append, {n} callers", ours[n], f"pgbench insert, {n} clients", peers[n]) for n in ("1", "8")),
+        Line("append-32", "append, 32 callers", ours["32"], "pgbench insert, 32 clients", peers["32"], aim=many),
+        Line(
+            "append-32-eventsourcing", "append, 32 callers", ours["32"], f"eventsourcing, {OTHERS_CALLERS} threads",
+            peers["others"], aim=Aim(ratio=25),
+        ),
+        Line("append-32-rows", "append, 32 callers", ours["32"], rows, peers["bare"]),
+        Line(
+            "append-hot", "append, 32 callers, one hot shard", ours["hot"], "append, 32 callers", ours["32"],
+            aim=Aim(figure=12_000),
+        ),
+        Line("append-256", "append, 256 callers", ours["256"], limit, peers["limit"], aim=Aim(figure=20_000)),
+    ]  # fmt: skip

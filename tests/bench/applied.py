@@ -26,9 +26,10 @@ from chassis.standing import standing
 from chassis.telemetry import registry_of
 from schemas.envelope import Position, Recorded
 from services.review.consume import readers
+from tests.bench.samples import NothingMeasured, answer
 
 _FIGURES: Final = registry_of(APPLIED)
-DEADLINE_SECONDS: Final = 60.0
+DEADLINE_SECONDS: Final = 120.0
 """What has not come by then is lost, or the run was broken off."""
 SENT_AT: Final = "sent_at"
 """The header in which a bare producer says when it sent."""
@@ -75,7 +76,7 @@ async def _service(order: Order) -> list[float]:
         both = len(here.inbox.shelves)
         async with here.inbox.running(), running_bus(ground, "review", here.inbox):
             await _flowing(here.inbox)
-            _say(READY)
+            _ready()
             while sum(len(each) >= both for each in applied.values()) < order.count:  # noqa: ASYNC110 - counted by the shelves
                 await asyncio.sleep(0.05)
     return [each[both - 1] for each in applied.values()]
@@ -107,7 +108,7 @@ async def _bare(order: Order) -> list[float]:
     try:
         consumer.assign([TopicPartition(PEER_TOPIC, number) for number in range(PARTITIONS)])
         await consumer.seek_to_end()
-        _say(READY)
+        _ready()
         took: list[float] = []
         while len(took) < order.count:
             for records in (await consumer.getmany(timeout_ms=200)).values():
@@ -118,16 +119,19 @@ async def _bare(order: Order) -> list[float]:
         await consumer.stop()
 
 
-def _say(text: bytes) -> None:
-    sys.stdout.buffer.write(text)
+def _ready() -> None:
+    sys.stdout.buffer.write(READY)
     sys.stdout.buffer.flush()
 
 
 async def _carry_out(order: Order) -> list[float]:
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        return await (_bare(order) if order.bare else _service(order))
+    try:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            return await (_bare(order) if order.bare else _service(order))
+    except TimeoutError:
+        raise NothingMeasured(f"not all of {order.count} facts had come after {DEADLINE_SECONDS:.0f} s") from None
 
 
 if __name__ == "__main__":
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is the answer
-    _say(orjson.dumps(asyncio.run(_carry_out(Order(**orjson.loads(sys.stdin.buffer.readline()))))))
+    answer(lambda: asyncio.run(_carry_out(Order(**orjson.loads(sys.stdin.buffer.readline())))))

@@ -24,17 +24,21 @@ from chassis.settings import Ground
 from chassis.standing import migrate_service
 from deploy.kafka.broker import Broker
 from deploy.local import keys
-from deploy.local.children import free_port, start, wait_until
+from deploy.local.children import free_port, start, tail, wait_until
 from deploy.local.postgres import OWNER, Postgres
 from deploy.local.processes import KEYS
 from services.intake.settings import ROOM as INTAKE
 from services.review.settings import ROOM as REVIEW
 from tests.bench.ground import Bench
+from tests.bench.samples import NothingMeasured, understood
 from tests.conftest import ROOT
 from tests.databases import Databases
 
-READY_SECONDS: Final = 60.0
+LOG: Final = "house.log"
+READY_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 15.0
+ANSWER_SECONDS: Final = 900.0
+"""The longest that a child may take for its answer: the rebuild of a million facts, on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class House:
         try:
             await asyncio.to_thread(wait_until, lambda: child.poll() is not None or _ready(port), READY_SECONDS, role)
             if child.poll() is not None:
-                raise RuntimeError(f"{role} ended at once")
+                raise NothingMeasured(f"{role} ended at once: {tail(self.directory / LOG, 1)}")
             yield child.pid
         finally:
             child.terminate()
@@ -91,7 +95,7 @@ async def standing(bench: Bench, prefix: str) -> AsyncIterator[House]:
     directory.mkdir()
     keys.provide(directory / "keys", KEYS)
     broker = Broker(directory / "kafka", ROOT / "var" / "kafka-jars")
-    with (directory / "house.log").open("ab") as log:
+    with (directory / LOG).open("ab") as log:
         house = House(
             databases, broker, directory, {role: free_port() for role in ("intake", "review", "relay", "empty", "form")}, log
         )
@@ -121,20 +125,21 @@ def _ready(port: int) -> bool:
         return False
 
 
-async def told(module: str, order: Any, environment: Mapping[str, str] | None = None) -> Any:
-    """Run `python -m module` with an order as JSON on stdin; what it says on stdout. Raises RuntimeError when it fails."""
+async def told(module: str, order: Any, environment: Mapping[str, str] | None = None, deadline: float = ANSWER_SECONDS) -> Any:
+    """Run `python -m module` with an order as JSON on stdin; what it answers. Raises NothingMeasured when it has no answer."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     try:
-        out, _ = await child.communicate(orjson.dumps(order))
+        async with asyncio.timeout(deadline):
+            out, _ = await child.communicate(orjson.dumps(order))
+    except TimeoutError:
+        raise NothingMeasured(f"{module} had no answer after {deadline:.0f} s") from None
     finally:
         if child.returncode is None:
             child.kill()
             await child.wait()
-    if child.returncode:
-        raise RuntimeError(f"{module} failed; its lines above say why")
-    return orjson.loads(out)
+    return understood(out, child.returncode, module)
 
 
 def postmaster(server: Postgres) -> int:

