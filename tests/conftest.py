@@ -7,10 +7,12 @@ import fcntl
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import IO
 
 import asyncpg
@@ -49,6 +51,16 @@ def _claim(first: int) -> None:
 
 
 _ports_of_our_own()  # here and not in a hook: the conftest of the journeys, which is loaded before any hook, names the doors
+
+
+def pytest_configure() -> None:
+    """SIGTERM, as a CI sends it that runs out of time, ends the tests as Ctrl-C does: what they started is taken down first."""
+
+    def as_interrupted(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # make passes on what its whole group got already
+        signal.raise_signal(signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, as_interrupted)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,15 +25,50 @@ class StackError(Exception):
     """The stack cannot start or go on; the message says why and what to do."""
 
 
-def die_with_parent() -> None:
-    """In the child, before exec: the kernel kills it when its parent dies, so that kill -9 of us leaves nothing behind."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent(how: signal.Signals = signal.SIGKILL) -> Callable[[], None] | None:
+    """What a child does before exec, so that kill -9 of us leaves nothing behind: the kernel sends it `how` when we end.
+
+    "We" are the thread that starts the child: it must live as long as the child does. None where there is no such call.
+    """
+    if sys.platform != "linux":
+        return None
+    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
+
+    def ask() -> None:
+        prctl(_PR_SET_PDEATHSIG, how)
+        if os.getppid() != parent:  # it ended between the fork and the call: nobody sends anything any more
+            os.kill(os.getpid(), how)
+
+    return ask
+
+
+def end_with_starter() -> None:
+    """From now on SIGTERM comes to us when the process that started us ends, however it ends.
+
+    `getppid` is asked again and again: the kernel's own notice (above) comes already when the starting *thread* ends.
+    """
+    starter = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == starter:
+            time.sleep(POLL_SECONDS * 10)  # the parent is asked for again each time
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="starter", daemon=True).start()
 
 
 def start(
-    command: Sequence[str], log: IO[bytes], *, environment: Mapping[str, str] | None = None, user: str | None = None
+    command: Sequence[str],
+    log: IO[bytes],
+    *,
+    environment: Mapping[str, str] | None = None,
+    user: str | None = None,
+    end: signal.Signals = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
-    """Start `command` with its output in `log`, in a session of its own so that Ctrl-C reaches only the supervisor."""
+    """Start `command` with its output in `log`, in a session of its own so that Ctrl-C reaches only the supervisor.
+
+    `end` is what it is sent when we end without having stopped it.
+    """
     return subprocess.Popen(
         list(command),
         stdin=subprocess.DEVNULL,
@@ -40,7 +76,7 @@ def start(
         stderr=subprocess.STDOUT,
         env=dict(environment) if environment is not None else None,
         start_new_session=True,
-        preexec_fn=die_with_parent if sys.platform == "linux" else None,
+        preexec_fn=die_with_parent(end),
         user=user,
         group=user,
         extra_groups=[] if user else None,

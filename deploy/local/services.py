@@ -10,8 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
@@ -19,16 +18,18 @@ from typing import IO, Final
 from chassis.exit_codes import OUTDATED, ROWS_DIFFERED
 from deploy.local import keys
 from deploy.local.backoff import BackOff
-from deploy.local.children import StackError, die_with_parent, listening, stop, wait_until
+from deploy.local.children import POLL_SECONDS, StackError, die_with_parent, listening, stop, wait_until
 from deploy.local.processes import DEMONSTRATIONS, KEYS, PROCESSES, Process
 
 WATCHED: Final = ("relay",)
 """Processes without pages that the status page asks as well."""
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 4.0
-AT_ONCE: Final = 4
-"""Short commands of ours that run beside each other: each spends most of its time in starting."""
 ROOT: Final = Path(__file__).parents[2]
+
+
+class Stopped(Exception):
+    """What was being done is not wanted any more: the house stops."""
 
 
 class Services:
@@ -41,12 +42,14 @@ class Services:
         passwords: Mapping[str, str],
         kafka: Callable[[str], Mapping[str, str]],
         say: Callable[[str], None],
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         """`ground`: the environment that all share; each process gets its own passwords on top, and no other.
 
-        `kafka` answers what the process of a name alone is told of Kafka.
+        `kafka` answers what the process of a name alone is told of Kafka; `stopping` whether what is being done is still wanted.
         """
         self._var, self._ground, self._passwords, self._kafka, self._say = var, dict(ground), passwords, kafka, say
+        self._stopping = stopping
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._back_off: dict[str, BackOff] = {}
         self._again_at: dict[str, float] = {}
@@ -69,30 +72,39 @@ class Services:
         """Keys, the witness' public line, and once the demonstration data."""
         keys.provide(self._var / "keys", KEYS)
         witness = next(process for process in PROCESSES if process.name == "witness")
-        line = self._run(witness, ("key",))
+        line = self._run([witness], "key")
         for service in ("review", "audit"):
             (self._var / "keys" / service / "witnesses.json").write_bytes(line)
         done = self._var / "demonstration.done"
         if not done.exists():
-            demonstrations = [process for process in PROCESSES if process.name in DEMONSTRATIONS]
-            with ThreadPoolExecutor(AT_ONCE) as several:
-                list(several.map(lambda process: self._run(process, ("demonstration",)), demonstrations))
+            self._run([process for process in PROCESSES if process.name in DEMONSTRATIONS], "demonstration")
             done.touch()
 
-    def _run(self, process: Process, arguments: tuple[str, ...]) -> bytes:
-        done = subprocess.run(
-            [sys.executable, "-m", process.module, *arguments],
-            env=self.environment(process), cwd=ROOT, check=False, stdout=subprocess.PIPE,
-        )  # fmt: skip
-        if done.returncode != 0:
-            raise StackError(f"{process.module} {' '.join(arguments)} failed; the lines above say why")
-        return done.stdout
+    def _run(self, processes: Sequence[Process], command: str) -> bytes:
+        """Run a short command of each, all at once; what they print. Raises StackError, Stopped."""
+        running = {process: self._popen(process, (command,), stderr=None) for process in processes}
+        printed = []
+        for process, child in running.items():
+            printed.append(self._printed(child))
+            if child.returncode != 0:
+                raise StackError(f"{process.module} {command} failed; the lines above say why")
+        return b"".join(printed)
 
-    def start(self, cancelled: Callable[[], bool], owner_password: str) -> None:
+    def _printed(self, child: subprocess.Popen[bytes]) -> bytes:
+        """What a short command prints until it ends. Raises Stopped: the command itself dies with us."""
+        while True:
+            try:
+                return child.communicate(timeout=POLL_SECONDS)[0]
+            except subprocess.TimeoutExpired:
+                if self._stopping():
+                    raise Stopped from None
+
+    def start(self, owner_password: str) -> None:
         """Start all, then wait until each says that it is ready. Raises StackError.
 
         `owner_password`: rows that another version of a service left are built anew, which no service itself may.
         """
+        cancelled = self._stopping
         for process in PROCESSES:
             if listening(process.port):
                 raise StackError(
@@ -123,6 +135,7 @@ class Services:
         done = subprocess.run(
             [sys.executable, "-m", process.module, "rebuild"],
             env=self.environment(process) | {"PARVANDEH_OWNER_PASSWORD": owner_password}, cwd=ROOT, check=False,
+            preexec_fn=die_with_parent(),
         )  # fmt: skip
         if done.returncode not in (0, ROWS_DIFFERED):
             raise StackError(f"the rows of {process.name} could not be built anew; the lines above say why")
@@ -138,16 +151,19 @@ class Services:
             return False
 
     def _spawn(self, process: Process) -> None:
-        child = subprocess.Popen(
-            [sys.executable, "-m", process.module, *process.arguments],
-            env=self.environment(process), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            start_new_session=True, preexec_fn=die_with_parent if sys.platform == "linux" else None,
-        )  # fmt: skip
+        child = self._popen(process, process.arguments, stderr=subprocess.STDOUT)
         self._children[process.name] = child
         now = time.monotonic()
         self._back_off.setdefault(process.name, BackOff(now)).began = now
         assert child.stdout is not None
         threading.Thread(target=self._stream, args=(process.name, child.stdout), daemon=True).start()
+
+    def _popen(self, process: Process, arguments: tuple[str, ...], *, stderr: int | None) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", process.module, *arguments],
+            env=self.environment(process), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
+            start_new_session=True, preexec_fn=die_with_parent(),
+        )  # fmt: skip
 
     def _stream(self, name: str, output: IO[bytes]) -> None:
         """Keep and show what a process says. A full disk costs lines, never the reading: a full pipe would stop the process."""

@@ -23,11 +23,11 @@ from chassis.web.oidc.settings import Oidc
 from deploy.kafka.broker import Broker
 from deploy.local import roles
 from deploy.local.backoff import BackOff
-from deploy.local.children import POLL_SECONDS, StackError, listening
+from deploy.local.children import POLL_SECONDS, StackError, die_with_parent, end_with_starter, listening
 from deploy.local.given import Given
 from deploy.local.postgres import OWNER, Postgres
 from deploy.local.processes import PROCESSES, SIGN_INS, kafka_port, postgres_port
-from deploy.local.services import Services
+from deploy.local.services import Services, Stopped
 
 PASSED_ON: Final = (
     "PARVANDEH_BUS", "PARVANDEH_REFILL", "PARVANDEH_SMTP", "PARVANDEH_OTLP", "PARVANDEH_WORKING_DAY_SECONDS",
@@ -53,14 +53,21 @@ class Supervisor:
         self._lock: IO[str] | None = None
 
     def run(self) -> None:
-        """Start all, watch until SIGINT or SIGTERM, stop all. Raises StackError when it cannot start or go on."""
-        for which in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(which, self._ask_to_stop)
+        """Start all, watch until SIGINT, SIGTERM or the end of who started us, stop all.
+
+        Raises StackError when it cannot start or go on.
+        """
+        for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(which) is not signal.SIG_IGN:  # under nohup the end of a terminal is none of ours
+                signal.signal(which, self._ask_to_stop)
+        end_with_starter()
         try:
             self._start()
             if not self._stopping:
                 self._announce()
                 self._watch()
+        except Stopped:
+            pass
         except (asyncpg.PostgresError, *AWAY) as error:
             if self._full:
                 raise StackError(f"the disk under {self._var} is full: make room, then start again") from None
@@ -89,7 +96,7 @@ class Supervisor:
             services = self.services(_say)
             services.prepare()
             self._services = services
-            services.start(lambda: self._stopping, self.owner_password)
+            services.start(self.owner_password)
 
     def _embedded(self) -> list[tuple[str, Postgres | Broker, int]]:
         """The servers of our own, with their ports."""
@@ -99,7 +106,8 @@ class Supervisor:
 
     def services(self, say: Callable[[str], None]) -> Services:
         """Our own processes on these servers."""
-        return Services(self._var, self.environment(), roles.passwords(self._var / "roles.json"), self.given.own, say)
+        passwords = roles.passwords(self._var / "roles.json")
+        return Services(self._var, self.environment(), passwords, self.given.own, say, lambda: self._stopping)
 
     @property
     def owner_password(self) -> str:
@@ -129,7 +137,9 @@ class Supervisor:
 
     def _migrate(self) -> None:
         environment = self.environment() | {"PARVANDEH_OWNER_PASSWORD": self.owner_password}
-        done = subprocess.run([sys.executable, "-m", "deploy.local.migrate"], env=environment, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "deploy.local.migrate"], env=environment, check=False, preexec_fn=die_with_parent()
+        )
         if done.returncode != 0:
             raise StackError("the databases could not be migrated; the lines above say why")
 

@@ -51,9 +51,11 @@ def mails() -> Iterator[tuple[Mails, str]]:
 def house(mails: tuple[Mails, str]) -> Iterator[Stack]:
     """A house of the test's own, which sends its mail to the server above."""
     stack = Stack({"PARVANDEH_SMTP": mails[1]})
-    stack.start()
-    yield stack
-    stack.stop()
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
 
 
 def strikes(house: Stack) -> nemesis.Nemesis:

@@ -29,7 +29,7 @@ from deploy.demo.plan import Plan, Walked
 from deploy.demo.walk import Walk
 from deploy.kafka import jars
 from deploy.local import roles
-from deploy.local.children import StackError, wait_until
+from deploy.local.children import StackError, start, wait_until
 from deploy.local.processes import PROCESSES, kafka_port, postgres_port
 from services.inquiry.consume import readers as inquiry_readers
 from services.intake.consume import readers as intake_readers
@@ -68,9 +68,8 @@ class Stack:
         """Start as a person would, and wait for the line that says ready."""
         environment = {**os.environ, **self.settings, "PARVANDEH_VAR": str(self.var)}
         with self.log.open("ab") as out:
-            child = self._child = subprocess.Popen(
-                [sys.executable, "-m", "deploy.local", "run"], cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT
-            )
+            command = [sys.executable, "-m", "deploy.local", "run"]
+            child = self._child = start(command, out, environment=environment, end=signal.SIGTERM)
         try:
             wait_until(lambda: b"ready; Ctrl-C" in self.log.read_bytes() or child.poll() is not None, 300, "the house's start")
         except StackError:
@@ -79,7 +78,7 @@ class Stack:
         assert child.poll() is None, self.log.read_text()[-3000:]
 
     def stop(self) -> None:
-        """Ctrl-C, and nothing is left."""
+        """Ctrl-C, and nothing is left; also of a house whose start was broken off."""
         assert self._child is not None
         self._child.send_signal(signal.SIGINT)
         self._child.wait(20)

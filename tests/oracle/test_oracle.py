@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.children import die_with_parent
 from tests.conftest import ROOT
 
 PLANTED = sorted((ROOT / "tests/oracle/planted").glob("*.patch"))
@@ -56,6 +58,7 @@ def run(tree: Path, *tests: str, seconds: int = SECONDS) -> subprocess.Completed
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests],
         cwd=tree, env=environment, capture_output=True, text=True, check=False, timeout=seconds,
+        preexec_fn=die_with_parent(signal.SIGTERM),
     )  # fmt: skip
 
 
