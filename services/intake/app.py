@@ -156,8 +156,8 @@ async def demonstrate(here: Standing) -> None:
     }
     await here.accounts.put(
         [
-            Account("op-1", "office1", "office1-demo", "office_operator", "اپراتور دفتر آزادی", office="office-1"),
-            Account("op-2", "office2", "office2-demo", "office_operator", "اپراتور دفتر شریعتی", office="office-2"),
+            Account("op-1", "office1", "office1-demo", "office_operator", "اپراتور دفتر پیشخوان آزادی", office="office-1"),
+            Account("op-2", "office2", "office2-demo", "office_operator", "اپراتور دفتر پیشخوان شریعتی", office="office-2"),
             Account("eng-1", "engineer1", "engineer1-demo", "engineer", "مهندس سامانه"),
             Account("clerk-1", "clerk1", "clerk1-demo", "identity_clerk", "کارشناس هویت"),
         ],

@@ -45,7 +45,7 @@ async def raw(person: Person, page: httpx2.Response, values: dict[str, str], fil
         ({"district": "abc"}, "منطقه‌های ۱ تا ۵"),
         ({"national_code": "1234567890"}, "کد ملی ده رقم"),
         ({"mobile": "12"}, "۰۹"),
-        ({"email": "nobody"}, "رایانامه"),
+        ({"email": "nobody"}, "ایمیل"),
         ({"registry_plate": ""}, "نیست یا نادرست"),
         ({"name": ""}, "نیست یا نادرست"),
     ],

@@ -133,7 +133,7 @@ async def test_a_message_that_no_mailbox_takes_is_said_to_the_office_the_applica
         page = (await reader.get(f"/cases/{case}")).text
         ways = page.partition("<h2>آنچه گفته شد" if reader is office else "<h2>آنچه به شما")[2].partition("<h2>")[0]
         assert ways.count("نرسید") == 1
-        assert re.search(r"رایانامه\s*<span class=\"mark stop\">نرسید</span>", ways)
+        assert re.search(r"ایمیل\s*<span class=\"mark stop\">نرسید</span>", ways)
         assert "درگاه" in ways
         assert "پیامک" in ways
     for language, refused, sent in (
