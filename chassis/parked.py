@@ -37,7 +37,7 @@ def _said(what: str, since: datetime | None, why: Said, released: str) -> str:
 async def release(inbox: Inbox, own: asyncpg.Pool, reader: str, what: str) -> bool:
     """Let a parked stream of `reader`, or an item (64 hex digits) of the agenda, go on; False when nothing so named is parked.
 
-    Raises StillFaulty when the stream still cannot be applied.
+    Raises StillFaulty when the stream still cannot be applied, NotBegun when the reader has applied nothing yet.
     """
     if _ITEM.fullmatch(what):
         return await release_item(own, bytes.fromhex(what))

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import asyncpg
 import uvicorn
@@ -29,9 +29,9 @@ from chassis.exit_codes import OUTDATED, ROWS_DIFFERED
 from chassis.handling import APPENDED
 from chassis.parked import parked_lines, release
 from chassis.parked_words import ParkedWords
-from chassis.refusal import Refusal, StillFaulty
+from chassis.refusal import NotBegun, Refusal, StillFaulty
 from chassis.settings import Ground, Unset
-from chassis.standing import Standing, migrate_service
+from chassis.standing import ReadOnlyContainer, Standing, migrate_service
 from chassis.telemetry import configure
 from chassis.vault.keys import KeyFileMissing
 from chassis.web.application import small_door
@@ -40,9 +40,12 @@ from chassis.web.oidc.relying_party import check, local_subject
 from chassis.web.sessions import Sessions
 
 USAGE: Final = (
-    "usage: python -m services.%s migrate | serve | agenda | demonstration | rebuild [READER ...] | parked"
-    " | release READER STREAM | release agenda ITEM | revoke SUBJECT | subject SUB, or"
+    "usage: python -m services.%s migrate | serve | demonstration | rebuild [READER ...] | parked"
+    " | release READER STREAM | revoke SUBJECT | subject SUB%s, or"
 )
+AGENDA: Final = " | agenda | release agenda ITEM"
+"""What only a service can be asked that has an agenda."""
+C = TypeVar("C", bound=ReadOnlyContainer)
 
 GARBAGE: Final = 20_000
 """Objects that were made and not let go before Python looks for cycles: those of some twenty requests under way."""
@@ -53,22 +56,38 @@ OLD_ROWS: Final = (
 )
 
 
-@dataclass(frozen=True)
-class Process:
-    """What a service's app.py offers to be run."""
+@dataclass(frozen=True, kw_only=True)
+class ReadOnlyServiceApp(Generic[C]):
+    """What the app.py of a service offers to be run that reads the log and decides nothing."""
 
     service: str
     room: Path
-    stand: Callable[[Ground], AbstractAsyncContextManager[Standing]]
+    stand: Callable[[Ground], AbstractAsyncContextManager[C]]
     door: Callable[[Ground], FastAPI]
-    reactions: Callable[[Standing], Mapping[str, CarryOut]]
-    demonstrate: Callable[[Standing], Awaitable[None]]
-    enrolment: Enrolment
-    refusals: tuple[type[Refusal], ...]
+    demonstrate: Callable[[C], Awaitable[None]]
+    enrolment: Enrolment[C]
+    refusals: tuple[type[Refusal], ...] = ()
     """What its decisions refuse: why its work may be parked."""
 
+    def check(self, ground: Ground) -> None:
+        """Raise Unset or KeyFileMissing for what it could not do with: here, since a reason inside the application is lost."""
+        check(ground, self.service)
 
-def main(process: Process, arguments: list[str]) -> int:
+
+@dataclass(frozen=True, kw_only=True)
+class Process(ReadOnlyServiceApp[Standing]):
+    """What the app.py of a service offers to be run that decides: it listens to the bus, and owes things."""
+
+    reactions: Callable[[Standing], Mapping[str, CarryOut]]
+
+    def check(self, ground: Ground) -> None:
+        """The same, and its way to Kafka."""
+        if ground.bus:
+            Access.of(ground)
+        super().check(ground)
+
+
+def main(process: ReadOnlyServiceApp[C], arguments: list[str]) -> int:
     """Run one of the service's processes."""
     ground = Ground()
     match arguments:
@@ -93,9 +112,7 @@ def main(process: Process, arguments: list[str]) -> int:
             asyncio.run(_demonstrate(process, ground))
         case ["serve"]:
             try:
-                if ground.bus:
-                    Access.of(ground)  # here, since a reason that is raised inside the application is lost
-                check(ground, process.service)
+                process.check(ground)
                 old = asyncio.run(_outdated(process, ground))
             except (Unset, KeyFileMissing) as missing:
                 sys.stderr.write(f"{process.service} does not start: {missing}\n")
@@ -105,11 +122,12 @@ def main(process: Process, arguments: list[str]) -> int:
                 return OUTDATED
             configure(process.service, ground)
             serve(process.door(ground), ground)
-        case ["agenda"]:
+        case ["agenda"] if isinstance(process, Process):
             configure(f"{process.service}-agenda", ground)
             serve(agenda_door(process, ground), ground)
         case _:
-            sys.stderr.write("\n  ".join((USAGE % process.service, *ACCOUNT, *process.enrolment.usage)) + "\n")
+            first = USAGE % (process.service, AGENDA if isinstance(process, Process) else "")
+            sys.stderr.write("\n  ".join((first, *ACCOUNT, *process.enrolment.usage)) + "\n")
             return 2
     return 0
 
@@ -131,7 +149,7 @@ def serve(app: FastAPI, ground: Ground) -> None:
     )
 
 
-async def _outdated(process: Process, ground: Ground) -> list[str]:
+async def _outdated(process: ReadOnlyServiceApp[C], ground: Ground) -> list[str]:
     """The readers whose rows are of another version; none where the database is away, since the start itself waits for it."""
     try:
         async with process.stand(ground) as here:
@@ -140,7 +158,7 @@ async def _outdated(process: Process, ground: Ground) -> list[str]:
         return []
 
 
-async def _rebuild(process: Process, ground: Ground, names: list[str]) -> int:
+async def _rebuild(process: ReadOnlyServiceApp[C], ground: Ground, names: list[str]) -> int:
     """Build the named readers (or all) anew, one after the other, with progress; 3 when rows were otherwise than the log says."""
     async with process.stand(ground) as here:
         known = list(here.inbox.shelves)
@@ -162,7 +180,7 @@ async def _rebuild(process: Process, ground: Ground, names: list[str]) -> int:
     return ROWS_DIFFERED if differed else 0
 
 
-async def _rebuild_one(process: Process, ground: Ground, name: str) -> Rebuilt:
+async def _rebuild_one(process: ReadOnlyServiceApp[C], ground: Ground, name: str) -> Rebuilt:
     @asynccontextmanager
     async def stand() -> AsyncIterator[tuple[Reader, LogReader]]:
         async with process.stand(ground) as here:
@@ -177,7 +195,7 @@ async def _rebuild_one(process: Process, ground: Ground, name: str) -> Rebuilt:
         return await Rebuild(stand, ground.as_owner(process.service), say).run()
 
 
-async def _parked(process: Process, ground: Ground) -> int:
+async def _parked(process: ReadOnlyServiceApp[C], ground: Ground) -> int:
     async with process.stand(ground) as here:
         words = ParkedWords(Words([OWN_LOCALE, process.room / "locale"]), "en", process.refusals)
         lines = await parked_lines(here.inbox, here.own, words)
@@ -185,11 +203,11 @@ async def _parked(process: Process, ground: Ground) -> int:
     return 1 if lines else 0
 
 
-async def _release(process: Process, ground: Ground, reader: str, what: str) -> int:
+async def _release(process: ReadOnlyServiceApp[C], ground: Ground, reader: str, what: str) -> int:
     async with process.stand(ground) as here:
         try:
             released = await release(here.inbox, here.own, reader, what)
-        except StillFaulty as refusal:
+        except (StillFaulty, NotBegun) as refusal:
             sys.stdout.write(refusal.default_text() + "\n")
             return 1
     sys.stdout.write("released\n" if released else "nothing of that name is parked\n")
@@ -214,7 +232,7 @@ def say_subject(ground: Ground, sub: str) -> int:
     return 0
 
 
-async def enrol(process: Process, ground: Ground, word: str, arguments: list[str]) -> int:
+async def enrol(process: ReadOnlyServiceApp[C], ground: Ground, word: str, arguments: list[str]) -> int:
     """Carry out a desk's own command; the exit code: 0 done or so already, 1 refused, 2 not understood."""
 
     async def done() -> str:
@@ -224,7 +242,7 @@ async def enrol(process: Process, ground: Ground, word: str, arguments: list[str
     return await said(process.service, done)
 
 
-async def _demonstrate(process: Process, ground: Ground) -> None:
+async def _demonstrate(process: ReadOnlyServiceApp[C], ground: Ground) -> None:
     async with process.stand(ground) as here:
         await process.demonstrate(here)
 

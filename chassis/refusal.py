@@ -96,3 +96,9 @@ class StillFaulty(Refusal):
     """This case still cannot be applied, so it stays parked. Its reason stands in the list; nothing was changed."""
 
     code = "still_faulty"
+
+
+class NotBegun(Refusal):
+    """This list has not been read from the log yet, so nothing can go on in it. Start the service once, then release."""
+
+    code = "not_begun"

@@ -1,4 +1,4 @@
-"""What a service stands on: its pools, the log, the vault, the handler. Built in one place, closed in order."""
+"""What a service stands on: its pools, the log, and where it decides the vault and the handler. Built here, closed in order."""
 
 from __future__ import annotations
 
@@ -36,39 +36,61 @@ WEB: Final = WEB_SQL.parent / "migrations"
 
 
 @dataclass(frozen=True)
-class Standing:
-    """The adapters of one process of one service."""
+class ReadOnlyContainer:
+    """The adapters of one process of a service that reads the log and writes its own rows only.
+
+    There is nothing here that appends, opens sealed data or reaches papers: what such a service must not do, it cannot say.
+    """
 
     ground: Ground
     service: str
     own: asyncpg.Pool
     log: LogReader
-    vault: Vault
-    handler: Handler
     inbox: Inbox
-    blobs: Blobs
     sessions: Sessions
     accounts: Accounts
+
+    async def status(self) -> Status:
+        """What somebody who watches over this service wants to know at a glance: numbers only, no case and no person."""
+        return Status(readers=await self._readers())
+
+    async def ready(self) -> dict[str, bool]:
+        """What this process needs, and whether it is there."""
+        database, log = await asyncio.gather(answers(self.own.fetchval("SELECT 1")), answers(self.log.heads()))
+        return {"database": database, "log": log}
+
+    async def _readers(self) -> tuple[ReaderStatus, ...]:
+        behind, parked = await self.inbox.behind(), await self.inbox.parked()
+        return tuple(
+            [
+                ReaderStatus(
+                    reader=name,
+                    behind=sum(shards.values()),
+                    halted=sum(each.halted is not None for each in (await self.inbox.shelves[name].checkpoints()).values()),
+                    parked=sum(reader == name for reader, *_ in parked),
+                    stopped=name in self.inbox.stopped,
+                    share=self.inbox.share(name),
+                )
+                for name, shards in behind.items()
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class Standing(ReadOnlyContainer):
+    """The adapters of one process of a service that decides: it appends, opens what is sealed to it, and has an agenda."""
+
+    vault: Vault
+    handler: Handler
+    blobs: Blobs
 
     def staging(self, case: str) -> AbstractAsyncContextManager[Staging]:
         """Papers on their way into the log, for one command to one case."""
         return staging(self.blobs, self.log, case)
 
     async def status(self) -> Status:
-        """What somebody who watches over this service wants to know at a glance: numbers only, no case and no person."""
-        behind, parked = await self.inbox.behind(), await self.inbox.parked()
+        """The same, with the agenda."""
         owed = await overview(self.own)
-        readers = [
-            ReaderStatus(
-                reader=name,
-                behind=sum(shards.values()),
-                halted=sum(each.halted is not None for each in (await self.inbox.shelves[name].checkpoints()).values()),
-                parked=sum(reader == name for reader, *_ in parked),
-                stopped=name in self.inbox.stopped,
-                share=self.inbox.shares[name].value(),
-            )
-            for name, shards in behind.items()
-        ]
         agenda = AgendaStatus(
             open=owed["open"],
             due=owed["due"],
@@ -76,13 +98,31 @@ class Standing:
             trying=owed["trying"],
             oldest=float(owed["oldest_seconds"]),
         )
-        return Status(readers=tuple(readers), agenda=agenda)
+        return Status(readers=await self._readers(), agenda=agenda)
 
-    async def ready(self) -> dict[str, bool]:
-        """What this process needs, and whether it is there."""
-        database, log = await asyncio.gather(answers(self.own.fetchval("SELECT 1")), answers(self.log.heads()))
-        # A bus that is away is no reason to shut the door: the log repairs.
-        return {"database": database, "log": log, "bus": self.inbox.refused is None}
+
+@asynccontextmanager
+async def read_only(
+    ground: Ground, service: str, readers: Callable[[VaultKeys], Sequence[Reader]]
+) -> AsyncIterator[ReadOnlyContainer]:
+    """Open what `service` needs that reads the log alone, without the bus; close it in reverse order.
+
+    `readers` are given the key files of the process, and no vault: it has no role there.
+    """
+    async with (
+        pool(ground.as_service(service, service), least=1, most=4) as own,
+        pool(ground.as_reader(service), least=1, most=4) as log_pool,
+    ):
+        log, sessions = LogReader(log_pool), Sessions(own)
+        yield ReadOnlyContainer(
+            ground=ground,
+            service=service,
+            own=own,
+            log=log,
+            inbox=Inbox(readers(VaultKeys(ground.keys)), own=own, log=log, bus=False),
+            sessions=sessions,
+            accounts=Accounts(own, sessions),
+        )
 
 
 @asynccontextmanager

@@ -61,13 +61,15 @@ class Inbox:
         self, readers: Sequence[Reader], *, own: asyncpg.Pool, log: LogReader, bus: bool = True, refill: bool = True
     ) -> None:
         self.shelves = {reader.name: Shelf(reader, own) for reader in readers}
-        self._log, self._bus, self._refill = log, bus, refill
+        self._log, self._refill = log, refill
+        self.bus = bus
+        """Whether facts come by the bus; else the log alone brings them."""
         self.stopped: set[str] = set()
         self._waiters: set[Waiter] = set()
         self._reached: dict[tuple[str, int], Result] = {}
         self.refused: str | None = None
         """Why the broker does not let this service read, from its start until it first does."""
-        self.shares = {reader.name: Share(reader.name) for reader in readers}
+        self._shares = {reader.name: Share(reader.name) for reader in readers}
         self._taking = self._taken = 0
 
     @asynccontextmanager
@@ -145,13 +147,17 @@ class Inbox:
         return found
 
     async def release(self, reader: str, stream: str) -> bool:
-        """Apply a parked stream again and let it go on; False when it was not parked. Raises StillFaulty."""
+        """Apply a parked stream again and let it go on; False when it was not parked. Raises StillFaulty, NotBegun."""
         return await self.shelves[reader].release(stream, self._log)
 
     async def behind(self) -> dict[str, dict[int, int]]:
         """How many facts of each shard each reader has not applied yet."""
         heads = await self._log.heads()
         return {name: _behind(heads, await shelf.checkpoints()) for name, shelf in self.shelves.items()}
+
+    def share(self, reader: str) -> float | None:
+        """The part of the last facts that came by the bus; None where too few were applied to tell, or there is no bus."""
+        return self._shares[reader].value() if self.bus else None
 
     async def _apply(self, shelf: Shelf, runs: Mapping[int, Sequence[Recorded]], source: Source) -> None:
         if shelf.reader.name in self.stopped:
@@ -166,7 +172,7 @@ class Inbox:
             self._tell(shelf.reader.name, shard, result)
             APPLIED.labels(shelf.reader.name, source).inc(result.applied)
             if result.applied:
-                self.shares[shelf.reader.name].count(source, shard, result.seq, result.applied)
+                self._shares[shelf.reader.name].count(source, shard, result.seq, result.applied)
         for shard, result in results.items():
             await self._settle(shelf, shard, runs[shard], result, source)
 
@@ -220,7 +226,7 @@ class Inbox:
         still: dict[tuple[str, int], tuple[int, int]] = {}
         taken = 0
         while True:
-            await asyncio.sleep(TICK_SECONDS if self._bus else LOG_SECONDS)
+            await asyncio.sleep(TICK_SECONDS if self.bus else LOG_SECONDS)
             silent, taken = not self._taking and self._taken == taken, self._taken
             try:
                 still = await self._repair(still, 1 if silent else STILL_LOOKS)
@@ -237,7 +243,7 @@ class Inbox:
         for shelf in self.shelves.values():
             checkpoints = await shelf.checkpoints()
             await self._show(shelf, heads, checkpoints)
-            if self._bus and not self._refill:
+            if self.bus and not self._refill:
                 continue
             for shard, checkpoint in checkpoints.items():
                 if checkpoint.seq >= heads[shard].seq or checkpoint.halted is not None:
@@ -245,7 +251,7 @@ class Inbox:
                 key = (shelf.reader.name, shard)
                 seq, stood = before.get(key, (-1, 0))
                 stood = stood + 1 if seq == checkpoint.seq else 0
-                if not self._bus or stood >= looks:
+                if not self.bus or stood >= looks:
                     await self._refill_shard(shelf, shard)
                 else:
                     still[key] = (checkpoint.seq, stood)
@@ -257,9 +263,9 @@ class Inbox:
             BEHIND.labels(name, shard).set(count)
         PARKED.labels(name).set(len(await shelf.parked()))
         HALTED.labels(name).set(sum(each.halted is not None for each in checkpoints.values()))
-        self.shares[name].begin(heads)
-        if self._bus:
-            self.shares[name].look()
+        self._shares[name].begin(heads)
+        if self.bus:
+            self._shares[name].look()
 
 
 def _behind(heads: Mapping[int, Head], checkpoints: Mapping[int, Checkpoint]) -> dict[int, int]:

@@ -20,7 +20,7 @@ from caselog.queries import Queries
 from caselog.read import LogReader
 from chassis.bus.readers import Checkpoint, Reader
 from chassis.bus.wire import traceparent_of
-from chassis.refusal import StillFaulty
+from chassis.refusal import NotBegun, StillFaulty
 from schemas.envelope import Recorded, shard_of
 from schemas.facts import MalformedFact, UnknownFact, decode
 
@@ -204,7 +204,8 @@ class Shelf:
     async def release(self, stream: str, log: LogReader) -> bool:
         """Apply a parked stream's facts again, from the log, up to the shard's checkpoint; False when it was not parked.
 
-        Raises StillFaulty when the stream still cannot be applied; it then stays parked, and no row of it was written.
+        Raises StillFaulty when the stream still cannot be applied, and NotBegun when the reader has no checkpoint; it then stays
+        parked, and no row of it was written.
         """
         shard = shard_of(stream)
         async with self._own.acquire() as connection, connection.transaction():
@@ -212,6 +213,8 @@ class Shelf:
             first = await connection.fetchval(self._sql.parked_from, *self._key, stream)
             if first is None:
                 return False
+            if checkpoint is None:  # without a row to lock, a reader that begins now would skip what is let go here
+                raise NotBegun
             facts = [fact for fact in await log.stream(stream) if fact.version >= first and fact.seq <= checkpoint["seq"]]
             try:
                 await self._apply(connection, facts)

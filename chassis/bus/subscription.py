@@ -73,13 +73,14 @@ def subscription(access: Access, group: str, inbox: Inbox) -> KafkaBroker:
 
 @asynccontextmanager
 async def running_bus(ground: Ground, group: str, inbox: Inbox) -> AsyncIterator[None]:
-    """The subscriber as long as the block lives; a broker that is away at the start is waited for in the background.
+    """The subscriber as long as the block lives, for an inbox that has a bus.
 
-    The service answers meanwhile and the log repairs: a door must not stay shut because the bus is away. One that refuses us
-    is told by `inbox.refused`: that is a mistake in the settings, and a new process with it must not take the place of an old.
-    Raises Unset when the settings name no way to the bus that this environment allows.
+    A broker that is away at the start is waited for in the background. The service answers meanwhile and the log repairs: a
+    door must not stay shut because the bus is away. One that refuses us is told by `inbox.refused`: that is a mistake in the
+    settings, and a new process with it must not take the place of an old. Raises Unset when the settings name no way to the
+    bus that this environment allows.
     """
-    if not ground.bus:
+    if not inbox.bus:
         yield
         return
     inbox.refused = NOT_ASKED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from caselog.connections import pool
 from caselog.read import LogReader, reading
@@ -31,7 +31,7 @@ class AccountDesk:
     """The accounts of one service, for whoever administers them."""
 
     def __init__(
-        self, accounts: Accounts, log: LogReader, enrolment: Enrolment, ask: Callable[[str], str] = ask_password
+        self, accounts: Accounts, log: LogReader, enrolment: Enrolment[Any], ask: Callable[[str], str] = ask_password
     ) -> None:
         self._accounts, self._log, self._enrolment, self._ask = accounts, log, enrolment, ask
 
@@ -173,7 +173,7 @@ def _line(kept: Kept) -> str:
     return f"{who.subject:<24} {kept.username:<20} {who.role:<16} {seat:<16} {'open' if kept.active else 'closed':<6} {who.name}"
 
 
-async def accounts(ground: Ground, service: str, enrolment: Enrolment, arguments: list[str]) -> int:
+async def accounts(ground: Ground, service: str, enrolment: Enrolment[Any], arguments: list[str]) -> int:
     """Carry out `account ...` at one service; the exit code: 0 done or so already, 1 refused, 2 not understood."""
 
     async def done() -> str:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from caselog.read import LogReader
 from chassis.enrolling.typed import EnrolmentRefused, NotUnderstood
 from chassis.refusal import Refusal
 from chassis.settings import Unset
-from chassis.standing import Standing
 from chassis.vault.keys import KeyFileMissing
 
 Exists = Callable[[LogReader, str], Awaitable[bool]]
-Enrol = Callable[[Standing, list[str]], Awaitable[str]]
+C = TypeVar("C")
+"""What the desk's service stands on."""
+Enrol = Callable[[C, list[str]], Awaitable[str]]
 """A desk's own command: carries its arguments out and answers in a sentence. Raises EnrolmentRefused, NotUnderstood, Refusal."""
 
 
@@ -33,14 +35,14 @@ class Seat:
 
 
 @dataclass(frozen=True)
-class Enrolment:
+class Enrolment(Generic[C]):
     """Who may be enrolled at a desk, and how."""
 
     roles: tuple[str, ...]
     """Of its local accounts."""
     seats: Mapping[str, Seat] = field(default_factory=dict)
     """By role; a role that is not here belongs to no office and no agency."""
-    commands: Mapping[str, Enrol] = field(default_factory=dict)
+    commands: Mapping[str, Enrol[C]] = field(default_factory=dict)
     usage: tuple[str, ...] = ()
     """A line for each of `commands`."""
     still: Callable[[LogReader, str], Awaitable[str]] = _nothing

@@ -16,6 +16,8 @@ from deploy.local.processes import PROCESSES
 from deploy.local.supervisor import Supervisor
 
 VAR: Final = Path(os.environ.get("PARVANDEH_VAR", "var")).resolve()
+SERVICES: Final = tuple(process.name for process in PROCESSES if process.arguments == ("serve",))
+"""Whatever has rows: each of them has its checkpoints too, and may have parked something."""
 
 
 def verify() -> int:
@@ -47,12 +49,12 @@ def service(name: str, arguments: list[str]) -> int:
 
 def rebuild() -> int:
     """Build every projection and agenda anew from the log, while the services go on."""
-    return max(service(name, ["rebuild"]) for name in ("intake", "review", "inquiry", "notify"))
+    return max(service(name, ["rebuild"]) for name in SERVICES)
 
 
 def parked() -> int:
     """List what every service has parked; 1 when there is anything."""
-    return max(service(name, ["parked"]) for name in ("intake", "review", "inquiry", "notify"))
+    return max(service(name, ["parked"]) for name in SERVICES)
 
 
 def reset() -> int:

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from chassis.bus.wire import headers_of
 from chassis.refusal import Refusal
+from chassis.standing import ReadOnlyContainer
 from chassis.web.problems import NotForYou
 from chassis.web.routes import Shown, refuses, routes
 from schemas.envelope import SHARDS, Recorded
@@ -102,7 +103,8 @@ async def feed(
     limit: Annotated[int, Query(ge=1, le=LONGEST)] = 100,
 ) -> list[Event]:
     """The facts of a shard after `after`, in order, as CloudEvents; an empty list at the head."""
-    facts = await request.app.state.log.shard(shard, after, limit)
+    here: ReadOnlyContainer = request.app.state.here
+    facts = await here.log.shard(shard, after, limit)
     answer.headers["Cache-Control"] = "no-store"
     return [event_of(fact) for fact in facts]
 

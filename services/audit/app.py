@@ -3,69 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 
-from caselog.connections import answers, pool
-from caselog.read import LogReader
-from chassis.bus.inbox import METRICS, Inbox
+from chassis.bus.inbox import METRICS
 from chassis.enrolling.enrolment import Enrolment
+from chassis.opening import opened, ready, status
+from chassis.process import ReadOnlyServiceApp
 from chassis.settings import Ground
-from chassis.vault.keys import VaultKeys
-from chassis.web.accounts import Account, Accounts
-from chassis.web.application import application, refuse_demonstration_accounts
-from chassis.web.oidc.relying_party import relying_party
+from chassis.standing import ReadOnlyContainer, read_only
+from chassis.web.accounts import Account
+from chassis.web.application import application
 from chassis.web.pages import Link
-from chassis.web.sessions import Sessions
-from chassis.web.watching import ReaderStatus, Status
 from chassis.witnesses import keys_by_fingerprint, load
+from services.audit.api import CONSUMER
 from services.audit.api import router as feed
-from services.audit.pages import router
-from services.audit.project import projection
+from services.audit.consume import readers
+from services.audit.pages import AUDITOR, Room, router
 from services.audit.read import Audit
 from services.audit.settings import ROOM, TITLE
 
-ROLES = ("auditor",)
+ROLES = (AUDITOR,)
 """The staff of this desk (domain.md, Who acts)."""
-ENROLMENT = Enrolment((*ROLES, "consumer"))
-"""A consumer is a program that reads the feed; no issuer signs it in."""
 LINKS = (Link("/", "Find a case"),)
 
 
+def stand(ground: Ground) -> AbstractAsyncContextManager[ReadOnlyContainer]:
+    """Audit's adapters."""
+    return read_only(ground, "audit", readers)
+
+
 def door(ground: Ground) -> FastAPI:
-    """The audit desk's web application. Its one small table is fed by the log alone: an auditor does not trust the bus."""
+    """Audit's web application. Its one small table is fed by the log alone: an auditor does not trust the bus."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with (
-            pool(ground.as_service("audit", "audit"), least=1, most=4) as own,
-            pool(ground.as_reader("audit"), least=1, most=4) as log_pool,
-        ):
-            log = LogReader(log_pool)
-            app.state.sessions = Sessions(own)
-            app.state.accounts = Accounts(own, app.state.sessions)
-            app.state.oidc = relying_party(ground, "audit", own=own, sessions=app.state.sessions, roles=ROLES)
-            await refuse_demonstration_accounts(ground, app.state.accounts)
-            app.state.witnesses = load(ground.keys / "witnesses.json")
-            app.state.audit = Audit(own, log, keys_by_fingerprint(app.state.witnesses))
-            app.state.log = log
-            app.state.inbox = inbox = Inbox([projection(VaultKeys(ground.keys))], own=own, log=log, bus=False)
-            async with inbox.running():
-                yield
-
-    async def ready(app: FastAPI) -> dict[str, bool]:
-        return {"log": await answers(app.state.log.heads())}
-
-    async def status(app: FastAPI) -> Status:
-        behind = await app.state.inbox.behind()
-        parked = len(await app.state.inbox.parked())
-        return Status(
-            readers=tuple(
-                ReaderStatus(reader=name, behind=sum(b.values()), halted=0, parked=parked, stopped=False, share=None)
-                for name, b in behind.items()
-            )
-        )
+        async with opened(app, stand(ground), roles=ROLES) as here:
+            witnesses = load(ground.keys / "witnesses.json")
+            app.state.room = Room(here, Audit(here.own, here.log, keys_by_fingerprint(witnesses)), witnesses)
+            yield
 
     return application(
         service="audit",
@@ -82,11 +59,21 @@ def door(ground: Ground) -> FastAPI:
     )
 
 
-async def demonstrate(ground: Ground) -> None:
+async def demonstrate(here: ReadOnlyContainer) -> None:
     """The demonstration accounts of the desk; asked again, it changes nothing."""
-    async with pool(ground.as_service("audit", "audit"), least=1, most=1) as own:
-        accounts = [
-            Account("auditor-1", "auditor1", "auditor1-demo", "auditor", "حسابرس"),
-            Account("consumer-1", "consumer1", "consumer1-demo", "consumer", "سامانهٔ بیرونی"),
-        ]
-        await Accounts(own, Sessions(own)).put(accounts, demonstration=True)
+    accounts = [
+        Account("auditor-1", "auditor1", "auditor1-demo", AUDITOR, "حسابرس"),
+        Account("consumer-1", "consumer1", "consumer1-demo", CONSUMER, "سامانهٔ بیرونی"),
+    ]
+    await here.accounts.put(accounts, demonstration=True)
+
+
+PROCESS = ReadOnlyServiceApp(
+    service="audit",
+    room=ROOM,
+    stand=stand,
+    door=door,
+    demonstrate=demonstrate,
+    # A consumer is a program that reads the feed; no issuer signs it in.
+    enrolment=Enrolment[ReadOnlyContainer]((*ROLES, CONSUMER)),
+)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,11 +11,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 
 from caselog.timeline import as_text
+from chassis.standing import ReadOnlyContainer
 from chassis.web.doors import require, signed_in
 from chassis.web.pages import render
 from chassis.web.principal import Principal
 from chassis.web.problems import NotFound, refused
 from chassis.web.routes import refuses, routes
+from chassis.witnesses import WitnessEntry
 from schemas.catalogue import catalogue
 from schemas.draws import odds
 from services.audit.read import Audit, Report, TimelineReport
@@ -22,8 +26,17 @@ router = routes()
 AUDITOR = "auditor"
 
 
-def _audit(request: Request) -> Audit:
-    found: Audit = request.app.state.audit
+@dataclass(frozen=True)
+class Room:
+    """The service behind a request."""
+
+    here: ReadOnlyContainer
+    audit: Audit
+    witnesses: Sequence[WitnessEntry]
+
+
+def _room(request: Request) -> Room:
+    found: Room = request.app.state.room
     return found
 
 
@@ -33,17 +46,18 @@ async def desk(request: Request, q: str = "") -> HTMLResponse | RedirectResponse
     principal = signed_in(request)
     if principal is None or principal.role != AUDITOR:
         return RedirectResponse("/sign-in", 303)
-    found = await _audit(request).find(q) if q else None
+    audit = _room(request).audit
+    found = await audit.find(q) if q else None
     if found:
         return RedirectResponse(f"/cases/{found}", 303)
-    page: dict[str, Any] = {"q": q[:80], "rows": await _audit(request).latest(), "types": catalogue().types}
+    page: dict[str, Any] = {"q": q[:80], "rows": await audit.latest(), "types": catalogue().types}
     if q:
         return refused(request, NotFound("q"), lambda: render(request, "find.html", 404, **page))
     return render(request, "find.html", **page)
 
 
 async def _report(request: Request, case_id: str) -> Report:
-    report = await _audit(request).report(case_id) if case_id.isalnum() else None
+    report = await _room(request).audit.report(case_id) if case_id.isalnum() else None
     if report is None:
         raise NotFound
     return report
@@ -57,7 +71,7 @@ async def show(request: Request, case_id: str, principal: Principal = require(AU
         "report": report,
         "spent": spent,
         "odds": odds,
-        "witnesses": request.app.state.witnesses,
+        "witnesses": _room(request).witnesses,
         "at": datetime.fromisoformat,
     }
     return render(request, "timeline.html", **page)

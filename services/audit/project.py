@@ -47,4 +47,4 @@ def projection(keys: VaultKeys) -> Reader:
     async def apply(connection: asyncpg.Connection, run: Run) -> None:
         await rows.apply(connection, run, project)
 
-    return Reader(NAME, VERSION, apply)
+    return Reader(NAME, VERSION, apply, rows.tables)

@@ -83,4 +83,13 @@ async def demonstrate(here: Standing) -> None:
         await register(here, key)
 
 
-PROCESS = Process("inquiry", ROOM, stand, door, reactions, demonstrate, ENROLMENT, refusals_in(refusals))
+PROCESS = Process(
+    service="inquiry",
+    room=ROOM,
+    stand=stand,
+    door=door,
+    reactions=reactions,
+    demonstrate=demonstrate,
+    enrolment=ENROLMENT,
+    refusals=refusals_in(refusals),
+)

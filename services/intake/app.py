@@ -62,7 +62,7 @@ def door(ground: Ground) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opened(app, stand(ground), roles=ROLES, citizens=True) as here:
+        async with opened(app, stand(ground), roles=ROLES, blind=lambda here: here.vault.blind) as here:
             outbox = Outbox(ground.outbox, ground.smtp)
             app.state.codes = Codes(here.own, here.vault.blind, outbox.one_time_code)
             key = load_pem_private_key((ground.keys / "receipt.pem").read_bytes(), None)
@@ -174,4 +174,13 @@ def valid_until(request_type: str, issued_on: datetime) -> datetime | None:
     return issued_on.astimezone(UTC) + timedelta(days=days) if days else None
 
 
-PROCESS = Process("intake", ROOM, stand, door, reactions, demonstrate, ENROLMENT, refusals_in(refusals))
+PROCESS = Process(
+    service="intake",
+    room=ROOM,
+    stand=stand,
+    door=door,
+    reactions=reactions,
+    demonstrate=demonstrate,
+    enrolment=ENROLMENT,
+    refusals=refusals_in(refusals),
+)

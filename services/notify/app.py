@@ -118,4 +118,13 @@ async def demonstrate(here: Standing) -> None:
     await here.accounts.put([account], demonstration=True)
 
 
-PROCESS = Process("notify", ROOM, stand, door, reactions, demonstrate, Enrolment(ROLES), REFUSALS)
+PROCESS = Process(
+    service="notify",
+    room=ROOM,
+    stand=stand,
+    door=door,
+    reactions=reactions,
+    demonstrate=demonstrate,
+    enrolment=Enrolment(ROLES),
+    refusals=REFUSALS,
+)

@@ -139,4 +139,13 @@ async def demonstrate(here: Standing) -> None:
             await enrol(here, key, c.EnrolReviewer(districts=districts, stages=()))
 
 
-PROCESS = Process("review", ROOM, stand, door, reactions, demonstrate, ENROLMENT, refusals_in(refusals))
+PROCESS = Process(
+    service="review",
+    room=ROOM,
+    stand=stand,
+    door=door,
+    reactions=reactions,
+    demonstrate=demonstrate,
+    enrolment=ENROLMENT,
+    refusals=refusals_in(refusals),
+)

@@ -19,6 +19,7 @@ FILES: Final = {
     "review": ("service", "alias", "wrap-property"),
     "inquiry": ("service", "alias", "wrap-property"),
     "notify": ("service", "alias", "wrap-contact"),
+    "audit": ("alias", "tracking"),
 }
 
 

@@ -14,15 +14,16 @@ from caselog.outcomes import Append, Appended, NewFact
 from chassis.bus.inbox import Inbox
 from chassis.settings import Ground
 from chassis.standing import migrate_service
+from chassis.vault.keys import VaultKeys
 from schemas.fact import Fact, StreamKind, Writer
 from schemas.facts import FACTS
 from schemas.facts.intake import CaseSubmitted, CaseWithdrawn, CertificateIssued
 from schemas.facts.review import CaseApproved, CaseRejected
 from tests.bus.ground import eventually
-from tests.chassis.vaults import vault_of
+from tests.chassis.vaults import key_directory
 from tests.conftest import ROOT
 from tests.databases import Databases
-from tests.journeys.stack import READERS, TABLES
+from tests.journeys.stack import TABLES, readers_of
 
 ENDS: Final = (CaseApproved, CaseRejected, CaseWithdrawn)
 SET_BACK: Final = "UPDATE checkpoints SET seq = 0, hash = decode(repeat('00', 32), 'hex')"
@@ -57,6 +58,11 @@ async def dump(own: asyncpg.Pool, service: str) -> dict[str, list[tuple[Any, ...
     return {table: sorted(map(tuple, await own.fetch(f"SELECT t::text FROM {table} t"))) for table in tables}
 
 
+def empty(service: str) -> list[str]:
+    """The tables that hold nothing although every fact was read: an auditor owes nothing."""
+    return ["agenda", "parked_streams"] if service == "audit" else ["parked_streams"]
+
+
 async def test_all_facts_read_again_give_the_rows_and_the_agenda_of_one_reading(databases: Databases, tmp_path: Path) -> None:
     await every_fact(databases)
     ground = Ground(
@@ -64,18 +70,18 @@ async def test_all_facts_read_again_give_the_rows_and_the_agenda_of_one_reading(
         database_prefix=databases.prefix,
         owner_password=SecretStr(databases.server.owner_password),
     )
-    for service in READERS:
+    for service in TABLES:
         await migrate_service(ground, service, ROOT / "services" / service)
         async with (
-            vault_of(databases, tmp_path, service) as vault,
+            readers_of(service, VaultKeys(key_directory(tmp_path, service)), databases.where("vault", service)) as readers,
             asyncpg.create_pool(**databases.where(service, service), min_size=1, max_size=4) as own,
             databases.reader(f"{service}_reader") as log,
         ):
-            inbox = Inbox(READERS[service](vault), own=own, log=log, bus=False)
+            inbox = Inbox(readers, own=own, log=log, bus=False)
             async with inbox.running():
                 await read_all(inbox)
                 once = await dump(own, service)
-                assert [table for table, rows in once.items() if not rows] == ["parked_streams"]  # an empty one shows nothing
+                assert [table for table, rows in once.items() if not rows] == empty(service)  # an empty one shows nothing
                 await own.execute(SET_BACK)
                 await read_all(inbox)
                 assert await dump(own, service) == once, service

@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ import asyncpg
 
 from caselog.read import LogReader
 from chassis.bus.inbox import Inbox
+from chassis.bus.readers import Reader
 from chassis.settings import Ground
 from chassis.standing import migrate_service
 from chassis.vault.keys import VaultKeys
@@ -31,6 +32,7 @@ from deploy.kafka import jars
 from deploy.local import roles
 from deploy.local.children import StackError, start, wait_until
 from deploy.local.processes import PROCESSES, kafka_port, postgres_port
+from services.audit.consume import readers as audit_readers
 from services.inquiry.consume import readers as inquiry_readers
 from services.intake.consume import readers as intake_readers
 from services.notify.consume import readers as notify_readers
@@ -40,14 +42,26 @@ from tests.conftest import ROOT
 
 DOORS: Final = {process.name: f"http://127.0.0.1:{process.port}" for process in PROCESSES}
 READERS: Final = {"intake": intake_readers, "review": review_readers, "inquiry": inquiry_readers, "notify": notify_readers}
+"""Of the services that have a role in the vault; audit has none."""
 TABLES: Final = {
     "intake": ("cases", "notices"),
     "review": ("cases", "reviewers", "escalations"),
     "inquiry": ("inquiries", "cases", "agencies"),
     "notify": ("messages",),
+    "audit": ("cases",),
 }
 AGENDA: Final = "id, reaction, key, stream, target, cause_shard, cause_seq, cause_link, ordinal, due_at, recipient, details"
 _REBUILD: Final = "rebuild_"
+
+
+@asynccontextmanager
+async def readers_of(service: str, keys: VaultKeys, vault: dict[str, Any]) -> AsyncIterator[Sequence[Reader]]:
+    """Every reader of a service as its processes have it; `vault`: how its role comes in there, where it has one."""
+    if service not in READERS:
+        yield audit_readers(keys)
+        return
+    async with asyncpg.create_pool(**vault, min_size=1, max_size=2) as pool:
+        yield READERS[service](Vault(pool, keys))
 
 
 @dataclass
@@ -217,10 +231,9 @@ class Stack:
                 asyncpg.create_pool(**fresh.as_service(service, service), min_size=1, max_size=4)
             )
             log = await stack.enter_async_context(asyncpg.create_pool(**ground.as_reader(service), min_size=1, max_size=2))
-            vault = await stack.enter_async_context(
-                asyncpg.create_pool(**ground.as_service(service, "vault"), min_size=1, max_size=2)
-            )
-            inbox = Inbox(READERS[service](Vault(vault, VaultKeys(ground.keys))), own=own, log=LogReader(log), bus=False)
+            vault = ground.as_service(service, "vault")
+            readers = await stack.enter_async_context(readers_of(service, VaultKeys(ground.keys), vault))
+            inbox = Inbox(readers, own=own, log=LogReader(log), bus=False)
             async with inbox.running():
                 for reader in inbox.shelves:
                     await eventually(lambda r=reader: inbox.caught_up(r))  # type: ignore[misc]

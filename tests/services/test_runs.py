@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Final
@@ -17,16 +18,17 @@ from chassis.bus.rows import Row
 from chassis.bus.shelf import Shelf
 from chassis.settings import Ground
 from chassis.standing import migrate_service
+from chassis.vault.keys import VaultKeys
 from services.audit import project as audit
 from services.inquiry import project as inquiry
 from services.intake import project as intake
 from services.notify import project as notify
 from services.review import project as review
-from tests.chassis.vaults import vault_of
+from tests.chassis.vaults import key_directory
 from tests.conftest import ROOT
 from tests.databases import Databases
-from tests.faults.test_reread import SET_BACK, dump, every_fact
-from tests.journeys.stack import READERS, TABLES
+from tests.faults.test_reread import SET_BACK, dump, empty, every_fact
+from tests.journeys.stack import TABLES, readers_of
 
 ROWS: Final[dict[str, tuple[type[Row], ...]]] = {
     "intake": (intake.Case, intake.Notice),
@@ -46,7 +48,7 @@ async def prepared(databases: Databases, service: str) -> None:
     await migrate_service(ground, service, ROOT / "services" / service)
 
 
-async def read(readers: list[Reader], own: asyncpg.Pool, log: LogReader, longest: int, chance: random.Random) -> None:
+async def read(readers: Sequence[Reader], own: asyncpg.Pool, log: LogReader, longest: int, chance: random.Random) -> None:
     """Apply the whole log in runs of 1 to `longest` facts."""
     for reader in readers:
         shelf = Shelf(reader, own)
@@ -59,7 +61,7 @@ async def read(readers: list[Reader], own: asyncpg.Pool, log: LogReader, longest
                 facts = facts[length:]
 
 
-@pytest.mark.parametrize("service", list(READERS))
+@pytest.mark.parametrize("service", list(TABLES))
 async def test_the_rows_are_the_same_however_the_facts_are_cut_into_runs(
     databases: Databases, tmp_path: Path, service: str
 ) -> None:
@@ -69,15 +71,14 @@ async def test_the_rows_are_the_same_however_the_facts_are_cut_into_runs(
     await every_fact(databases)
     await prepared(databases, service)
     async with (
-        vault_of(databases, tmp_path, service) as vault,
+        readers_of(service, VaultKeys(key_directory(tmp_path, service)), databases.where("vault", service)) as readers,
         asyncpg.create_pool(**databases.where(service, service), min_size=1, max_size=2) as own,
         asyncpg.create_pool(**databases.where(service, "owner"), min_size=1, max_size=1) as owner,
         databases.reader() as log,
     ):
-        readers = list(READERS[service](vault))
         await read(readers, own, log, 1, chance)
         one_by_one = await dump(own, service)
-        assert [table for table, rows in one_by_one.items() if not rows] == ["parked_streams"]
+        assert [table for table, rows in one_by_one.items() if not rows] == empty(service)
         for longest in (3, 10_000):
             await owner.execute(f"TRUNCATE {', '.join(TABLES[service])}, agenda")
             await owner.execute(SET_BACK)

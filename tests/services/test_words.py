@@ -145,11 +145,11 @@ def test_every_reaction_of_the_agenda_has_words_in_both_languages(service: str, 
     assert set(re.findall(r'Owed\(\s*"(\w+)"', owed)) <= found, "what is owed is carried out, so it has words too"
 
 
-@pytest.mark.parametrize("service", PROCESSES)
+@pytest.mark.parametrize("service", SERVICES)
 def test_every_reader_is_named_in_both_languages(service: str) -> None:
     readers = importlib.import_module(f"services.{service}.consume").readers(Mock())
     wanted = [f"reader.{reader.name}" for reader in readers]
-    assert len(wanted) == 2
+    assert len(wanted) == (1 if service == "audit" else 2)
     assert [(each, language) for each in wanted for language in ("fa", "en") if not words(service).has(language, each)] == []
 
 

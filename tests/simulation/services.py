@@ -19,7 +19,7 @@ from chassis.refusal import Stale
 from schemas.fact import Fact
 from schemas.facts import review
 from schemas.sealing import Clear, Sealed
-from services.audit import project as audit_project
+from services.audit import consume as audit_consume
 from services.inquiry import commands as inquiry_commands
 from services.inquiry import consume as inquiry_consume
 from services.inquiry import handle as inquiry_handle
@@ -80,7 +80,7 @@ READERS: Final[Mapping[str, Sequence[Reader]]] = {
     "review": review_consume.readers(VAULT),
     "inquiry": inquiry_consume.readers(VAULT),
     "notify": notify_consume.readers(VAULT),
-    "audit": [audit_project.projection(VAULT)],
+    "audit": audit_consume.readers(VAULT),
 }
 HANDLING: Final[Mapping[str, Callable[[Handler, Any], Acting[Any, Any]]]] = {
     "intake": intake_handle.Handling,

@@ -153,7 +153,7 @@ async def test_each_of_three_brokers_killed_under_load_loses_and_doubles_nothing
         assert await rows(own) == log
         again = await own.fetch("SELECT shard, seq, link FROM again ORDER BY shard, seq")
         assert [tuple(row) for row in again] == [(shard, seq, link) for shard, seq, _, link, _ in log]
-        assert inbox.shares["rows"].value() == 1.0
+        assert inbox.share("rows") == 1.0
     twice = await messages(cluster) - before - appended
     assert twice >= 0, "every fact is on the topic"
     print(f"{appended} facts; {twice} of them more than once on the topic; 0 lost, 0 doubled")

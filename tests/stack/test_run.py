@@ -84,11 +84,12 @@ def test_a_killed_child_is_started_again(var: Path, tmp_path: Path) -> None:
 
 
 async def _as_of_another_version(var: Path) -> None:
-    """As an older version of review would have left the checkpoints of its agenda."""
+    """As older versions of review and of audit would have left the checkpoints of a reader of theirs."""
     password = (var / "postgres" / "owner.password").read_text().strip()
-    own = await asyncpg.connect(host="127.0.0.1", port=postgres_port(), user=OWNER, password=password, database="review")
-    assert await own.execute("UPDATE checkpoints SET version = version - 1 WHERE reader = 'agenda'") == "UPDATE 64"
-    await own.close()
+    for service, reader in (("review", "agenda"), ("audit", "cases")):
+        own = await asyncpg.connect(host="127.0.0.1", port=postgres_port(), user=OWNER, password=password, database=service)
+        assert await own.execute("UPDATE checkpoints SET version = version - 1 WHERE reader = $1", reader) == "UPDATE 64"
+        await own.close()
 
 
 def test_kill_minus_nine_leaves_no_process_and_the_next_start_goes_on_also_with_rows_of_another_version(
@@ -104,8 +105,9 @@ def test_kill_minus_nine_leaves_no_process_and_the_next_start_goes_on_also_with_
     again = _run(var, output)
     try:
         _says(output, "ready; Ctrl-C", again)
-        assert "review is of a newer version than its rows: they are built anew from the log" in output.read_text()
-        assert "review agenda: built anew" in output.read_text()
+        for service, reader in (("review", "agenda"), ("audit", "cases")):
+            assert f"{service} is of a newer version than its rows: they are built anew from the log" in output.read_text()
+            assert f"{service} {reader}: built anew" in output.read_text()
     finally:
         again.terminate()
         assert again.wait(10) == 0

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 import pytest
@@ -20,12 +20,11 @@ from pydantic import SecretStr
 
 from caselog.outcomes import Append, Appended, NewFact
 from chassis.enrolling.accounts import accounts
-from chassis.enrolling.enrolment import Enrolment
-from chassis.process import enrol
+from chassis.process import ReadOnlyServiceApp, enrol
 from chassis.settings import Ground
 from deploy.demo.person import forms
 from schemas.facts.intake import CaseSubmitted, IdentityConfirmed
-from services.audit.app import ENROLMENT as AUDIT
+from services.audit.app import PROCESS as AUDIT
 from services.inquiry.app import PROCESS as INQUIRY
 from services.intake.app import PROCESS as INTAKE
 from services.notify.app import PROCESS as NOTIFY
@@ -35,7 +34,9 @@ from tests.databases import Databases
 from tests.faults.test_reread import sample
 from tests.witness.test_witness import entry
 
-PROCESSES: Final = {process.service: process for process in (INTAKE, REVIEW, INQUIRY, NOTIFY)}
+PROCESSES: Final[dict[str, ReadOnlyServiceApp[Any]]] = {
+    process.service: process for process in (INTAKE, REVIEW, INQUIRY, NOTIFY, AUDIT)
+}
 PASSWORD: Final = "گنجشک-روی-سیم-7"
 
 
@@ -84,9 +85,8 @@ class City:
         """
         self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{password}\n".encode())))
         ground, (word, *arguments) = ground or self.ground(service), [*line.split(), *words]
-        enrolment: Enrolment = AUDIT if service == "audit" else PROCESSES[service].enrolment
         if word == "account":
-            code = await accounts(ground, service, enrolment, arguments)
+            code = await accounts(ground, service, PROCESSES[service].enrolment, arguments)
         else:
             code = await enrol(PROCESSES[service], ground, word, arguments)
         said = self.capsys.readouterr()

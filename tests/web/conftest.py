@@ -11,7 +11,6 @@ from chassis.standing import migrate_service
 from deploy.local import keys
 from deploy.local.postgres import Postgres
 from deploy.local.processes import KEYS
-from services.audit.settings import ROOM as AUDIT_ROOM
 from tests.conftest import fresh_databases
 from tests.databases import Databases
 from tests.web.city import PROCESSES, City
@@ -51,6 +50,6 @@ async def migrated(
 @pytest.fixture
 async def city(migrated: tuple[Databases, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> City:
     made = City(*migrated, monkeypatch, capsys)
-    for service, room in {**{name: process.room for name, process in PROCESSES.items()}, "audit": AUDIT_ROOM}.items():
-        await migrate_service(made.ground(service), service, room)
+    for service, process in PROCESSES.items():
+        await migrate_service(made.ground(service), service, process.room)
     return made

@@ -45,7 +45,7 @@ class Door:
             "Something is tried again and again.": bool(owed.get("trying")),
             "It is behind the log.": self.behind > MUCH_BEHIND,
             "Something has been due for more than a minute.": owed.get("oldest", 0.0) > LONG_DUE_SECONDS,
-            "The bus is hardly used: facts come from the log.": any((each["share"] or 1.0) < LEAST_SHARE for each in readers),
+            "The bus is hardly used: facts come from the log.": self.share is not None and self.share < LEAST_SHARE,
             "Nothing is published.": self.found.get("leading") is False or self.found.get("connected") is False,
         }
         return [message for message, found in looks.items() if found]

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from chassis.agenda.worker import parked_items, release_item
 from chassis.paging import Page
-from chassis.refusal import refusals_in
+from chassis.refusal import NotBegun, refusals_in
 from chassis.web.doors import once, require
 from chassis.web.pages import render
 from chassis.web.parked import Sayings
@@ -109,7 +109,7 @@ async def release(
 
 
 @router.post("/supervision/release-stream")
-@refuses(NotFound)
+@refuses(NotFound, NotBegun)
 async def release_stream(
     request: Request,
     reader: Annotated[str, Form(max_length=40)],
