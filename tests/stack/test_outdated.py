@@ -54,7 +54,7 @@ async def test_rows_of_another_version_are_built_anew_and_the_service_starts(
     databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with supervised(databases, tmp_path, monkeypatch) as (supervisor, said):
-        await asyncio.to_thread(supervisor.start, lambda: False, databases.server.owner_password)
+        await asyncio.to_thread(supervisor.start, databases.server.owner_password)
         assert "audit is of a newer version than its rows: they are built anew from the log" in said
         assert supervisor._ready(ONLY)
     own = await databases.connect("audit", "audit")
@@ -70,4 +70,4 @@ async def test_rows_that_cannot_be_built_anew_end_the_start_in_a_sentence(
         await own.execute("UPDATE checkpoints SET halted = 'fork at 1' WHERE shard = 3")
         await own.close()
         with pytest.raises(StackError, match="the rows of audit could not be built anew"):
-            await asyncio.to_thread(supervisor.start, lambda: False, databases.server.owner_password)
+            await asyncio.to_thread(supervisor.start, databases.server.owner_password)
