@@ -57,8 +57,8 @@ check: setup ## linters, types, architecture, schemas up to date; fast
 	@$(PY) -m deploy.reference check
 	@$(PY) -m pytest -q tests/architecture tests/docs
 
-bench: setup ## what it costs, each figure beside its limit or peer in the same run (SHORT=1, ONLY="reading", OUTPUT=)
-	@exec $(PY) -m tests.bench $(if $(SHORT),--short) $(if $(ONLY),--only $(ONLY)) $(if $(OUTPUT),--output $(OUTPUT))
+bench: setup ## what it costs, each figure beside its limit or peer in the same run, kept in docs/benchmarks (SHORT=1, ONLY="reading", RECORD=1, OUTPUT=)
+	@exec $(PY) -m tests.bench $(if $(SHORT),--short) $(if $(ONLY),--only $(ONLY)) $(if $(RECORD),--record) $(if $(OUTPUT),--output $(OUTPUT))
 
 faults: setup ## strike everything KILLS times (100) under load, every other fault, every planted bug; long (SEED= replays)
 	@KILLS=$(or $(KILLS),100) LOST=$(or $(LOST),1000) SECONDS=$(or $(SECONDS),120) $(PY) -m pytest -q -s tests/faults

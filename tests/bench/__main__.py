@@ -1,7 +1,8 @@
 """`make bench`: one table, each line beside its limit or peer in the same run; the same as JSON in var/bench.json.
 
-Machines are shared and noisy: read the ratios. `--short` runs every line once, briefly and over a small log: that it runs and
-prints, never how fast. `--only PART` measures some of the parts.
+A whole run in the long form is kept in docs/benchmarks.json, and docs/benchmarks.md is made from it. Machines are shared and
+noisy: read the ratios. `--short` runs every line once, briefly and over a small log: that it runs and prints, never how fast.
+`--only PART` measures some of the parts.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Final
 from rich.console import Console
 
 from deploy.local.postgres import Postgres
-from tests.bench import append, bus, http, reading
+from tests.bench import append, bus, http, memory, page, reading
 from tests.bench.ground import FAILURES, Bench, Measure
 from tests.bench.lines import Line, table
 from tests.bench.runs import RUN, Result, Run, commit, machine, now
@@ -40,9 +41,12 @@ PARTS: Final[Mapping[str, Measure]] = MappingProxyType(
         "bus": bus.measure,
         "http": http.measure,
         "reading": reading.measure,
+        "memory": memory.measure,
     }
 )
 """The parts of the bench in the order of the table; each is measured on a cluster that nobody else uses meanwhile."""
+LONG_ONLY: Final = {"memory"}
+"""Left out of the short form unless they are named: a whole house starts for them, and nothing about them is quick."""
 
 
 def _asked(arguments: Sequence[str]) -> argparse.Namespace:
@@ -51,9 +55,12 @@ def _asked(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="rounds of each line (5; short: 1)")
     parser.add_argument("--seconds", type=float, help="seconds of a round (3; short: 0.3)")
     parser.add_argument("--facts", type=int, help="facts in the large log (1,000,000; short: 4,000)")
-    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--output", type=Path, default=OUTPUT, help=f"where the JSON goes ({OUTPUT})")
+    parser.add_argument("--record", action="store_true", help=f"keep also a short or partial run in {page.JSON} and {page.PAGE}")
     asked = parser.parse_args(arguments)
+    asked.record = asked.record or not (asked.short or asked.only or asked.rounds or asked.seconds or asked.facts)
+    asked.only = asked.only or [name for name in PARTS if not (asked.short and name in LONG_ONLY)]
     asked.rounds = asked.rounds or (1 if asked.short else 5)
     asked.seconds = asked.seconds or (0.3 if asked.short else 3.0)
     asked.facts = asked.facts or (4_000 if asked.short else 1_000_000)
@@ -76,9 +83,11 @@ def _not_measured(part: str, why: NoFigure) -> list[Line]:
 
 
 def _run(asked: argparse.Namespace, lines: Sequence[Line], bench: Bench, seed: int) -> Run:
+    parts = tuple(name for name in PARTS if name in asked.only)
+    source = "`make bench`" if len(parts) == len(PARTS) else f"`make bench` of {', '.join(parts)}"
     return Run(
-        at=now(), commit=commit(ROOT), source="make bench", machine=machine(), short=asked.short, rounds=asked.rounds,
-        seconds=asked.seconds, facts=asked.facts, parts=tuple(name for name in PARTS if name in asked.only),
+        at=now(), commit=commit(ROOT, (str(page.JSON), str(page.PAGE))), source=source, machine=machine(), short=asked.short,
+        rounds=asked.rounds, seconds=asked.seconds, facts=asked.facts, parts=parts,
         took_seconds=round(time.perf_counter() - bench.began, 1), seed=seed, results=tuple(map(Result.of, lines)),
         notes=tuple(bench.notes),
     )  # fmt: skip
@@ -115,7 +124,11 @@ def main(arguments: Sequence[str]) -> int:
     title = f"fsync on, bodies of 400 to 1,500 bytes, {os.cpu_count()} cores, {asked.rounds} rounds"
     Console(width=230).print(table(lines, title))
     asked.output.parent.mkdir(parents=True, exist_ok=True)
-    asked.output.write_bytes(RUN.dump_json(_run(asked, lines, bench, seed), indent=1) + b"\n")
+    run = _run(asked, lines, bench, seed)
+    asked.output.write_bytes(RUN.dump_json(run, indent=1) + b"\n")
+    if asked.record:
+        page.record(ROOT, run)
+        console.print(f"kept in {page.JSON}, and {page.PAGE} made from it: commit both")
     return 1 if any(line.median is None for line in lines) else 0
 
 
