@@ -17,11 +17,11 @@ import orjson
 from rich.console import Console
 from rich.progress import Progress
 
-from caselog.installing import install
+from caselog.install import install
 from caselog.read import LogReader
 from caselog.timeline import as_text, timeline
-from caselog.verification import Finding, ShardCheck
-from schemas.envelope import Recorded
+from caselog.verify import Finding, ShardCheck
+from schemas.envelope import RecordedFact
 
 USAGE = "usage: python -m caselog migrate | verify | timeline CASE [--json]"
 
@@ -55,7 +55,7 @@ async def migrate() -> int:
 async def check_shard(reader: LogReader, shard: int, progress: Progress | None = None) -> ShardCheck | Finding:
     """Check one shard from its first fact to its head."""
     check = ShardCheck(shard)
-    carried: list[Recorded] = []
+    carried: list[RecordedFact] = []
     while page := await reader.shard(shard, carried[-1].seq if carried else check.clean().facts, 5000):
         # The last fact of a page waits for the next page: telling the kinds of damage apart needs the fact after it.
         facts = [*carried, *page]

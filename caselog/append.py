@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import asyncpg
 
-from caselog.away import AWAY, CUT, SHORT
-from caselog.connections import STATEMENT_SECONDS
-from caselog.outcomes import Append, Appended, Conflict, Outcome, Placed, Refused, Repeated
-from caselog.queries import Queries
+from caselog.db.errors import CONNECTION_LOST, EXHAUSTED, TRANSIENT
+from caselog.db.pool import STATEMENT_SECONDS
+from caselog.db.queries import Queries
+from caselog.outcomes import Appended, AppendRequest, Conflict, EventPosition, Outcome, Refused, Repeated
 from caselog.read import SQL_DIRECTORY
 from schemas.envelope import Position, shard_of
 
@@ -43,7 +43,7 @@ class AppendFailed(Exception):
 class _Waiting:
     """A command and who waits for its outcome."""
 
-    command: Append
+    command: AppendRequest
     outcome: asyncio.Future[Outcome]
     sent: bool = False
     """Whether it was in a batch whose reply was lost: it may be durable, and must not be said to have no effect."""
@@ -78,7 +78,7 @@ class Appender:
             if appender._connection is not None:
                 await appender._connection.close(timeout=1)
 
-    async def append(self, command: Append, *, patience: float = PATIENCE_SECONDS) -> Outcome:
+    async def append(self, command: AppendRequest, *, patience: float = PATIENCE_SECONDS) -> Outcome:
         """Append one command and answer what became of it.
 
         `patience` is in seconds. Raises LogUnavailable when the log did not answer by then, NotTaken when it cannot take the
@@ -115,10 +115,10 @@ class Appender:
     async def _deliver(self, batch: list[_Waiting]) -> None:
         try:
             outcomes = await self._call([each.command for each in batch])
-        except (asyncpg.PostgresError, *AWAY) as error:
+        except (asyncpg.PostgresError, *TRANSIENT) as error:
             if self._is_lost(error):
                 await self._send_again(batch)
-            elif isinstance(error, SHORT):
+            elif isinstance(error, EXHAUSTED):
                 await self._give_back(batch, error)
             elif len(batch) == 1:
                 # Only the SQLSTATE: the server's message may repeat the parameters.
@@ -151,7 +151,7 @@ class Appender:
             told = type(error).__name__
             _resolve(each, LogUnavailable(told) if each.sent else NotTaken(told))
 
-    async def _call(self, commands: Sequence[Append]) -> list[Outcome]:
+    async def _call(self, commands: Sequence[AppendRequest]) -> list[Outcome]:
         if self._connection is None or self._connection.is_closed():
             async with asyncio.timeout(STATEMENT_SECONDS):  # a half-open server must not hold the batch
                 self._connection = await self._connect()
@@ -160,7 +160,7 @@ class Appender:
 
     def _is_lost(self, error: Exception) -> bool:
         """Whether the connection, not the batch, was at fault (an InterfaceError alone does not tell)."""
-        lost = isinstance(error, CUT) and not isinstance(error, asyncpg.InterfaceError)
+        lost = isinstance(error, CONNECTION_LOST) and not isinstance(error, asyncpg.InterfaceError)
         return lost or self._connection is None or self._connection.is_closed()
 
     def _drop_connection(self) -> None:
@@ -182,7 +182,7 @@ def _resolve(waiting: _Waiting, result: Outcome | Exception) -> None:
         waiting.outcome.set_result(result)
 
 
-def columns(commands: Sequence[Append]) -> tuple[list[Any], ...]:
+def columns(commands: Sequence[AppendRequest]) -> tuple[list[Any], ...]:
     """The arguments of log.append, by columns."""
     facts = [fact for command in commands for fact in command.facts]
     return (
@@ -207,11 +207,11 @@ def _outcome(row: asyncpg.Record) -> Outcome:
         case "refused":
             return Refused(row["reason"])
         case "appended" | "repeated" as outcome:
-            placed = tuple(
-                Placed(Position(row["shard"], row["first_seq"] + n), row["first_version"] + n, link)
+            events = tuple(
+                EventPosition(Position(row["shard"], row["first_seq"] + n), row["first_version"] + n, link)
                 for n, link in enumerate(row["links"])
             )
             made = Appended if outcome == "appended" else Repeated
-            return made(placed, row["recorded_at"], str(row["log_id"]), row["epoch"])
+            return made(events, row["recorded_at"], str(row["log_id"]), row["epoch"])
         case other:
             raise AssertionError(f"the append function answered {other!r}")

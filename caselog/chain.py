@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Final
 
-from schemas.envelope import Recorded
+from schemas.envelope import RecordedFact
 
 DOMAIN: Final = b"parvandeh.fact\x01"
 """Domain separation and, in its last byte, the algorithm id: 1 is SHA-256."""
@@ -32,7 +32,7 @@ def microseconds(at: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
-def preimage(fact: Recorded, log_id: bytes) -> bytes:
+def preimage(fact: RecordedFact, log_id: bytes) -> bytes:
     """The bytes whose SHA-256 is the link of `fact`; `log_id` is the log's UUID as 16 bytes."""
     return b"".join(
         (
@@ -61,7 +61,7 @@ def _prefixed(text: str) -> bytes:
     return _LENGTH.pack(len(encoded)) + encoded
 
 
-def link_of(fact: Recorded) -> bytes:
+def compute_link(fact: RecordedFact) -> bytes:
     """The link hash of `fact`, recomputed from the values and bytes that it carries (its own `link` is not looked at)."""
     return hashlib.sha256(preimage(fact, _log_bytes(fact.log_id))).digest()
 

@@ -23,7 +23,7 @@ class NewFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Append:
+class AppendRequest:
     """One command's facts for one stream, all or none (design.md section 3)."""
 
     stream: str
@@ -41,7 +41,7 @@ class Append:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class EventPosition:
     """Where one fact of a command stands."""
 
     position: Position
@@ -53,7 +53,7 @@ class Placed:
 class Appended:
     """The facts are durable."""
 
-    placed: tuple[Placed, ...]
+    events: tuple[EventPosition, ...]
     recorded_at: datetime
     log_id: str
     epoch: int
@@ -63,7 +63,7 @@ class Appended:
 class Repeated:
     """The same command with the same request was appended before: the original places."""
 
-    placed: tuple[Placed, ...]
+    events: tuple[EventPosition, ...]
     recorded_at: datetime
     log_id: str
     epoch: int

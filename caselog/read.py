@@ -12,9 +12,9 @@ from typing import Any, Final
 import asyncpg
 
 from caselog.chain import ZERO_LINK
-from caselog.connections import pool
-from caselog.queries import Queries
-from schemas.envelope import SHARDS, Position, Recorded, shard_of
+from caselog.db.pool import create_pool
+from caselog.db.queries import Queries
+from schemas.envelope import SHARDS, Position, RecordedFact, shard_of
 from schemas.fact import StreamKind
 
 SQL_DIRECTORY: Final = Path(__file__).parent / "sql"
@@ -42,7 +42,7 @@ class Head:
 class Loaded:
     """A stream as a decision sees it."""
 
-    facts: tuple[Recorded, ...]
+    facts: tuple[RecordedFact, ...]
     version: int
     at: datetime
     """The database's time, and never before the last fact: what `decide` is given, so that no server's own clock decides."""
@@ -51,8 +51,8 @@ class Loaded:
 class LogReader:
     """The log's questions, over a pool of a reader role (it may only select)."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+    def __init__(self, create_pool: asyncpg.Pool) -> None:
+        self._pool = create_pool
         self._sql = Queries.load(SQL_DIRECTORY / "queries.sql")
         self._identity: LogIdentity | None = None
 
@@ -84,7 +84,7 @@ class LogReader:
         until_version: int | None = None,
         until_position: Position | None = None,
         until_time: datetime | None = None,
-    ) -> tuple[Recorded, ...]:
+    ) -> tuple[RecordedFact, ...]:
         """The facts of `stream` in order; with an `until`, the stream as it was then (inclusive).
 
         Raises ValueError when `until_position` lies in another shard: there is no order between shards.
@@ -92,7 +92,7 @@ class LogReader:
         shard = shard_of(stream)
         if until_position is not None and until_position.shard != shard:
             raise ValueError("the position lies in another shard than the stream")
-        found: list[Recorded] = []
+        found: list[RecordedFact] = []
         async for fact in self._pages(stream, shard):
             if until_version is not None and fact.version > until_version:
                 break
@@ -103,7 +103,7 @@ class LogReader:
             found.append(fact)
         return tuple(found)
 
-    async def _pages(self, stream: str, shard: int) -> AsyncIterator[Recorded]:
+    async def _pages(self, stream: str, shard: int) -> AsyncIterator[RecordedFact]:
         version = 0
         while rows := await self._pool.fetch(self._sql.stream, shard, stream, version, PAGE):
             log_id = (await self.identity()).log_id
@@ -117,23 +117,23 @@ class LogReader:
         """The names of all streams of a kind of which there are few: offices, agencies, staff; not cases."""
         return [row["stream"] for row in await self._pool.fetch(self._sql.streams, kind.value)]
 
-    async def shard(self, shard: int, after_seq: int, limit: int = PAGE) -> list[Recorded]:
+    async def shard(self, shard: int, after_seq: int, limit: int = PAGE) -> list[RecordedFact]:
         """At most `limit` facts of a shard after `after_seq`, in order."""
         log_id = (await self.identity()).log_id
         return [recorded(row, log_id) for row in await self._pool.fetch(self._sql.shard, shard, after_seq, limit)]
 
-    async def following(self, marks: Mapping[int, int], limit: int) -> list[Recorded]:
+    async def following(self, marks: Mapping[int, int], limit: int) -> list[RecordedFact]:
         """At most `limit` facts of each shard after its mark (shard -> seq, 0: from the first), each shard in order."""
         log_id = (await self.identity()).log_id
         rows = await self._pool.fetch(self._sql.following, list(marks), list(marks.values()), limit)
         return [recorded(row, log_id) for row in rows]
 
-    async def at(self, position: Position) -> Recorded | None:
+    async def at(self, position: Position) -> RecordedFact | None:
         """The fact at a position, or None."""
         row = await self._pool.fetchrow(self._sql.at_position, position.shard, position.seq)
         return None if row is None else recorded(row, (await self.identity()).log_id)
 
-    async def command(self, stream: str, command: bytes) -> tuple[Recorded, ...]:
+    async def command(self, stream: str, command: bytes) -> tuple[RecordedFact, ...]:
         """The facts that the command appended to `stream`; empty when it never was: the probe of the agenda."""
         log_id = (await self.identity()).log_id
         rows = await self._pool.fetch(self._sql.command, shard_of(stream), command)
@@ -148,13 +148,13 @@ class LogReader:
         return heads
 
 
-def recorded(row: asyncpg.Record, log_id: str) -> Recorded:
+def recorded(row: asyncpg.Record, log_id: str) -> RecordedFact:
     """A row as queries.sql gives it: the columns in the order of Recorded's fields, `log_id` before them."""
-    return Recorded(log_id, *row)
+    return RecordedFact(log_id, *row)
 
 
 @asynccontextmanager
-async def reading(where: dict[str, Any]) -> AsyncIterator[LogReader]:
-    """A reader over a small pool of its own, for a command that reads and ends; `where`: asyncpg's connection arguments."""
-    async with pool(where, least=1, most=2) as own:
-        yield LogReader(own)
+async def reading(connect_args: dict[str, Any]) -> AsyncIterator[LogReader]:
+    """A reader over a small pool of its own, for a command that reads and ends; `connect_args` are asyncpg's."""
+    async with create_pool(connect_args, min_size=1, max_size=2) as db:
+        yield LogReader(db)

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from caselog.chain import link_of
-from schemas.envelope import Recorded
+from caselog.chain import compute_link
+from schemas.envelope import RecordedFact
 from schemas.labels import label
 
 
@@ -31,7 +31,7 @@ class Entry:
     body: dict[str, Any]
 
 
-def timeline(facts: Iterable[Recorded]) -> tuple[Entry, ...]:
+def timeline(facts: Iterable[RecordedFact]) -> tuple[Entry, ...]:
     """The entries of one stream's facts, in their order."""
     return tuple(
         Entry(
@@ -41,7 +41,7 @@ def timeline(facts: Iterable[Recorded]) -> tuple[Entry, ...]:
             recorded_at=fact.recorded_at.isoformat(),
             actor=fact.actor,
             link=fact.link.hex(),
-            whole=link_of(fact) == fact.link,
+            whole=compute_link(fact) == fact.link,
             words_fa=label(fact.type, "fa"),
             words_en=label(fact.type, "en"),
             body=orjson.loads(fact.body),

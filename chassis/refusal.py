@@ -60,7 +60,7 @@ class PageIsStale(Refusal):
     code = "page_is_stale"
 
 
-class ForNow(Refusal):
+class Temporary(Refusal):
     """This cannot be done now. Try again in a moment."""
 
     code = "for_now"
@@ -69,19 +69,19 @@ class ForNow(Refusal):
     """The agenda tries again by itself what is refused in this way; a person is told when (Retry-After)."""
 
 
-class Busy(ForNow):
+class Busy(Temporary):
     """Too many changes arrive for this case at the same time. Try again in a moment."""
 
     code = "busy"
 
 
-class NoRoom(ForNow):
+class NoRoom(Temporary):
     """There is no room to keep this, or the document store does not answer. Nothing was filed; try again in a moment."""
 
     code = "no_room"
 
 
-class NotYet(Refusal):
+class NotDue(Refusal):
     """This is not due yet."""
 
     code = "not_yet"

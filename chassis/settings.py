@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from chassis.web.oidc.settings import Oidc
+from chassis.oidc_settings import Oidc
 from schemas.calendar import IRAN, Hurried, WorkingTime
 
 
@@ -29,7 +29,7 @@ class DemonstrationRefused(Exception):
     """Demonstration accounts were asked for, or found, under production settings."""
 
 
-class Ground(BaseSettings):
+class Settings(BaseSettings):
     """The settings every process shares: `PARVANDEH_*` in the environment.
 
     A process is handed its own passwords only, so every secret is optional here and its use raises `Unset` when it is
@@ -175,7 +175,7 @@ class Ground(BaseSettings):
         """Connection arguments of the owner, for migrations only (`PARVANDEH_OWNER_PASSWORD`)."""
         return self.connection("owner", database, self.owner_password)
 
-    def door(self, service: str) -> str:
+    def public_url(self, service: str) -> str:
         """The base URL of a public door. Raises Unset when it was not given."""
         try:
             return self.doors[service]

@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.build import Build
-from chassis.settings import Ground
+from chassis.settings import Settings
 
 _TRACER: Final = trace.get_tracer("parvandeh")
 REQUESTS: Final = Histogram(
@@ -47,7 +47,7 @@ def registry_of(*metrics: Collector) -> CollectorRegistry:
     return registry
 
 
-def configure(service: str, ground: Ground) -> None:
+def configure(service: str, settings: Settings) -> None:
     """Log one JSON line per record to stdout, and export spans where a collector is given."""
     structlog.configure(
         processors=[
@@ -67,8 +67,8 @@ def configure(service: str, ground: Ground) -> None:
     handler.setFormatter(_TypeOnly())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     provider = TracerProvider(resource=Resource.create({"service.name": f"parvandeh-{service}"}))
-    if ground.otlp:
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{ground.otlp.rstrip('/')}/v1/traces")))
+    if settings.otlp:
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{settings.otlp.rstrip('/')}/v1/traces")))
     trace.set_tracer_provider(provider)
 
 

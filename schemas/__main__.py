@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from schemas.published import HERE, faults, missing, write
+from schemas.contract_files import HERE, faults, missing, write
 
 
 def check(here: Path = HERE) -> int:

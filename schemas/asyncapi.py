@@ -49,7 +49,7 @@ HEADERS: Final[dict[str, dict[str, str]]] = {
     "traceparent": {"type": "string", "description": "W3C trace context, where there is one"},
     "ce_meta": {"type": "string", "description": "bytes that the link binds as SHA-256"},
 }
-"""Every header of a message (CloudEvents 1.0, Kafka binding in binary mode; chassis/bus/wire.py writes and reads them)."""
+"""Every header of a message (CloudEvents 1.0, Kafka binding in binary mode), as eventing/kafka/cloudevents.py encodes them."""
 OPTIONAL: Final = frozenset({"ce_cause", "traceparent"})
 
 

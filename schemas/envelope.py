@@ -38,7 +38,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedFact:
     """One fact as it stands in the log: every value that its link hash binds, and the exact stored bytes."""
 
     log_id: str

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import update_wrapper
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
-from schemas.envelope import Recorded
+from schemas.envelope import RecordedFact
 from schemas.fact import Fact
 from schemas.facts import AnyFact
 
@@ -35,12 +35,12 @@ class StateFold(Generic[S]):
 class RowFold(Generic[R]):
     """A decorator: what a fact does to the rows of its stream; another fact does nothing to them."""
 
-    def __init__(self, function: Callable[[R, F, Recorded], None]) -> None:
+    def __init__(self, function: Callable[[R, F, RecordedFact], None]) -> None:
         self.facts = _facts(function)
-        self._function: Callable[[R, Any, Recorded], None] = function
+        self._function: Callable[[R, Any, RecordedFact], None] = function
         update_wrapper(self, function)
 
-    def __call__(self, rows: R, fact: AnyFact, recorded: Recorded) -> None:
+    def __call__(self, rows: R, fact: AnyFact, recorded: RecordedFact) -> None:
         if type(fact) in self.facts:
             self._function(rows, fact, recorded)
 

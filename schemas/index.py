@@ -10,7 +10,7 @@ from typing import Final
 from schemas.fact import Fact, Writer
 from schemas.labels import labels
 
-ROOMS: Final[Mapping[str, str]] = {"decided": "decide", "consumed": "consume", "projected": "project"}
+ROOMS: Final[Mapping[str, str]] = {"decided": "decide", "consumed": "reactions", "projected": "project"}
 """Column -> the room of a service whose modules stand in it: `<room>.py` or the package `<room>/`."""
 TESTED: Final = "tested"
 

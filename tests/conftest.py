@@ -20,9 +20,9 @@ import pytest
 
 from deploy.kafka.broker import Broker
 from deploy.local import roles
-from deploy.local.children import listening
 from deploy.local.postgres import OWNER, Postgres
 from deploy.local.processes import PROCESSES, kafka_port, postgres_port
+from deploy.local.subprocesses import listening
 from tests.databases import Databases
 
 ROOT = Path(__file__).parent.parent

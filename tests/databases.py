@@ -11,10 +11,10 @@ from typing import Any, Final
 import asyncpg
 
 from caselog.append import Appender
-from caselog.installing import install
-from caselog.migrations import migrate
+from caselog.db.migrate import migrate
+from caselog.install import install
 from caselog.read import LogReader
-from chassis.vault.vault import MIGRATIONS as VAULT_MIGRATIONS
+from chassis.privacy.vault import MIGRATIONS as VAULT_MIGRATIONS
 from deploy.local import roles
 from deploy.local.postgres import OWNER, Postgres
 

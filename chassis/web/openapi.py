@@ -20,10 +20,10 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from chassis.refusal import Busy, NoRoom, PageIsStale, Refusal, RequestDiffers, Stale, StillFaulty
 from chassis.web import problems as p
 from chassis.web.assets import MEDIA_TYPES
-from chassis.web.doors import BACK_CHANNEL, Guard, enter, once
-from chassis.web.language import Words
-from chassis.web.routes import Download, Form, Nothing, RefusedPage, forms_of, once_in_link, refused_by, returned
-from chassis.web.tokens import session_cookie
+from chassis.web.auth import BACK_CHANNEL, RequireRole, authenticate, idempotency_key
+from chassis.web.csrf import session_cookie
+from chassis.web.i18n import Translations
+from chassis.web.routes import Download, EmptyResponse, Form, RefusedPage, forms_of, idempotency_key_in_link, refused_by, returned
 
 VERSION: Final = "1.0.0"
 _COMMANDS: Final = (Stale, RequestDiffers, PageIsStale, Busy, StillFaulty, p.NotNow)
@@ -57,7 +57,7 @@ class Description:
 
     service: str
     title: str
-    words: Words
+    words: Translations
     refusals: tuple[type[Refusal], ...] = ()
     """What the service's rules refuse: any route that changes something may answer them."""
     pages: bool = True
@@ -112,25 +112,25 @@ def _complete(paths: dict[str, Any], route: RouteContext, method: str, writing: 
     path, endpoint = str(route.path_format), route.endpoint
     assert endpoint is not None
     operation: dict[str, Any] = paths[path][method.lower()]
-    calls, guard = _calls(route), _guard(route)
+    calls, required_role = _calls(route), _required_role(route)
     changes = _changes(route, method)
     operation["operationId"] = f"{method.lower()}{path}".replace("/", ".").replace("{", "").replace("}", "").rstrip(".")
     operation["responses"] = _successes(operation["responses"], path, endpoint)
-    if enter in calls:
-        operation["security"] = _security(guard, changes, operation.get("security"))
-    if guard is not None:
-        operation["x-roles"] = sorted(guard.roles)
-    if once in calls:
+    if authenticate in calls:
+        operation["security"] = _security(required_role, changes, operation.get("security"))
+    if required_role is not None:
+        operation["x-roles"] = sorted(required_role.roles)
+    if idempotency_key in calls:
         operation.setdefault("parameters", []).append(
             {"name": "Idempotency-Key", "in": "header", "required": False, "schema": _ONCE}
         )
     forms = forms_of(endpoint) if changes else {}
     if "" in forms:
         operation["requestBody"] = _body(forms[""])
-    _with_tokens(operation, once=once in calls)
+    _with_tokens(operation, keyed=idempotency_key in calls)
     kinds = list(_refusals(route, method, operation, writing.about))
     pages = writing.about.pages and not path.startswith("/api/")
-    if pages and guard is not None and p.SignInNeeded in kinds:
+    if pages and required_role is not None and p.Unauthenticated in kinds:
         operation["responses"].setdefault("303", _redirect())
     for status in sorted({kind.status for kind in kinds}):
         operation["responses"][str(status)] = writing.refusal(
@@ -138,10 +138,10 @@ def _complete(paths: dict[str, Any], route: RouteContext, method: str, writing: 
         )
     for value, form in forms.items():
         if value:
-            _expanded(paths, path, method, value, form, once=once in calls)
+            _expanded(paths, path, method, value, form, keyed=idempotency_key in calls)
 
 
-def _expanded(paths: dict[str, Any], path: str, method: str, value: str, form: Form, *, once: bool) -> None:
+def _expanded(paths: dict[str, Any], path: str, method: str, value: str, form: Form, *, keyed: bool) -> None:
     before, _, rest = path.partition("{")
     concrete = before + value + rest.partition("}")[2]
     operation = paths[path][method.lower()]
@@ -152,12 +152,12 @@ def _expanded(paths: dict[str, Any], path: str, method: str, value: str, form: F
         "parameters": parameters,
         "requestBody": _body(form),
     }
-    _with_tokens(copied, once=once)
+    _with_tokens(copied, keyed=keyed)
     paths.setdefault(concrete, {})[method.lower()] = copied
 
 
 def _refusals(route: RouteContext, method: str, operation: Mapping[str, Any], about: Description) -> Iterator[type[Refusal]]:
-    calls, guard = _calls(route), _guard(route)
+    calls, required_role = _calls(route), _required_role(route)
     endpoint = route.endpoint
     assert endpoint is not None
     yield from refused_by(endpoint)
@@ -168,23 +168,23 @@ def _refusals(route: RouteContext, method: str, operation: Mapping[str, Any], ab
         yield p.Invalid
     if "{" in str(route.path_format):
         yield p.NotFound
-    if enter not in calls:
+    if authenticate not in calls:
         return
     if about.pages:
-        yield from (p.TooMuch, p.Unavailable, p.BodyTooLarge, NoRoom)
+        yield from (p.TooManyRequests, p.Unavailable, p.BodyTooLarge, NoRoom)
     if operation.get("parameters") or operation.get("requestBody"):
         yield p.Unstorable
-    if guard is not None:
-        yield from (p.SignInNeeded, p.NotForYou)
+    if required_role is not None:
+        yield from (p.Unauthenticated, p.Forbidden)
         if "{" in str(route.path_format):
             yield p.Erased
-    if once in calls:
+    if idempotency_key in calls:
         yield p.KeyMissing
     if _changes(route, method):
-        yield p.Forged
+        yield p.CsrfRejected
         if str(route.path_format).startswith("/api/"):
-            yield p.SignInNeeded
-    if guard is not None and (_changes(route, method) or once_in_link in calls):
+            yield p.Unauthenticated
+    if required_role is not None and (_changes(route, method) or idempotency_key_in_link in calls):
         yield from _COMMANDS
         yield from about.refusals
 
@@ -203,8 +203,8 @@ def _calls(route: RouteContext) -> set[Any]:
     return set(walk(route.dependant))
 
 
-def _guard(route: RouteContext) -> Guard | None:
-    return next((each for each in _calls(route) if isinstance(each, Guard)), None)
+def _required_role(route: RouteContext) -> RequireRole | None:
+    return next((each for each in _calls(route) if isinstance(each, RequireRole)), None)
 
 
 def _successes(said: Mapping[str, Any], path: str, endpoint: Callable[..., Any]) -> dict[str, Any]:
@@ -221,7 +221,7 @@ def _successes(said: Mapping[str, Any], path: str, endpoint: Callable[..., Any])
             found["303"] = _redirect()
         elif kind is PlainTextResponse:
             found["200"] = _content("Text.", {"text/plain": {"schema": {"type": "string"}}})
-        elif kind is Nothing:
+        elif kind is EmptyResponse:
             found["200"] = {"description": "It is done."}
         elif kind is Download:
             found["200"] = _content("The document.", {media: {} for media in Download.MEDIA_TYPES})
@@ -283,19 +283,19 @@ def _body(form: Form) -> dict[str, Any]:
     return {"required": True, "content": {form.media_type: {"schema": dict(form.schema)}}}
 
 
-def _with_tokens(operation: dict[str, Any], *, once: bool) -> None:
+def _with_tokens(operation: dict[str, Any], *, keyed: bool) -> None:
     """Add the fields that every form of ours carries; FastAPI's reference to a body model becomes its extension."""
     for media, content in operation.get("requestBody", {}).get("content", {}).items():
         if media == "application/json":
             continue
-        fields = {"_csrf": _CSRF} | ({"_once": _ONCE} if once else {})
+        fields = {"_csrf": _CSRF} | ({"_once": _ONCE} if keyed else {})
         content["schema"] = {"allOf": [content["schema"], {"type": "object", "properties": fields}]}
 
 
-def _security(guard: Guard | None, changes: bool, other: Any) -> list[dict[str, list[str]]]:
+def _security(required_role: RequireRole | None, changes: bool, other: Any) -> list[dict[str, list[str]]]:
     if other:
         return list(other)
-    needed: dict[str, list[str]] = {"session": []} if guard is not None else {}
+    needed: dict[str, list[str]] = {"session": []} if required_role is not None else {}
     return [needed | ({"form": []} if changes else {})] if needed or changes else []
 
 

@@ -14,12 +14,12 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from chassis.settings import Ground
-from chassis.web import persian
+from chassis.oidc_settings import Oidc
+from chassis.settings import Settings
+from chassis.web import formats
 from chassis.web.assets import asset
-from chassis.web.language import OWN_LOCALE, Words
-from chassis.web.oidc.settings import Oidc
-from chassis.web.tokens import by_tls, form_cookie, form_token, session_cookie
+from chassis.web.csrf import by_tls, form_cookie, form_token, session_cookie
+from chassis.web.i18n import OWN_LOCALE, Translations
 
 OWN_TEMPLATES: Final = Path(__file__).with_name("templates")
 
@@ -41,26 +41,33 @@ class Desk:
     service: str
     title: str
     environment: Environment
-    words: Words
+    translations: Translations
     links: tuple[Link, ...]
-    doors: dict[str, str]
+    service_urls: dict[str, str]
     citizens: bool
     oidc: Oidc
 
 
-def desk(service: str, title: str, room: Path, links: Sequence[Link], ground: Ground, *, citizens: bool) -> Desk:
+def desk(service: str, title: str, package: Path, links: Sequence[Link], settings: Settings, *, citizens: bool) -> Desk:
     """The pages of `service`: its templates and texts before the shared ones."""
-    loader = ChoiceLoader([FileSystemLoader(room / "templates"), FileSystemLoader(OWN_TEMPLATES)])
+    loader = ChoiceLoader([FileSystemLoader(package / "templates"), FileSystemLoader(OWN_TEMPLATES)])
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals["asset"] = asset
     return Desk(
-        service, title, environment, Words([OWN_LOCALE, room / "locale"]), tuple(links), ground.doors, citizens, ground.oidc
+        service,
+        title,
+        environment,
+        Translations([OWN_LOCALE, package / "locale"]),
+        tuple(links),
+        settings.doors,
+        citizens,
+        settings.oidc,
     )
 
 
-def words(request: Request) -> Words:
+def translations(request: Request) -> Translations:
     """The texts of this service."""
-    found: Words = request.app.state.words
+    found: Translations = request.app.state.words
     return found
 
 
@@ -73,23 +80,23 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
     values = {
         "lang": language,
         "dir": "rtl" if language == "fa" else "ltr",
-        "_": _translator(shared.words, language),
+        "_": _translator(shared.translations, language),
         "desk": shared,
         "principal": principal,
         "links": [link for link in shared.links if not link.roles or (principal and principal.role in link.roles)],
         "here": request.url.path,
         "csrf": lambda: Markup('<input type="hidden" name="_csrf" value="{}">').format(token),
         "once": lambda: Markup('<input type="hidden" name="_once" value="{}">').format(secrets.token_urlsafe(18)),
-        "digits": lambda value: persian.digits(value, language),
-        "day": lambda value: persian.day(value, language),
-        "short_day": lambda value: persian.short_day(value, language),
-        "weekday": lambda value: persian.weekday(value, language),
-        "time_of_day": lambda value: persian.time_of_day(value, language),
-        "moment": lambda value: persian.moment(value, language),
-        "until": lambda due, now: persian.until(due, now, language),
-        "percent": lambda share: persian.percent(share, language),
-        "size": lambda octets: persian.size(octets, language),
-        "figures": persian.figures,
+        "digits": lambda value: formats.digits(value, language),
+        "day": lambda value: formats.day(value, language),
+        "short_day": lambda value: formats.short_day(value, language),
+        "weekday": lambda value: formats.weekday(value, language),
+        "time_of_day": lambda value: formats.time_of_day(value, language),
+        "moment": lambda value: formats.moment(value, language),
+        "until": lambda due, now: formats.until(due, now, language),
+        "percent": lambda share: formats.percent(share, language),
+        "size": lambda octets: formats.size(octets, language),
+        "figures": formats.figures,
         **context,
     }
     page = HTMLResponse(shared.environment.get_template(template).render(values), status)
@@ -99,10 +106,10 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
     return page
 
 
-def _translator(texts: Words, language: str) -> Callable[..., str]:
+def _translator(texts: Translations, language: str) -> Callable[..., str]:
     def text(message: str, **values: object) -> str:
         shown = {
-            name: persian.digits(value, language)
+            name: formats.digits(value, language)
             if isinstance(value, int | str) and not isinstance(value, date | datetime)
             else value
             for name, value in values.items()

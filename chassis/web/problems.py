@@ -16,30 +16,30 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from caselog.append import LogUnavailable, NotTaken
-from caselog.away import AWAY, is_away
+from caselog.db.errors import TRANSIENT, is_transient
+from chassis.privacy.vault import KeyGone
 from chassis.refusal import NoRoom, Refusal
-from chassis.vault.vault import KeyGone
-from chassis.web.pages import render, words
+from chassis.web.pages import render, translations
 
 _log = structlog.get_logger("web")
 MEDIA_TYPE: Final = "application/problem+json"
 
 
-class SignInNeeded(Refusal):
+class Unauthenticated(Refusal):
     """Sign in first."""
 
     code = "sign_in_needed"
     status = 401
 
 
-class NotForYou(Refusal):
+class Forbidden(Refusal):
     """Your role does not open this. If you think it should, ask whoever made your account."""
 
     code = "not_for_you"
     status = 403
 
 
-class Forged(Refusal):
+class CsrfRejected(Refusal):
     """This form was not sent from our own page, or the page is too old. Open the page again and send it anew."""
 
     code = "forged"
@@ -60,7 +60,7 @@ class NotFound(Refusal):
     status = 404
 
 
-class TooMuch(Refusal):
+class TooManyRequests(Refusal):
     """Too many requests came from here. Wait a minute, then try again."""
 
     code = "too_many_requests"
@@ -120,7 +120,7 @@ class Erased(Refusal):
     status = 410
 
 
-class Broken(Refusal):
+class InternalError(Refusal):
     """Something went wrong on our side; nothing you sent was shown to anyone. Try again in a moment."""
 
     code = "internal"
@@ -194,7 +194,7 @@ def wants_page(request: Request) -> bool:
 def text_of(request: Request, refusal: Refusal) -> str:
     """The refusal in the reader's language."""
     message = f"refusal.{refusal.code}"
-    found = words(request).text(request.state.language, message)
+    found = translations(request).text(request.state.language, message)
     return refusal.default_text() if found == message else found
 
 
@@ -203,7 +203,7 @@ def answer(request: Request, refusal: Refusal, errors: tuple[Fault, ...] | None 
     detail = text_of(request, refusal)
     headers = dict(refusal.headers)
     if wants_page(request):
-        if isinstance(refusal, SignInNeeded):
+        if isinstance(refusal, Unauthenticated):
             return RedirectResponse(f"/sign-in?next={_local(request)}", 303)
         template = "sign_in_failed.html" if isinstance(refusal, SignInFailed) else "error.html"
         shown = {"detail": detail, "field": refusal.field, "errors": errors or (), "again": refusal.status in (408, 429, 503)}
@@ -272,14 +272,14 @@ def install(app: FastAPI) -> None:
         return answer(request, Unavailable())
 
     async def database_away(request: Request, error: Exception) -> Response:
-        if not is_away(error):
+        if not is_transient(error):
             return await broken(request, error)
         _log.warning("database_away", error=type(error).__name__)
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             return answer(request, NoRoom())
         return answer(request, Unavailable())
 
-    for away_for_now in AWAY:
+    for away_for_now in TRANSIENT:
         app.exception_handler(away_for_now)(database_away)
 
     @app.exception_handler(KeyGone)
@@ -290,12 +290,12 @@ def install(app: FastAPI) -> None:
     async def broken(request: Request, error: Exception) -> Response:
         # The type only: the text of an exception may repeat what a person entered.
         _log.error("request_failed", error=type(error).__name__, route=getattr(request.scope.get("route"), "path", "none"))
-        return answer(request, Broken())
+        return answer(request, InternalError())
 
 
 _BY_STATUS: Final[Mapping[int, type[Refusal]]] = {
-    401: SignInNeeded,
-    403: NotForYou,
+    401: Unauthenticated,
+    403: Forbidden,
     404: NotFound,
     405: MethodNotAllowed,
     413: BodyTooLarge,
@@ -318,5 +318,5 @@ def _where(loc: tuple[str | int, ...], code: str) -> str:
 
 
 def _reason(request: Request, code: str) -> str:
-    found = words(request).text(request.state.language, f"reason.{code}")
-    return words(request).text(request.state.language, "reason.other") if found == f"reason.{code}" else found
+    found = translations(request).text(request.state.language, f"reason.{code}")
+    return translations(request).text(request.state.language, "reason.other") if found == f"reason.{code}" else found

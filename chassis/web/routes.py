@@ -23,7 +23,7 @@ _REFUSES: Final = "_refuses"
 _SENDS: Final = "_sends"
 
 
-class Shown(BaseModel):
+class ResponseModel(BaseModel):
     """A closed answer: what is not named in it cannot get out by it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,7 +37,7 @@ RefusedPage = Annotated[HTMLResponse, _Marker()]
 """A page that shows a refusal beside what was entered; its statuses are those of the refusals."""
 
 
-class Nothing(Response):
+class EmptyResponse(Response):
     """Nothing but the status."""
 
 
@@ -69,7 +69,7 @@ Forms = Callable[[], Mapping[str, Form]]
 """The forms of a route, by the value of its one path parameter; `""` for all values."""
 
 
-class Door(APIRoute):
+class TypedRoute(APIRoute):
     """A route that may return several kinds of `Response`."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -79,7 +79,7 @@ class Door(APIRoute):
         super().__init__(path, endpoint, **options)
 
 
-def routes(of: type[Door] = Door) -> APIRouter:
+def routes(of: type[TypedRoute] = TypedRoute) -> APIRouter:
     """A router for handlers that say what they answer."""
     return APIRouter(route_class=of)
 
@@ -94,7 +94,7 @@ def _is_response(kind: Any) -> bool:
     return kind == RefusedPage or (isinstance(kind, type) and issubclass(kind, Response))
 
 
-def refuses(*kinds: type[Refusal]) -> Callable[[F], F]:
+def may_refuse(*kinds: type[Refusal]) -> Callable[[F], F]:
     """Name what a handler itself refuses, beyond what its guards and the service's rules do."""
 
     def mark(endpoint: F) -> F:
@@ -105,12 +105,12 @@ def refuses(*kinds: type[Refusal]) -> Callable[[F], F]:
 
 
 def refused_by(endpoint: Callable[..., Any]) -> tuple[type[Refusal], ...]:
-    """What `refuses` named."""
+    """What `may_refuse` named."""
     found: tuple[type[Refusal], ...] = getattr(endpoint, _REFUSES, ())
     return found
 
 
-def sends(forms: Forms) -> Callable[[F], F]:
+def accepts_form(forms: Forms) -> Callable[[F], F]:
     """Name the form of a handler that reads it by itself."""
 
     def mark(endpoint: F) -> F:
@@ -121,11 +121,11 @@ def sends(forms: Forms) -> Callable[[F], F]:
 
 
 def forms_of(endpoint: Callable[..., Any]) -> Mapping[str, Form]:
-    """What `sends` named; empty where nothing was."""
+    """What `accepts_form` named; empty where nothing was."""
     forms: Forms | None = getattr(endpoint, _SENDS, None)
     return forms() if forms else {}
 
 
-async def once_in_link(key: Annotated[str, Query(min_length=8, max_length=200)]) -> str:
+async def idempotency_key_in_link(key: Annotated[str, Query(min_length=8, max_length=200)]) -> str:
     """The idempotency key in the address of a link that records something (an opening) and then shows it."""
     return key

@@ -21,7 +21,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.web.routes import Door
+from chassis.web.routes import TypedRoute
 
 CHUNK: Final = 65_536
 _TAG: Final = 16
@@ -139,7 +139,7 @@ class UploadRequest(Request):
         return self._form
 
 
-class UploadRoute(Door):
+class UploadRoute(TypedRoute):
     """A route that takes papers; its form is closed, and so forgotten, when the answer is made."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

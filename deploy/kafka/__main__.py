@@ -5,7 +5,7 @@ is there stays. Where the cluster is and who its administrator is, is said as to
 
     PARVANDEH_KAFKA=host:port,host:port PARVANDEH_KAFKA_USER=admin PARVANDEH_KAFKA_PASSWORD=... PARVANDEH_KAFKA_CA=ca.pem
 
-`USERS.json` holds `{"relay": "password", "intake": "password", ...}`, a password for each user of deploy/kafka/rights.py; the
+`USERS.json` holds `{"relay": "password", "intake": "password", ...}`, a password for each user of deploy/kafka/acls.py; the
 processes are then given theirs by PARVANDEH_KAFKA_USER and PARVANDEH_KAFKA_PASSWORD. Without the file only topic and rights are
 made: for a cluster whose users are made elsewhere. PARVANDEH_KAFKA_REPLICAS says how many brokers hold the topic (3). The
 cluster must have `authorizer.class.name` set and `allow.everyone.if.no.acl.found=false`. Exit code 3: rights were found that the
@@ -24,24 +24,24 @@ from pathlib import Path
 
 from aiokafka.errors import KafkaError
 
-from chassis.bus.access import Access, Refused
-from chassis.settings import Ground, Unset
+from chassis.eventing.kafka.connection import BrokerRefused, KafkaConnection
+from chassis.settings import Settings, Unset
+from deploy.kafka.acls import USERS, provide, strays
 from deploy.kafka.cluster import Cluster
-from deploy.kafka.rights import USERS, provide, strays
-from deploy.local.children import StackError
+from deploy.local.subprocesses import StackError
 
 JARS = Path("var/kafka-jars")
 
 
 async def acls(users: Path | None) -> int:
     """Make users, topic and rights; 3 when there are more rights than the table has."""
-    ground = Ground()
-    if not ground.kafka_user:
+    settings = Settings()
+    if not settings.kafka_user:
         raise Unset("PARVANDEH_KAFKA_USER and PARVANDEH_KAFKA_PASSWORD are not set: the administrator's")
-    access = Access.of(ground.model_copy(update={"kafka_replicas": ground.kafka_replicas or 3}))
-    for line in await provide(access, passwords(users) if users else {}):
+    connection = KafkaConnection.of(settings.model_copy(update={"kafka_replicas": settings.kafka_replicas or 3}))
+    for line in await provide(connection, passwords(users) if users else {}):
         print(line)
-    beyond = await strays(access)
+    beyond = await strays(connection)
     for found in beyond:
         print(f"beyond the table: {found}")
     return 3 if beyond else 0
@@ -80,7 +80,7 @@ def main(arguments: list[str]) -> int:
                 return asyncio.run(acls(Path(users)))
             case ["cluster", directory]:
                 return asyncio.run(cluster(Cluster(Path(directory).resolve(), JARS.resolve())))
-    except (StackError, Refused, Unset, KafkaError, OSError) as error:
+    except (StackError, BrokerRefused, Unset, KafkaError, OSError) as error:
         print(f"parvandeh  {error}", file=sys.stderr)
         return 1
     print("usage: python -m deploy.kafka acls [USERS.json] | cluster DIRECTORY", file=sys.stderr)

@@ -6,9 +6,9 @@ import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
-from chassis.bus.access import Access
+from chassis.eventing.kafka.connection import KafkaConnection
 from deploy.kafka.node import Node, settings
-from deploy.local.children import free_port
+from deploy.local.subprocesses import free_port
 
 
 def cluster_id() -> str:
@@ -28,9 +28,9 @@ class Broker(Node):
         return f"127.0.0.1:{self.port}"
 
     @property
-    def access(self) -> Access:
+    def connection(self) -> KafkaConnection:
         """How our processes reach it."""
-        return Access((self.bootstrap,))
+        return KafkaConnection((self.bootstrap,))
 
     def start(self, port: int | None = None) -> None:
         """Format the storage when it is new, and start; returns when the broker accepts clients."""

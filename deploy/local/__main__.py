@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from deploy.local.children import StackError
-from deploy.local.given import Given
+from deploy.local.external_servers import ExternalServers
 from deploy.local.processes import PROCESSES
+from deploy.local.subprocesses import StackError
 from deploy.local.supervisor import Supervisor
 
 VAR: Final = Path(os.environ.get("PARVANDEH_VAR", "var")).resolve()
@@ -22,12 +22,12 @@ SERVICES: Final = tuple(process.name for process in PROCESSES if process.argumen
 
 def verify() -> int:
     """Re-hash the local log; its server must be up."""
-    given = Given.read()
-    if not given.database_answers():
+    external = ExternalServers.read()
+    if not external.database_answers():
         raise StackError("nothing to verify: `make run` is not up")
     environment = {
         "PATH": os.environ.get("PATH", ""),
-        "PARVANDEH_DATABASE_URL": given.database_url,
+        "PARVANDEH_DATABASE_URL": external.database_url,
         "PARVANDEH_READER_PASSWORD": json.loads((VAR / "roles.json").read_text())["audit_reader"],
     }
     return subprocess.run([sys.executable, "-m", "caselog", "verify"], env=environment, check=False).returncode
@@ -39,7 +39,7 @@ def service(name: str, arguments: list[str]) -> int:
     if process is None:
         raise StackError(f"there is no service {name}")
     server = Supervisor(VAR)
-    if not server.given.database_answers():
+    if not server.external.database_answers():
         raise StackError("`make run` is not up")
     environment = server.services(print).environment(process)
     if arguments[0] == "rebuild":  # it makes tables, which no service may
@@ -59,10 +59,10 @@ def parked() -> int:
 
 def reset() -> int:
     """Ask, then forget the local data; the checked jars stay."""
-    given = Given.read()
-    if given.database:
+    external = ExternalServers.read()
+    if external.database:
         raise StackError("the cases are in a PostgreSQL that is given by PARVANDEH_DATABASE_URL: nothing of it is forgotten here")
-    if given.database_answers():
+    if external.database_answers():
         raise StackError("`make run` is up: stop it first")
     answer = input(f"Forget every case, key and account in {VAR}? Type yes: ")
     if answer.strip().lower() != "yes":

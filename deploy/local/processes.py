@@ -6,12 +6,12 @@ import os
 from dataclasses import dataclass
 from typing import Final
 
-from deploy.local.children import StackError
+from deploy.local.subprocesses import StackError
 
 MIGRATIONS: Final = (
     "caselog",
-    "chassis.vault",
-    "chassis.bus",
+    "chassis.privacy",
+    "chassis.eventing",
     *(f"services.{s}" for s in ("intake", "review", "inquiry", "notify", "audit")),
 )
 """Modules that are run with `migrate` by the owner, in this order."""
@@ -62,7 +62,7 @@ class Process:
 
 PROCESSES: Final = (
     Process("witness", "deploy.witness", (), 30, None, "witness_reader"),
-    Process("relay", "chassis.bus", (), 10, "relay", "relay_reader"),
+    Process("relay", "chassis.eventing", (), 10, "relay", "relay_reader"),
     Process("intake", "services.intake", ("serve",), 1, "intake", "intake_reader"),
     Process("review", "services.review", ("serve",), 2, "review", "review_reader"),
     Process("inquiry", "services.inquiry", ("serve",), 3, "inquiry", "inquiry_reader"),
@@ -82,7 +82,7 @@ KEYS: Final = {
     "notify": ("service", "subject", "wrap-contact"),
     "audit": ("subject", "alias", "tracking"),
 }
-"""Which key files each service is given, and no other (chassis/vault/keys.py)."""
+"""Which key files each service is given, and no other (chassis/privacy/key_files.py)."""
 
 SIGN_INS: Final = (
     ("citizen", "national code 0084575948, mobile 09131234567; the code is in var/outbox/sms"),

@@ -10,7 +10,7 @@ from typing import Final
 
 import asyncpg
 
-from caselog.queries import Queries
+from caselog.db.queries import Queries
 
 SERVICES: Final = ("intake", "review", "inquiry", "notify")
 READERS: Final = (

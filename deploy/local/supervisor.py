@@ -18,16 +18,16 @@ from typing import IO, Final
 
 import asyncpg
 
-from caselog.away import AWAY
-from chassis.web.oidc.settings import Oidc
+from caselog.db.errors import TRANSIENT
+from chassis.oidc_settings import Oidc
 from deploy.kafka.broker import Broker
 from deploy.local import roles
 from deploy.local.backoff import BackOff
-from deploy.local.children import POLL_SECONDS, StackError, die_with_parent, end_with_starter, listening
-from deploy.local.given import Given
+from deploy.local.external_servers import ExternalServers
 from deploy.local.postgres import OWNER, Postgres
+from deploy.local.process_supervision import Services, Stopped
 from deploy.local.processes import PROCESSES, SIGN_INS, kafka_port, postgres_port
-from deploy.local.services import Services, Stopped
+from deploy.local.subprocesses import POLL_SECONDS, StackError, die_with_parent, end_with_starter, listening
 
 PASSED_ON: Final = (
     "PARVANDEH_BUS", "PARVANDEH_REFILL", "PARVANDEH_SMTP", "PARVANDEH_OTLP", "PARVANDEH_WORKING_DAY_SECONDS",
@@ -47,7 +47,7 @@ class Supervisor:
         self._var = var
         self._postgres = Postgres(var / "postgres")
         self._kafka = Broker(var / "kafka", var / "kafka-jars")
-        self.given = Given.read()
+        self.external = ExternalServers.read()
         self._services: Services | None = None
         self._stopping = False
         self._lock: IO[str] | None = None
@@ -68,12 +68,12 @@ class Supervisor:
                 self._watch()
         except Stopped:
             pass
-        except (asyncpg.PostgresError, *AWAY) as error:
+        except (asyncpg.PostgresError, *TRANSIENT) as error:
             if self._full:
                 raise StackError(f"the disk under {self._var} is full: make room, then start again") from None
             if isinstance(error, OSError):
                 raise StackError(f"{error.strerror or error}: {error.filename or self._var}") from error
-            where = "see its own log" if self.given.database else f"its log is in {self._var / 'postgres'}"
+            where = "see its own log" if self.external.database else f"its log is in {self._var / 'postgres'}"
             raise StackError(f"PostgreSQL did not answer ({type(error).__name__}); {where}") from None
         finally:
             self._stop()
@@ -83,12 +83,12 @@ class Supervisor:
         for name, _, port in self._embedded():
             if listening(port):
                 raise StackError(f"port {port}, which {name} needs, is taken by another program: stop it and start again")
-        if not self.given.database:
+        if not self.external.database:
             _say("PostgreSQL 18 starts")
             self._postgres.start(postgres_port())
         asyncio.run(self._roles_and_databases())
         self._migrate()
-        if not self._stopping and not self.given.kafka:
+        if not self._stopping and not self.external.kafka:
             _say("Apache Kafka starts (the first time its jars are fetched and checked)")
             self._kafka.start(kafka_port())
         if not self._stopping:
@@ -102,21 +102,21 @@ class Supervisor:
         """The servers of our own, with their ports."""
         database: list[tuple[str, Postgres | Broker, int]] = [("PostgreSQL", self._postgres, postgres_port())]
         broker: list[tuple[str, Postgres | Broker, int]] = [("Kafka", self._kafka, kafka_port())]
-        return (database if not self.given.database else []) + (broker if not self.given.kafka else [])
+        return (database if not self.external.database else []) + (broker if not self.external.kafka else [])
 
     def services(self, say: Callable[[str], None]) -> Services:
         """Our own processes on these servers."""
         passwords = roles.passwords(self._var / "roles.json")
-        return Services(self._var, self.environment(), passwords, self.given.own, say, lambda: self._stopping)
+        return Services(self._var, self.environment(), passwords, self.external.own, say, lambda: self._stopping)
 
     @property
     def owner_password(self) -> str:
         """Of PostgreSQL's role `owner`. Raises StackError when PostgreSQL is given and its owner's password is not."""
-        if not self.given.database:
+        if not self.external.database:
             return self._postgres.owner_password
-        if not self.given.owner_password:
+        if not self.external.owner_password:
             raise StackError("PARVANDEH_DATABASE_URL is given without PARVANDEH_OWNER_PASSWORD, the password of its role owner")
-        return self.given.owner_password
+        return self.external.owner_password
 
     def _claim(self) -> None:
         self._var.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ class Supervisor:
             raise StackError(f"another `make run` already uses {self._var}") from None
 
     async def _roles_and_databases(self) -> None:
-        host, port = self.given.database_host
+        host, port = self.external.database_host
         connection = await asyncpg.connect(host=host, port=port, user=OWNER, password=self.owner_password, database="postgres")
         try:
             await roles.ensure(connection, roles.passwords(self._var / "roles.json"))
@@ -148,13 +148,13 @@ class Supervisor:
         return {
             "PATH": os.environ.get("PATH", ""),
             "LANG": "C.UTF-8",
-            **self.given.environment(),
+            **self.external.environment(),
             **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         }
 
     def _announce(self) -> None:
-        host, port = self.given.database_host
-        _say(f"PostgreSQL is on {host}:{port}, Kafka on {self.given.kafka_hosts}")
+        host, port = self.external.database_host
+        _say(f"PostgreSQL is on {host}:{port}, Kafka on {self.external.kafka_hosts}")
         for process in PROCESSES:
             if process.arguments == ("serve",):
                 _say(f"{process.name:<15} http://127.0.0.1:{process.port}/")

@@ -10,22 +10,22 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from chassis.bus import __main__ as relay
-from chassis.bus.access import Access
-from chassis.process import agenda_door
-from chassis.settings import Ground
-from chassis.web.oidc.settings import Oidc, Seat
+from chassis.eventing.kafka.connection import KafkaConnection
+from chassis.oidc_settings import Oidc, Seat
+from chassis.runtime import relay_process as relay
+from chassis.runtime.cli import create_agenda_app
+from chassis.settings import Settings
 from chassis.web.openapi import document
 from deploy.witness import __main__ as witness
-from schemas import published
-from services.audit.app import door as audit
-from services.inquiry.app import door as inquiry
-from services.intake.app import door as intake
+from schemas import contract_files
+from services.audit.app import create_app as audit
+from services.inquiry.app import create_app as inquiry
+from services.intake.app import create_app as intake
 from services.notify.app import PROCESS as ANY_SERVICE
-from services.notify.app import door as notify
-from services.review.app import door as review
+from services.notify.app import create_app as notify
+from services.review.app import create_app as review
 
-FOLDER: Final = published.HERE / "openapi"
+FOLDER: Final = contract_files.HERE / "openapi"
 WITH_ISSUER: Final = Oidc(
     issuer="https://issuer.invalid",
     client_id="parvandeh",
@@ -33,15 +33,15 @@ WITH_ISSUER: Final = Oidc(
     national_code_claim="national_code",
 )
 """Sign-in by OpenID Connect has its routes only where it is on; the documents describe them too."""
-DOORS: Final[Mapping[str, Callable[[Ground], FastAPI]]] = {
+DOORS: Final[Mapping[str, Callable[[Settings], FastAPI]]] = {
     "intake": intake,
     "review": review,
     "inquiry": inquiry,
     "notify": notify,
     "audit": audit,
-    "relay": lambda ground: relay.door(ground, Access.of(ground)),
-    "witness": witness.door,
-    "agenda": lambda ground: agenda_door(ANY_SERVICE, ground),
+    "relay": lambda settings: relay.create_relay_app(settings, KafkaConnection.of(settings)),
+    "witness": witness.create_witness_app,
+    "agenda": lambda settings: create_agenda_app(ANY_SERVICE, settings),
 }
 """The doors of `make run`; the agenda workers of all services have the same one."""
 
@@ -49,9 +49,9 @@ DOORS: Final[Mapping[str, Callable[[Ground], FastAPI]]] = {
 @cache
 def texts() -> Mapping[str, str]:
     """File name -> the document."""
-    ground = Ground(oidc=WITH_ISSUER)
+    settings = Settings(oidc=WITH_ISSUER)
     return {
-        f"{name}.json": json.dumps(document(door(ground)), indent=1, ensure_ascii=False) + "\n" for name, door in DOORS.items()
+        f"{name}.json": json.dumps(document(door(settings)), indent=1, ensure_ascii=False) + "\n" for name, door in DOORS.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""The table of settings in docs/operations.md: name, meaning and default from `Ground`, who reads it from the table here."""
+"""The table of settings in docs/operations.md: name, meaning and default from `Settings`, who reads it from the table here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
-from chassis.settings import Ground
+from chassis.settings import Settings
 
 _ALL: Final = "every process"
 _CASES: Final = "services and agendas"
@@ -52,7 +52,7 @@ class NoMeaning(Exception):
     """A setting has no docstring, or nobody says who reads it; the text names it."""
 
 
-def table(settings: type[BaseSettings] = Ground) -> str:
+def table(settings: type[BaseSettings] = Settings) -> str:
     """The table as Markdown. Raises NoMeaning."""
     return "\n".join((*HEAD, *_rows(settings, None)))
 

@@ -13,13 +13,13 @@ import uvicorn
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from caselog.connections import answers, pool
+from caselog.db.pool import answers, create_pool
 from caselog.read import LogReader
-from chassis.settings import Ground
+from chassis.settings import Settings
 from chassis.telemetry import configure
-from chassis.web.application import small_door
+from chassis.web.app import create_probe_app
 from chassis.web.problems import Unavailable
-from chassis.web.routes import Shown, refuses, routes
+from chassis.web.routes import ResponseModel, may_refuse, routes
 from deploy.witness.memory import Memory
 from deploy.witness.witness import (
     ChainBroken,
@@ -49,7 +49,7 @@ class Wish(BaseModel):
     link: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class PublicKey(Shown):
+class PublicKey(ResponseModel):
     """The witness' public half."""
 
     name: str
@@ -61,7 +61,7 @@ router = routes()
 
 
 @router.post("/sign")
-@refuses(UnknownPosition, WrongLink, NotACommitment, ChainBroken, SignedAnother, RoundWithoutRefusal, Unavailable)
+@may_refuse(UnknownPosition, WrongLink, NotACommitment, ChainBroken, SignedAnother, RoundWithoutRefusal, Unavailable)
 async def sign(request: Request, wish: Wish) -> WitnessSignature:
     """The signature over the commitment at a position, once for each case, stage and round, and the same again."""
     try:
@@ -78,14 +78,14 @@ async def public(request: Request) -> PublicKey:
     return PublicKey(name=NAME, public_key=public_pem(request.app.state.key))
 
 
-def door(ground: Ground) -> FastAPI:
+def create_witness_app(settings: Settings) -> FastAPI:
     """The witness' own door: sign, its public key, health, ready."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.key = key = private_key(ground.keys / "witness.pem")
-        memory = Memory(ground.keys / "witness.sqlite")
-        async with pool(ground.as_reader("witness"), least=0, most=2) as log_pool:
+        app.state.key = key = private_key(settings.keys / "witness.pem")
+        memory = Memory(settings.keys / "witness.sqlite")
+        async with create_pool(settings.as_reader("witness"), min_size=0, max_size=2) as log_pool:
             app.state.log = LogReader(log_pool)
             app.state.witness = Witness(name=NAME, key=key, log=app.state.log, memory=memory)
             yield
@@ -94,17 +94,17 @@ def door(ground: Ground) -> FastAPI:
     async def ready(app: FastAPI) -> dict[str, bool]:
         return {"log": await answers(app.state.log.heads())}
 
-    return small_door(process="witness", lifespan=lifespan, ready=ready, routers=(router,), locale=(LOCALE,))
+    return create_probe_app(process="witness", lifespan=lifespan, ready=ready, routers=(router,), locale=(LOCALE,))
 
 
 def main(arguments: list[str]) -> int:
     """Serve, or print the public line."""
-    ground = Ground()
+    settings = Settings()
     if arguments == ["key"]:
         entry = {
             "name": NAME,
-            "url": f"http://{ground.host}:{ground.port}",
-            "public_key": public_pem(private_key(ground.keys / "witness.pem")),
+            "url": f"http://{settings.host}:{settings.port}",
+            "public_key": public_pem(private_key(settings.keys / "witness.pem")),
             "demonstration": True,
         }
         print(orjson.dumps([entry]).decode())
@@ -112,8 +112,8 @@ def main(arguments: list[str]) -> int:
     if arguments:
         print("usage: python -m deploy.witness [key]", file=sys.stderr)
         return 2
-    configure("witness", ground)
-    uvicorn.run(door(ground), host=ground.host, port=ground.port, log_config=None, access_log=False)
+    configure("witness", settings)
+    uvicorn.run(create_witness_app(settings), host=settings.host, port=settings.port, log_config=None, access_log=False)
     return 0
 
 

@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from caselog.chain import link_of
+from caselog.chain import compute_link
 from caselog.read import LogReader
 from chassis.refusal import Refusal
 from deploy.witness.memory import Memory
 from schemas.draws import sign
-from schemas.envelope import Position, Recorded
+from schemas.envelope import Position, RecordedFact
 from schemas.facts import decode
 from schemas.facts.review import AssignmentRefused, DrawCommitted, WitnessSignature
 
@@ -121,16 +121,16 @@ class Witness:
                 raise SignedAnother
             return await asyncio.to_thread(sign, self._key, self._name, link)
 
-    async def _follow(self, position: Position) -> Recorded:
+    async def _follow(self, position: Position) -> RecordedFact:
         """Check every link of the shard up to `position`; what was followed once can never be replaced unseen."""
         seq, last = self._memory.mark(position.shard)
-        found: Recorded | None = None
+        found: RecordedFact | None = None
         while seq < position.seq:
             page = await self._log.shard(position.shard, seq, min(_PAGE, position.seq - seq))
             if not page:
                 raise UnknownPosition
             for fact in page:
-                if fact.seq != seq + 1 or fact.prev != last or link_of(fact) != fact.link:
+                if fact.seq != seq + 1 or fact.prev != last or compute_link(fact) != fact.link:
                     raise ChainBroken
                 seq, last, found = fact.seq, fact.link, fact
             self._memory.move(position.shard, seq, last)
@@ -138,11 +138,11 @@ class Witness:
             found = await self._log.at(position)
         if found is None:
             raise UnknownPosition
-        if link_of(found) != found.link:
+        if compute_link(found) != found.link:
             raise ChainBroken
         return found
 
-    async def _after_a_refusal(self, fact: Recorded, committed: DrawCommitted) -> None:
+    async def _after_a_refusal(self, fact: RecordedFact, committed: DrawCommitted) -> None:
         if committed.round < 1:
             raise RoundWithoutRefusal
         if committed.round == 1:

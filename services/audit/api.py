@@ -11,12 +11,12 @@ from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from chassis.bus.wire import headers_of
+from chassis.eventing.kafka.cloudevents import encode
 from chassis.refusal import Refusal
-from chassis.standing import ReadOnlyContainer
-from chassis.web.problems import NotForYou
-from chassis.web.routes import Shown, refuses, routes
-from schemas.envelope import SHARDS, Recorded
+from chassis.runtime.container import ReadOnlyContainer
+from chassis.web.problems import Forbidden
+from chassis.web.routes import ResponseModel, may_refuse, routes
+from schemas.envelope import SHARDS, RecordedFact
 
 router = routes()
 CONSUMER: Final = "consumer"
@@ -46,16 +46,16 @@ class _Basic(HTTPBasic):
 async def consumer(
     request: Request, given: Annotated[HTTPBasicCredentials | None, Depends(_Basic(auto_error=False, realm=REALM))]
 ) -> str:
-    """The name of the consumer that asks (RFC 7617: a machine has no session). Raises CredentialsNeeded, NotForYou."""
+    """The name of the consumer that asks (RFC 7617: a machine has no session). Raises CredentialsNeeded, Forbidden."""
     principal = await request.app.state.accounts.check(given.username, given.password) if given else None
     if principal is None:
         raise CredentialsNeeded
     if principal.role != CONSUMER:
-        raise NotForYou
+        raise Forbidden
     return str(principal.subject)
 
 
-class Event(Shown):
+class Event(ResponseModel):
     """A fact as a CloudEvent in JSON: what a link binds is all there, so that a consumer recomputes it (docs/log-format.md)."""
 
     specversion: Literal["1.0"]
@@ -93,7 +93,7 @@ class Batch(JSONResponse):
 
 
 @router.get("/feed", response_class=Batch, response_model_exclude_none=True)
-@refuses(CredentialsNeeded, NotForYou)
+@may_refuse(CredentialsNeeded, Forbidden)
 async def feed(
     answer: Response,
     request: Request,
@@ -103,15 +103,15 @@ async def feed(
     limit: Annotated[int, Query(ge=1, le=LONGEST)] = 100,
 ) -> list[Event]:
     """The facts of a shard after `after`, in order, as CloudEvents; an empty list at the head."""
-    here: ReadOnlyContainer = request.app.state.here
-    facts = await here.log.shard(shard, after, limit)
+    container: ReadOnlyContainer = request.app.state.container
+    facts = await container.log.shard(shard, after, limit)
     answer.headers["Cache-Control"] = "no-store"
     return [event_of(fact) for fact in facts]
 
 
-def event_of(fact: Recorded) -> Event:
+def event_of(fact: RecordedFact) -> Event:
     """The attributes of the bus, with the exact bytes of body and meta in base64."""
-    found = {name.removeprefix("ce_"): value for name, value in headers_of(fact) if name != "ce_meta"}
+    found = {name.removeprefix("ce_"): value for name, value in encode(fact) if name != "ce_meta"}
     found["datacontenttype"] = found.pop("content-type")
     bytes_ = {"metabase64": b64encode(fact.meta).decode(), "data_base64": b64encode(fact.body).decode()}
     return Event.model_validate({name: value.decode() for name, value in found.items()} | bytes_)

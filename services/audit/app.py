@@ -7,50 +7,50 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 
-from chassis.bus.inbox import METRICS
-from chassis.enrolling.enrolment import Enrolment
-from chassis.opening import opened, ready, status
-from chassis.process import ReadOnlyServiceApp
-from chassis.settings import Ground
-from chassis.standing import ReadOnlyContainer, read_only
-from chassis.web.accounts import Account
-from chassis.web.application import application
+from chassis.accounts.accounts import Account
+from chassis.accounts.registration import Registration
+from chassis.eventing.processors.inbox import METRICS
+from chassis.runtime.cli import ReadOnlyServiceApp
+from chassis.runtime.container import ReadOnlyContainer, read_only
+from chassis.runtime.lifespan import ready, service_lifespan, status
+from chassis.runtime.witness_client import keys_by_fingerprint, load
+from chassis.settings import Settings
+from chassis.web.app import create_web_app
 from chassis.web.pages import Link
-from chassis.witnesses import keys_by_fingerprint, load
 from services.audit.api import CONSUMER
 from services.audit.api import router as feed
-from services.audit.consume import readers
-from services.audit.pages import AUDITOR, Room, router
+from services.audit.pages import AUDITOR, Deps, router
+from services.audit.processors import processors
 from services.audit.read import Audit
-from services.audit.settings import ROOM, TITLE
+from services.audit.settings import PACKAGE, TITLE
 
 ROLES = (AUDITOR,)
 """The staff of this desk (domain.md, Who acts)."""
 LINKS = (Link("/", "Find a case"),)
 
 
-def stand(ground: Ground) -> AbstractAsyncContextManager[ReadOnlyContainer]:
+def open_service(settings: Settings) -> AbstractAsyncContextManager[ReadOnlyContainer]:
     """Audit's adapters."""
-    return read_only(ground, "audit", readers)
+    return read_only(settings, "audit", processors)
 
 
-def door(ground: Ground) -> FastAPI:
+def create_app(settings: Settings) -> FastAPI:
     """Audit's web application. Its one small table is fed by the log alone: an auditor does not trust the bus."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opened(app, stand(ground), roles=ROLES) as here:
-            witnesses = load(ground.keys / "witnesses.json")
-            app.state.room = Room(here, Audit(here.own, here.log, keys_by_fingerprint(witnesses)), witnesses)
+        async with service_lifespan(app, open_service(settings), roles=ROLES) as container:
+            witnesses = load(settings.keys / "witnesses.json")
+            app.state.deps = Deps(container, Audit(container.db, container.log, keys_by_fingerprint(witnesses)), witnesses)
             yield
 
-    return application(
+    return create_web_app(
         service="audit",
         title=TITLE,
-        ground=ground,
+        settings=settings,
         lifespan=lifespan,
         routers=(router, feed),
-        room=ROOM,
+        package=PACKAGE,
         ready=ready,
         status=status,
         metrics=METRICS,
@@ -59,21 +59,21 @@ def door(ground: Ground) -> FastAPI:
     )
 
 
-async def demonstrate(here: ReadOnlyContainer) -> None:
+async def demonstrate(container: ReadOnlyContainer) -> None:
     """The demonstration accounts of the desk; asked again, it changes nothing."""
     accounts = [
         Account("auditor-1", "auditor1", "auditor1-demo", AUDITOR, "حسابرس"),
         Account("consumer-1", "consumer1", "consumer1-demo", CONSUMER, "سامانهٔ بیرونی"),
     ]
-    await here.accounts.put(accounts, demonstration=True)
+    await container.accounts.put(accounts, demonstration=True)
 
 
 PROCESS = ReadOnlyServiceApp(
     service="audit",
-    room=ROOM,
-    stand=stand,
-    door=door,
+    package=PACKAGE,
+    open_container=open_service,
+    create_app=create_app,
     demonstrate=demonstrate,
     # A consumer is a program that reads the feed; no issuer signs it in.
-    enrolment=Enrolment[ReadOnlyContainer]((*ROLES, CONSUMER)),
+    registration=Registration[ReadOnlyContainer]((*ROLES, CONSUMER)),
 )

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 
 from caselog.timeline import as_text
-from chassis.standing import ReadOnlyContainer
-from chassis.web.doors import require, signed_in
+from chassis.principal import Principal
+from chassis.runtime.container import ReadOnlyContainer
+from chassis.runtime.witness_client import WitnessEntry
+from chassis.web.auth import require, signed_in
 from chassis.web.pages import render
-from chassis.web.principal import Principal
 from chassis.web.problems import NotFound, refused
-from chassis.web.routes import refuses, routes
-from chassis.witnesses import WitnessEntry
+from chassis.web.routes import may_refuse, routes
 from schemas.catalogue import catalogue
 from schemas.draws import odds
 from services.audit.read import Audit, Report, TimelineReport
@@ -27,21 +27,21 @@ AUDITOR = "auditor"
 
 
 @dataclass(frozen=True)
-class Room:
+class Deps:
     """The service behind a request."""
 
-    here: ReadOnlyContainer
+    container: ReadOnlyContainer
     audit: Audit
     witnesses: Sequence[WitnessEntry]
 
 
-def _room(request: Request) -> Room:
-    found: Room = request.app.state.room
+def _room(request: Request) -> Deps:
+    found: Deps = request.app.state.deps
     return found
 
 
 @router.get("/")
-@refuses(NotFound)
+@may_refuse(NotFound)
 async def desk(request: Request, q: str = "") -> HTMLResponse | RedirectResponse:
     principal = signed_in(request)
     if principal is None or principal.role != AUDITOR:

@@ -8,11 +8,11 @@ from typing import ClassVar, Final
 
 import asyncpg
 
-from chassis.bus.readers import Reader, Run
-from chassis.bus.rows import Projection, Row, Rows
-from chassis.vault.codes import tracking_code
-from chassis.vault.keys import VaultKeys
-from schemas.envelope import Recorded
+from chassis.eventing.processors.processor import Batch, EventProcessor
+from chassis.eventing.projections.projection import Projection, Row, Rows
+from chassis.privacy.key_files import VaultKeys
+from chassis.privacy.tracking_codes import tracking_code
+from schemas.envelope import RecordedFact
 from schemas.facts import AnyFact
 from schemas.facts.intake import CaseSubmitted
 
@@ -26,7 +26,7 @@ class Case(Row):
 
     TABLE: ClassVar = "cases"
     KEY: ClassVar = ("stream",)
-    ONLY_ADDED: ClassVar = True
+    APPEND_ONLY: ClassVar = True
 
     stream: str
     tracking_code: str
@@ -35,16 +35,16 @@ class Case(Row):
     submitted_at: datetime
 
 
-def projection(keys: VaultKeys) -> Reader:
+def projection(keys: VaultKeys) -> EventProcessor:
     """The reader of the table that finds a case by its tracking code."""
     rows, key = Projection(Case), keys.get("tracking")
 
-    def project(of: Rows, fact: AnyFact, recorded: Recorded) -> None:
+    def project(of: Rows, fact: AnyFact, recorded: RecordedFact) -> None:
         if isinstance(fact, CaseSubmitted):
             code = tracking_code(key, recorded.stream.removeprefix("case:"))
             of.put(Case(recorded.stream, code, fact.request_type, fact.district, recorded.recorded_at))
 
-    async def apply(connection: asyncpg.Connection, run: Run) -> None:
+    async def apply(connection: asyncpg.Connection, run: Batch) -> None:
         await rows.apply(connection, run, project)
 
-    return Reader(NAME, VERSION, apply, rows.tables)
+    return EventProcessor(NAME, VERSION, apply, rows.tables)

@@ -13,18 +13,18 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from pydantic import AwareDatetime
 
 from caselog.chain import ZERO_LINK
-from caselog.queries import Queries
+from caselog.db.queries import Queries
 from caselog.read import LogReader
 from caselog.timeline import Entry, timeline
-from chassis.vault.codes import read_tracking_code
-from chassis.web.routes import Shown
+from chassis.privacy.tracking_codes import read_tracking_code
+from chassis.web.routes import ResponseModel
 from schemas.clocks import Clocks, Holder, fold
 from schemas.draws import DrawCheck, odds, recompute
 from schemas.envelope import Position
 from schemas.facts import decode
 
 
-class FactEntry(Shown):
+class FactEntry(ResponseModel):
     """One fact of a case."""
 
     position: str
@@ -40,7 +40,7 @@ class FactEntry(Shown):
     """The stored body; its schema is that of the fact's type and version (schemas/json)."""
 
 
-class DrawEntry(Shown):
+class DrawEntry(ResponseModel):
     """One draw, recomputed."""
 
     stage: str
@@ -52,7 +52,7 @@ class DrawEntry(Shown):
     faults: tuple[str, ...]
 
 
-class TimelineReport(Shown):
+class TimelineReport(ResponseModel):
     """What an auditor's program reads of one case."""
 
     case: str
@@ -105,14 +105,14 @@ class Report:
 class Audit:
     """Finds cases and reports on them."""
 
-    def __init__(self, own: asyncpg.Pool, log: LogReader, witness_keys: Mapping[str, RSAPublicKey]) -> None:
-        self._own, self._log, self._keys = own, log, witness_keys
+    def __init__(self, db: asyncpg.Pool, log: LogReader, witness_keys: Mapping[str, RSAPublicKey]) -> None:
+        self._db, self._log, self._keys = db, log, witness_keys
         self._sql = Queries.load(Path(__file__).with_name("queries.sql"))
 
     async def find(self, text: str) -> str | None:
         """The case id that a tracking code, a case id or a position leads to, or None."""
         if code := read_tracking_code(text):
-            stream: str | None = await self._own.fetchval(self._sql.by_tracking_code, code)
+            stream: str | None = await self._db.fetchval(self._sql.by_tracking_code, code)
             return stream.removeprefix("case:") if stream else None
         try:
             fact = await self._log.at(Position.parse(text.strip()))
@@ -123,7 +123,7 @@ class Audit:
 
     async def latest(self) -> Sequence[asyncpg.Record]:
         """The last cases."""
-        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.latest)
+        rows: Sequence[asyncpg.Record] = await self._db.fetch(self._sql.latest)
         return rows
 
     async def report(self, case_id: str) -> Report | None:

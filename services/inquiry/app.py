@@ -7,50 +7,50 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 
-from chassis.agenda.items import Item
-from chassis.agenda.worker import CarryOut
-from chassis.opening import METRICS, opened, ready, status
-from chassis.process import Process
+from chassis.accounts.accounts import Account
+from chassis.eventing.agenda.task import ClaimedTask
+from chassis.eventing.agenda.worker import TaskHandler
 from chassis.refusal import refusals_in
-from chassis.settings import Ground
-from chassis.standing import Standing, standing
-from chassis.web.accounts import Account
-from chassis.web.application import application
+from chassis.runtime.cli import ServiceApp
+from chassis.runtime.container import Container, open_container
+from chassis.runtime.lifespan import METRICS, ready, service_lifespan, status
+from chassis.settings import Settings
+from chassis.web.app import create_web_app
 from chassis.web.pages import Link
 from schemas.catalogue import catalogue
 from services.inquiry import refusals
 from services.inquiry.commands import EscalateInquiry, OpenInquiry
-from services.inquiry.consume import readers
-from services.inquiry.enrolment import ENROLMENT, ROLES, register
 from services.inquiry.handle import Handling
-from services.inquiry.pages import Room, router
+from services.inquiry.pages import Deps, router
+from services.inquiry.reactions import processors
 from services.inquiry.read import Inquiries
-from services.inquiry.settings import ROOM, TITLE
+from services.inquiry.registration import REGISTRATION, ROLES, register
+from services.inquiry.settings import PACKAGE, TITLE
 
 LINKS = (Link("/", "Questions"),)
 
 
-def stand(ground: Ground) -> AbstractAsyncContextManager[Standing]:
+def open_service(settings: Settings) -> AbstractAsyncContextManager[Container]:
     """Inquiry's adapters."""
-    return standing(ground, "inquiry", readers)
+    return open_container(settings, "inquiry", processors)
 
 
-def door(ground: Ground) -> FastAPI:
+def create_app(settings: Settings) -> FastAPI:
     """Inquiry's web application with its inbox."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opened(app, stand(ground), roles=ROLES) as here:
-            app.state.room = Room(here, Inquiries(here.own, here.log), Handling(here.handler, here.vault))
+        async with service_lifespan(app, open_service(settings), roles=ROLES) as container:
+            app.state.deps = Deps(container, Inquiries(container.db, container.log), Handling(container.handler, container.vault))
             yield
 
-    return application(
+    return create_web_app(
         service="inquiry",
         title=TITLE,
-        ground=ground,
+        settings=settings,
         lifespan=lifespan,
         routers=(router,),
-        room=ROOM,
+        package=PACKAGE,
         ready=ready,
         status=status,
         metrics=METRICS,
@@ -59,37 +59,37 @@ def door(ground: Ground) -> FastAPI:
     )
 
 
-def reactions(here: Standing) -> Mapping[str, CarryOut]:
+def reactions(container: Container) -> Mapping[str, TaskHandler]:
     """What inquiry owes, by reaction."""
-    handling = Handling(here.handler, here.vault)
+    handling = Handling(container.handler, container.vault)
 
-    async def open_inquiry(item: Item) -> None:
-        await handling.by_agenda(OpenInquiry(inquiry_id=item.key), item)
+    async def open_inquiry(task: ClaimedTask) -> None:
+        await handling.by_agenda(OpenInquiry(inquiry_id=task.key), task)
 
-    async def escalate_inquiry(item: Item) -> None:
-        await handling.by_agenda(EscalateInquiry(inquiry_id=item.key), item)
+    async def escalate_inquiry(task: ClaimedTask) -> None:
+        await handling.by_agenda(EscalateInquiry(inquiry_id=task.key), task)
 
     return {"open_inquiry": open_inquiry, "escalate_inquiry": escalate_inquiry}
 
 
-async def demonstrate(here: Standing) -> None:
+async def demonstrate(container: Container) -> None:
     """Demonstration accounts and registered agencies; asked again, it changes nothing."""
     agencies = catalogue().codes["agencies"]
-    await here.accounts.put(
+    await container.accounts.put(
         [Account(f"officer-{key}", key, f"{key}-demo", "agency_officer", each.fa, agency=key) for key, each in agencies.items()],
         demonstration=True,
     )
     for key in agencies:
-        await register(here, key)
+        await register(container, key)
 
 
-PROCESS = Process(
+PROCESS = ServiceApp(
     service="inquiry",
-    room=ROOM,
-    stand=stand,
-    door=door,
+    package=PACKAGE,
+    open_container=open_service,
+    create_app=create_app,
     reactions=reactions,
     demonstrate=demonstrate,
-    enrolment=ENROLMENT,
+    registration=REGISTRATION,
     refusals=refusals_in(refusals),
 )

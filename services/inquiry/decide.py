@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, assert_never
 
-from chassis.refusal import NotYet, Stale
+from chassis.refusal import NotDue, Stale
 from schemas.calendar import IRAN, WorkingTime
 from schemas.catalogue import catalogue
 from schemas.fact import Fact
@@ -100,7 +100,7 @@ def decide(command: c.InquiryCommand, state: State, at: datetime, *, working_tim
             if state.ended or asked is None or not asked.open or asked.overdue or asked.due_at is None:
                 raise Stale
             if at < asked.due_at:
-                raise NotYet(asked.due_at)  # a timer of another clock must not declare a deadline passed
+                raise NotDue(asked.due_at)  # a timer of another clock must not declare a deadline passed
             return [inquiry.InquiryOverdue(inquiry_id=command.inquiry_id, due_at=asked.due_at)]
         case c.OpenQuestion():
             asked = _of_agency(state, command.inquiry_id, command.agency)

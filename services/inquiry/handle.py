@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from chassis.acting import Acting
-from chassis.handling import Handler
-from chassis.vault.vault import Vault
+from chassis.eventing.commands.acting import Acting
+from chassis.eventing.commands.handler import CommandHandler
+from chassis.privacy.vault import Vault
 from services.inquiry.commands import InquiryCommand
 from services.inquiry.decide import State, decide, evolve
 
@@ -14,7 +14,7 @@ from services.inquiry.decide import State, decide, evolve
 class Handling(Acting[InquiryCommand, State]):
     """Carries out inquiry's commands."""
 
-    def __init__(self, handler: Handler, vault: Vault) -> None:
+    def __init__(self, handler: CommandHandler, vault: Vault) -> None:
         super().__init__(
             "inquiry",
             handler,

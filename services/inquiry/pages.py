@@ -10,11 +10,11 @@ from fastapi import Depends, Form
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from chassis.command_ids import http_command
-from chassis.standing import Standing
-from chassis.web.doors import once, require, signed_in
+from chassis.eventing.commands.ids import http_command
+from chassis.principal import Principal
+from chassis.runtime.container import Container
+from chassis.web.auth import idempotency_key, require, signed_in
 from chassis.web.pages import render
-from chassis.web.principal import Principal
 from chassis.web.problems import NotFound
 from chassis.web.routes import routes
 from schemas.catalogue import catalogue
@@ -29,17 +29,17 @@ WAIT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Room:
+class Deps:
     """The service behind a request."""
 
-    here: Standing
+    container: Container
     inquiries: Inquiries
     handling: Handling
 
 
-def room(request: Request) -> Room:
+def deps(request: Request) -> Deps:
     """The room that the application was built with."""
-    found: Room = request.app.state.room
+    found: Deps = request.app.state.deps
     return found
 
 
@@ -49,7 +49,7 @@ async def desk(request: Request, after: str = "", before: str = "") -> HTMLRespo
     principal = signed_in(request)
     if principal is None or principal.role != OFFICER:
         return RedirectResponse("/sign-in", 303)
-    inquiries = room(request).inquiries
+    inquiries = deps(request).inquiries
     agency = principal.agency or ""
     waiting, answered = await inquiries.waiting(agency, after), await inquiries.answered(agency, before)
     return render(
@@ -77,7 +77,7 @@ def _at(after: str, before: str) -> str:
 
 
 async def _asked(request: Request, case_id: str, inquiry_id: str, principal: Principal) -> Case:
-    case = await room(request).inquiries.load(case_id)
+    case = await deps(request).inquiries.load(case_id)
     asked = case.state.inquiries.get(inquiry_id) if case else None
     if case is None or asked is None or asked.agency != principal.agency or asked.due_at is None:
         raise NotFound
@@ -113,14 +113,14 @@ async def closed(request: Request, case_id: str, inquiry_id: str, principal: Pri
 
 @router.post("/inquiries/{case_id}/{inquiry_id}/open")
 async def opened(
-    request: Request, case_id: str, inquiry_id: str, principal: Principal = require(OFFICER), key: str = Depends(once)
+    request: Request, case_id: str, inquiry_id: str, principal: Principal = require(OFFICER), key: str = Depends(idempotency_key)
 ) -> HTMLResponse:
     """Show what the agency needs of the property: the opening is in the log before anything is shown."""
     case = await _asked(request, case_id, inquiry_id, principal)
     this = _command(principal, "/open", case, inquiry_id, key)
     command = OpenQuestion(agency=principal.agency or "", inquiry_id=inquiry_id, what=("registry_plate", "note"))
-    await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
-    vault = room(request).here.vault
+    await deps(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    vault = deps(request).container.vault
     recorded, submitted = case.facts[0]
     request_, question = next(
         (r, f) for r, f in case.facts if isinstance(f, review.InquiryRequested) and f.inquiry_id == inquiry_id
@@ -141,11 +141,11 @@ async def answer(
     answer: Annotated[str, Form(max_length=60)],
     note: Annotated[str, Form(max_length=2000)] = "",
     principal: Principal = require(OFFICER),
-    key: str = Depends(once),
+    key: str = Depends(idempotency_key),
 ) -> RedirectResponse:
     case = await _asked(request, case_id, inquiry_id, principal)
     this = _command(principal, "/answer", case, inquiry_id, key)
     command = AnswerInquiry(agency=principal.agency or "", inquiry_id=inquiry_id, answer=answer, note=note)
-    done = await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
-    await room(request).here.inbox.wait("inquiries", done.placed[-1].position, case.stream, WAIT_SECONDS)
+    done = await deps(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    await deps(request).container.inbox.wait("inquiries", done.events[-1].position, case.stream, WAIT_SECONDS)
     return RedirectResponse("/", 303)

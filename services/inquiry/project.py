@@ -8,9 +8,9 @@ from typing import ClassVar, Final, assert_never
 
 import asyncpg
 
-from chassis.bus.readers import Reader, Run
-from chassis.bus.rows import Projection, Row, Rows
-from schemas.envelope import Recorded
+from chassis.eventing.processors.processor import Batch, EventProcessor
+from chassis.eventing.projections.projection import Projection, Row, Rows
+from schemas.envelope import RecordedFact
 from schemas.facts import inquiry, intake, review
 from schemas.folds import RowFold
 
@@ -66,14 +66,14 @@ class Agency(Row):
     name_en: str
 
 
-def projection() -> Reader:
+def projection() -> EventProcessor:
     """The reader of inquiry's rows."""
     rows = Projection(Inquiry, Case, Agency)
 
-    async def apply(connection: asyncpg.Connection, run: Run) -> None:
+    async def apply(connection: asyncpg.Connection, run: Batch) -> None:
         await rows.apply(connection, run, project)
 
-    return Reader(NAME, VERSION, apply, rows.tables)
+    return EventProcessor(NAME, VERSION, apply, rows.tables)
 
 
 Answering = inquiry.InquiryOpened | inquiry.InquiryAnswered | inquiry.InquiryOverdue | review.InquiryWithdrawn
@@ -91,7 +91,7 @@ Projected = (
 
 
 @RowFold
-def project(rows: Rows, fact: Projected, recorded: Recorded) -> None:
+def project(rows: Rows, fact: Projected, recorded: RecordedFact) -> None:
     """What `fact` does to inquiry's rows."""
     match fact:
         case intake.CaseSubmitted():
@@ -111,7 +111,7 @@ def project(rows: Rows, fact: Projected, recorded: Recorded) -> None:
             assert_never(fact)
 
 
-def _asked(rows: Rows, fact: review.InquiryRequested, recorded: Recorded) -> None:
+def _asked(rows: Rows, fact: review.InquiryRequested, recorded: RecordedFact) -> None:
     if (case := rows.get(Case)) is not None:
         question = Inquiry(
             stream=recorded.stream,
@@ -126,7 +126,7 @@ def _asked(rows: Rows, fact: review.InquiryRequested, recorded: Recorded) -> Non
         rows.put(question)
 
 
-def _moved(question: Inquiry, fact: Answering, recorded: Recorded) -> None:
+def _moved(question: Inquiry, fact: Answering, recorded: RecordedFact) -> None:
     question.version = recorded.version
     match fact:
         case inquiry.InquiryOpened():

@@ -7,24 +7,24 @@ from typing import Final
 
 import asyncpg
 
-from caselog.queries import Queries
+from caselog.db.queries import Queries
 from caselog.read import LogReader
-from chassis.folding import Folded
-from chassis.paging import Page
+from chassis.eventing.commands.loaded_stream import LoadedStream
+from chassis.eventing.projections.paging import Page
 from services.inquiry.decide import State, evolve
 
 PAGE: Final = 20
 """Questions a page: fifty were seventeen screens of a phone."""
 
-Case = Folded[State]
+Case = LoadedStream[State]
 """One case from its facts."""
 
 
 class Inquiries:
     """Inquiry's rows, and single cases straight from the log."""
 
-    def __init__(self, own: asyncpg.Pool, log: LogReader) -> None:
-        self._own, self._log = own, log
+    def __init__(self, db: asyncpg.Pool, log: LogReader) -> None:
+        self._db, self._log = db, log
         self._sql = Queries.load(Path(__file__).with_name("queries.sql"))
 
     async def load(self, case_id: str) -> Case | None:
@@ -40,7 +40,7 @@ class Inquiries:
 
     async def count_waiting(self, agency: str) -> int:
         """How many questions to an agency are open."""
-        count: int = await self._own.fetchval(self._sql.count_waiting, agency)
+        count: int = await self._db.fetchval(self._sql.count_waiting, agency)
         return count
 
     async def answered(self, agency: str, before: str = "") -> Page:
@@ -50,7 +50,7 @@ class Inquiries:
     async def _page(self, query: str, agency: str, end: str) -> Page:
         case_id, _, inquiry_id = end.partition("/")
         stream = f"case:{case_id}" if end else None
-        return Page.of(await self._own.fetch(query, agency, stream, inquiry_id, PAGE + 1), PAGE, place)
+        return Page.of(await self._db.fetch(query, agency, stream, inquiry_id, PAGE + 1), PAGE, place)
 
 
 def place(row: asyncpg.Record) -> str:

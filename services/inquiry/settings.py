@@ -5,5 +5,5 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-ROOM: Final = Path(__file__).parent
+PACKAGE: Final = Path(__file__).parent
 TITLE: Final = "Inquiries"

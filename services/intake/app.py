@@ -11,19 +11,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from fastapi import FastAPI
 
-from chassis.agenda.items import Item
-from chassis.agenda.worker import CarryOut
-from chassis.blobs import TooLarge, WrongType
-from chassis.opening import METRICS, opened, ready, status
-from chassis.process import Process
+from chassis.accounts.accounts import Account
+from chassis.accounts.one_time_codes import Codes, subject_of
+from chassis.eventing.agenda.task import ClaimedTask
+from chassis.eventing.agenda.worker import TaskHandler
+from chassis.privacy.documents.staging import Sweeper
+from chassis.privacy.documents.store import TooLarge, WrongType
 from chassis.refusal import refusals_in
-from chassis.senders import Outbox
-from chassis.settings import Ground
-from chassis.staging import Sweeper
-from chassis.standing import Standing, standing
-from chassis.web.accounts import Account
-from chassis.web.application import application
-from chassis.web.codes import Codes, subject_of
+from chassis.runtime.cli import ServiceApp
+from chassis.runtime.container import Container, open_container
+from chassis.runtime.lifespan import METRICS, ready, service_lifespan, status
+from chassis.runtime.message_gateway import MessageGateway
+from chassis.settings import Settings
+from chassis.web.app import create_web_app
 from chassis.web.pages import Link
 from schemas.catalogue import catalogue
 from schemas.documents import Audience
@@ -33,13 +33,13 @@ from schemas.sealing import DataClass
 from services.intake import refusals
 from services.intake.certificate import Certificate, pdf
 from services.intake.commands import EscalateIdentity, IssueCertificate, RegisterOffice
-from services.intake.consume import readers
-from services.intake.enrolment import ENROLMENT, ROLES, register, registered
 from services.intake.handle import Handling
 from services.intake.pages import ROUTERS
-from services.intake.pages.room import DOCUMENT_BYTES, FORM_BYTES, Room
+from services.intake.pages.shared import DOCUMENT_BYTES, FORM_BYTES, Deps
+from services.intake.reactions import processors
 from services.intake.read import Cases
-from services.intake.settings import ROOM, TITLE
+from services.intake.registration import REGISTRATION, ROLES, register, registered
+from services.intake.settings import PACKAGE, TITLE
 
 LINKS = (
     Link("/", "Overview"),
@@ -52,37 +52,41 @@ LINKS = (
 )
 
 
-def stand(ground: Ground) -> AbstractAsyncContextManager[Standing]:
+def open_service(settings: Settings) -> AbstractAsyncContextManager[Container]:
     """Intake's adapters."""
-    return standing(ground, "intake", readers)
+    return open_container(settings, "intake", processors)
 
 
-def door(ground: Ground) -> FastAPI:
+def create_app(settings: Settings) -> FastAPI:
     """Intake's web application with its inbox."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opened(app, stand(ground), roles=ROLES, blind=lambda here: here.vault.blind) as here:
-            outbox = Outbox(ground.outbox, ground.smtp)
-            app.state.codes = Codes(here.own, here.vault.blind, outbox.one_time_code)
-            key = load_pem_private_key((ground.keys / "receipt.pem").read_bytes(), None)
+        async with service_lifespan(
+            app, open_service(settings), roles=ROLES, blind=lambda container: container.vault.blind
+        ) as container:
+            gateway = MessageGateway(settings.outbox, settings.smtp)
+            app.state.codes = Codes(container.db, container.vault.blind, gateway.one_time_code)
+            key = load_pem_private_key((settings.keys / "receipt.pem").read_bytes(), None)
             if not isinstance(key, Ed25519PrivateKey):
                 raise TypeError("receipt.pem holds no Ed25519 key")
-            app.state.room = Room(here, Cases(here.own, here.log), Handling(here.handler, here.vault), key)
-            sweeping = asyncio.create_task(Sweeper(here.blobs, here.log).run(), name="sweeper")
+            app.state.deps = Deps(
+                container, Cases(container.db, container.log), Handling(container.handler, container.vault), key
+            )
+            sweeping = asyncio.create_task(Sweeper(container.document_store, container.log).run(), name="sweeper")
             try:
                 yield
             finally:
                 sweeping.cancel()
                 await asyncio.gather(sweeping, return_exceptions=True)
 
-    return application(
+    return create_web_app(
         service="intake",
         title=TITLE,
-        ground=ground,
+        settings=settings,
         lifespan=lifespan,
         routers=ROUTERS,
-        room=ROOM,
+        package=PACKAGE,
         ready=ready,
         status=status,
         metrics=METRICS,
@@ -94,43 +98,44 @@ def door(ground: Ground) -> FastAPI:
     )
 
 
-def reactions(here: Standing) -> Mapping[str, CarryOut]:
+def reactions(container: Container) -> Mapping[str, TaskHandler]:
     """What intake owes, by reaction."""
-    handling, cases = Handling(here.handler, here.vault), Cases(here.own, here.log)
+    handling, cases = Handling(container.handler, container.vault), Cases(container.db, container.log)
 
-    async def escalate_identity(item: Item) -> None:
-        await handling.by_agenda(EscalateIdentity(round=int(item.key)), item)
+    async def escalate_identity(task: ClaimedTask) -> None:
+        await handling.by_agenda(EscalateIdentity(round=int(task.key)), task)
 
-    async def issue_certificate(item: Item) -> None:
-        case = await cases.load(item.target.removeprefix("case:"))
+    async def issue_certificate(task: ClaimedTask) -> None:
+        case = await cases.load(task.target.removeprefix("case:"))
         if case is None:
-            raise LookupError(item.target)
+            raise LookupError(task.target)
         recorded, submitted = case.facts[0]
         approval, approved = next((r, f) for r, f in case.facts if isinstance(f, CaseApproved))
         if not isinstance(submitted, CaseSubmitted) or not isinstance(approved, CaseApproved):
-            raise LookupError(item.target)
-        identity = await here.vault.open(recorded, "identity", submitted.identity)
+            raise LookupError(task.target)
+        identity = await container.vault.open(recorded, "identity", submitted.identity)
+        number = container.vault.tracking_code(f"certificate {task.id.hex()}")
         made = Certificate(
-            certificate_id=here.vault.tracking_code(f"certificate {item.id.hex()}"),
+            certificate_id=number,
             request_type=submitted.request_type,
             name=identity["name"],
-            property=await here.vault.open(recorded, "property", submitted.property),
+            property=await container.vault.open(recorded, "property", submitted.property),
             district=submitted.district,
             conditions=approved.conditions,
             issued_on=approval.recorded_at,
             valid_until=valid_until(submitted.request_type, approval.recorded_at),
             position=str(approval.position),
             link=approval.link.hex(),
-            url=f"{here.ground.door('intake')}/check/{here.vault.tracking_code(f'certificate {item.id.hex()}')}",
+            url=f"{container.settings.public_url('intake')}/check/{number}",
         )
 
         async def pieces() -> AsyncIterator[bytes]:
             yield pdf(made)
 
-        async with here.staging(case.case_id) as staged:
+        async with container.staging(case.case_id) as staged:
             document = await staged.put(
                 pieces(),
-                person=subject_of(here.vault.blind("national_code", identity["national_code"])),
+                person=subject_of(container.vault.blind("national_code", identity["national_code"])),
                 data_class=DataClass.IDENTITY,
                 kind="certificate",
                 audience=Audience.IDENTITY_CLERK,
@@ -143,18 +148,18 @@ def reactions(here: Standing) -> Mapping[str, CarryOut]:
                 issued_on=made.issued_on,
                 document=document,
             )
-            staged.appended(await handling.by_agenda(command, item))
+            staged.appended(await handling.by_agenda(command, task))
 
     return {"escalate_identity": escalate_identity, "issue_certificate": issue_certificate}
 
 
-async def demonstrate(here: Standing) -> None:
+async def demonstrate(container: Container) -> None:
     """Demonstration accounts and offices; asked again, it changes nothing."""
     offices = {
         "office-1": ("دفتر پیشخوان آزادی", "Azadi counter office", 1),
         "office-2": ("دفتر پیشخوان شریعتی", "Shariati counter office", 3),
     }
-    await here.accounts.put(
+    await container.accounts.put(
         [
             Account("op-1", "office1", "office1-demo", "office_operator", "اپراتور دفتر پیشخوان آزادی", office="office-1"),
             Account("op-2", "office2", "office2-demo", "office_operator", "اپراتور دفتر پیشخوان شریعتی", office="office-2"),
@@ -164,8 +169,8 @@ async def demonstrate(here: Standing) -> None:
         demonstration=True,
     )
     for office, (name_fa, name_en, district) in offices.items():
-        if not await registered(here.log, office):
-            await register(here, office, RegisterOffice(name_fa=name_fa, name_en=name_en, district=district))
+        if not await registered(container.log, office):
+            await register(container, office, RegisterOffice(name_fa=name_fa, name_en=name_en, district=district))
 
 
 def valid_until(request_type: str, issued_on: datetime) -> datetime | None:
@@ -174,13 +179,13 @@ def valid_until(request_type: str, issued_on: datetime) -> datetime | None:
     return issued_on.astimezone(UTC) + timedelta(days=days) if days else None
 
 
-PROCESS = Process(
+PROCESS = ServiceApp(
     service="intake",
-    room=ROOM,
-    stand=stand,
-    door=door,
+    package=PACKAGE,
+    open_container=open_service,
+    create_app=create_app,
     reactions=reactions,
     demonstrate=demonstrate,
-    enrolment=ENROLMENT,
+    registration=REGISTRATION,
     refusals=refusals_in(refusals),
 )

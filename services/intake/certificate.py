@@ -12,7 +12,7 @@ import orjson
 import segno
 import typst
 
-from chassis.web.persian import digits, short_day
+from chassis.web.formats import digits, short_day
 from schemas.catalogue import catalogue
 
 _TEMPLATE: Final = Path(__file__).with_name("certificate.typ")

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-from chassis.handling import Command
+from chassis.eventing.commands.handler import Command
 from schemas.documents import DocumentRef
 from schemas.facts.intake import Channel, OfficeHours
 from schemas.identifiers import normalised

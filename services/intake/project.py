@@ -9,12 +9,12 @@ from typing import ClassVar, Final, assert_never
 
 import asyncpg
 
-from chassis.bus.readers import Reader, Run
-from chassis.bus.rows import Projection, Row, Rows
-from chassis.vault.vault import Vault
-from chassis.web.codes import subject_of
+from chassis.accounts.one_time_codes import subject_of
+from chassis.eventing.processors.processor import Batch, EventProcessor
+from chassis.eventing.projections.projection import Projection, Row, Rows
+from chassis.privacy.vault import Vault
 from schemas.documents import Audience, DocumentRef
-from schemas.envelope import Recorded
+from schemas.envelope import RecordedFact
 from schemas.facts import AnyFact, intake, notify, review
 from schemas.folds import RowFold
 
@@ -55,7 +55,7 @@ class Notice(Row):
 
     TABLE: ClassVar = "notices"
     KEY: ClassVar = ("stream", "version")
-    ONLY_ADDED: ClassVar = True
+    APPEND_ONLY: ClassVar = True
 
     stream: str
     version: int
@@ -90,14 +90,14 @@ Changing = (
 """The facts that change more of a case's row than its version; `intake.CaseSubmitted` makes it."""
 
 
-def projection(vault: Vault) -> Reader:
+def projection(vault: Vault) -> EventProcessor:
     """The reader of intake's rows; the vault gives the blind index of the applicant."""
     rows = Projection(Case, Notice)
 
-    async def apply(connection: asyncpg.Connection, run: Run) -> None:
+    async def apply(connection: asyncpg.Connection, run: Batch) -> None:
         subjects = await _subjects(vault, run)
 
-        def project(of: Rows, fact: AnyFact, recorded: Recorded) -> None:
+        def project(of: Rows, fact: AnyFact, recorded: RecordedFact) -> None:
             if isinstance(fact, intake.CaseSubmitted):
                 of.put(_submitted(fact, recorded, vault, subjects))
             elif (case := of.get(Case)) is not None:
@@ -106,10 +106,10 @@ def projection(vault: Vault) -> Reader:
 
         await rows.apply(connection, run, project)
 
-    return Reader(NAME, VERSION, apply, rows.tables)
+    return EventProcessor(NAME, VERSION, apply, rows.tables)
 
 
-async def _subjects(vault: Vault, run: Run) -> Mapping[str, str]:
+async def _subjects(vault: Vault, run: Batch) -> Mapping[str, str]:
     """Stream -> blind index of the applicant, for the cases that are filed in this run.
 
     An applicant who was erased has none: a rebuild after an erasure must not fail, and must not find the person.
@@ -123,7 +123,7 @@ async def _subjects(vault: Vault, run: Run) -> Mapping[str, str]:
     }
 
 
-def _submitted(fact: intake.CaseSubmitted, recorded: Recorded, vault: Vault, subjects: Mapping[str, str]) -> Case:
+def _submitted(fact: intake.CaseSubmitted, recorded: RecordedFact, vault: Vault, subjects: Mapping[str, str]) -> Case:
     return Case(
         stream=recorded.stream,
         tracking_code=vault.tracking_code(recorded.stream.removeprefix("case:")),
@@ -141,7 +141,7 @@ def _submitted(fact: intake.CaseSubmitted, recorded: Recorded, vault: Vault, sub
 
 
 @RowFold
-def change(rows: Rows, fact: Telling | Changing, recorded: Recorded) -> None:
+def change(rows: Rows, fact: Telling | Changing, recorded: RecordedFact) -> None:
     """What `fact` changes of a case that is there, beside its version."""
     if (case := rows.get(Case)) is None:
         return
@@ -184,7 +184,7 @@ def _case(case: Case, fact: Changing) -> None:
             assert_never(fact)
 
 
-def _told(case: Case, fact: Telling, recorded: Recorded) -> Notice:
+def _told(case: Case, fact: Telling, recorded: RecordedFact) -> Notice:
     return Notice(
         stream=recorded.stream,
         version=recorded.version,

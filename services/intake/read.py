@@ -11,10 +11,10 @@ from typing import NamedTuple, Self
 
 import asyncpg
 
-from caselog.queries import Queries
+from caselog.db.queries import Queries
 from caselog.read import LogReader
-from chassis.folding import Folded
-from chassis.paging import Page
+from chassis.eventing.commands.loaded_stream import LoadedStream
+from chassis.eventing.projections.paging import Page
 from schemas.facts.intake import OfficeChanged, OfficeHours, OfficeRegistered
 from schemas.labels import Language
 from services.intake.decide import State, evolve
@@ -39,7 +39,7 @@ class Told:
         (self.office if row["recipient"] == "office" else self.applicant).append(row)
 
 
-class Case(Folded[State]):
+class Case(LoadedStream[State]):
     """One case from its facts: what intake decides on, and the facts themselves."""
 
     @property
@@ -72,7 +72,7 @@ def openings(hours: Iterable[OfficeHours]) -> list[Opening]:
     return found
 
 
-class Office(Folded[State]):
+class Office(LoadedStream[State]):
     """One counter office from its facts."""
 
     @classmethod
@@ -103,8 +103,8 @@ class Office(Folded[State]):
 class Cases:
     """Intake's rows, and single cases straight from the log."""
 
-    def __init__(self, own: asyncpg.Pool, log: LogReader) -> None:
-        self._own, self._log = own, log
+    def __init__(self, db: asyncpg.Pool, log: LogReader) -> None:
+        self._db, self._log = db, log
         self._sql = Queries.load(Path(__file__).with_name("queries.sql"))
 
     async def load(self, case_id: str) -> Case | None:
@@ -117,7 +117,7 @@ class Cases:
 
     async def row(self, case_id: str) -> asyncpg.Record | None:
         """The row of a case."""
-        return await self._own.fetchrow(self._sql.case, f"case:{case_id}")
+        return await self._db.fetchrow(self._sql.case, f"case:{case_id}")
 
     async def mine(self, subject: str, before: str = "") -> Page:
         """A citizen's cases, newest first; `before` is the case that ended the page before, or nothing.
@@ -131,42 +131,42 @@ class Cases:
         return await self._page(self._sql.of_office, office, before)
 
     async def _page(self, query: str, whose: str, before: str) -> Page:
-        found = await self._own.fetch(query, whose, f"case:{before}" if before else None, PAGE + 1)
+        found = await self._db.fetch(query, whose, f"case:{before}" if before else None, PAGE + 1)
         return Page.of(found, PAGE, lambda row: row["stream"].removeprefix("case:"))
 
     async def for_clerks(self) -> tuple[Sequence[asyncpg.Record], int]:
         """The oldest cases that wait for an identity clerk, and how many wait in all."""
-        waiting: int = await self._own.fetchval(self._sql.waiting_for_clerks)
-        return await self._own.fetch(self._sql.for_clerks, PAGE), waiting
+        waiting: int = await self._db.fetchval(self._sql.waiting_for_clerks)
+        return await self._db.fetch(self._sql.for_clerks, PAGE), waiting
 
     async def by_tracking_code(self, code: str) -> asyncpg.Record | None:
         """The case of a tracking code as it is shown."""
-        return await self._own.fetchrow(self._sql.by_tracking_code, code)
+        return await self._db.fetchrow(self._sql.by_tracking_code, code)
 
     async def by_certificate(self, certificate_id: str) -> asyncpg.Record | None:
         """The case of a certificate."""
-        return await self._own.fetchrow(self._sql.by_certificate, certificate_id)
+        return await self._db.fetchrow(self._sql.by_certificate, certificate_id)
 
     async def told(self, stream: str) -> list[Told]:
         """What was told of a case, to whom and by which ways, newest first."""
         told: dict[str, Told] = {}
-        for row in await self._own.fetch(self._sql.notices, stream):
+        for row in await self._db.fetch(self._sql.notices, stream):
             told.setdefault(row["about"], Told(row["template"], [], [], row["version"])).add(row)
         return list(told.values())
 
     async def of_office_told(self, office: str) -> tuple[Sequence[asyncpg.Record], int]:
         """The newest notices to an office about its own filings, and how many of the last months it has not read."""
-        unread: int = await self._own.fetchval(self._sql.unread_of_office, office, UNREAD_FOR)
-        return await self._own.fetch(self._sql.notices_of_office, office, PAGE), unread
+        unread: int = await self._db.fetchval(self._sql.unread_of_office, office, UNREAD_FOR)
+        return await self._db.fetch(self._sql.notices_of_office, office, PAGE), unread
 
     async def see(self, office: str, stream: str, version: int) -> None:
         """The office has read the notices of a case up to `version` of its stream."""
-        await self._own.execute(self._sql.see_case, office, stream, version)
+        await self._db.execute(self._sql.see_case, office, stream, version)
 
     async def see_all(self, office: str, until: datetime) -> None:
         """The office has read every notice that was sent up to `until`."""
-        await self._own.execute(self._sql.see_all, office, until)
+        await self._db.execute(self._sql.see_all, office, until)
 
     async def figures(self) -> asyncpg.Record:
         """How many cases were filed, ended, and filed out of hours."""
-        return await self._own.fetchrow(self._sql.figures)
+        return await self._db.fetchrow(self._sql.figures)

@@ -7,55 +7,55 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 
-from chassis.agenda.items import Item
-from chassis.agenda.worker import CarryOut
-from chassis.enrolling.enrolment import Enrolment
-from chassis.opening import METRICS, opened, ready, status
-from chassis.process import Process
+from chassis.accounts.accounts import Account
+from chassis.accounts.registration import Registration
+from chassis.eventing.agenda.task import ClaimedTask
+from chassis.eventing.agenda.worker import TaskHandler
 from chassis.refusal import Stale
-from chassis.senders import ChannelRefused, Outbox
-from chassis.settings import Ground
-from chassis.standing import Standing, standing
-from chassis.web.accounts import Account
-from chassis.web.application import application
-from chassis.web.language import OWN_LOCALE, Words
+from chassis.runtime.cli import ServiceApp
+from chassis.runtime.container import Container, open_container
+from chassis.runtime.lifespan import METRICS, ready, service_lifespan, status
+from chassis.runtime.message_gateway import ChannelRefused, MessageGateway
+from chassis.settings import Settings
+from chassis.web.app import create_web_app
+from chassis.web.i18n import OWN_LOCALE, Translations
 from chassis.web.pages import Link
 from schemas.facts import decode
 from schemas.facts.intake import CaseSubmitted
 from services.notify.commands import NotifyCommand, RecordFailed, RecordSent
-from services.notify.consume import readers
 from services.notify.decide import NoAddress
 from services.notify.handle import Handling
-from services.notify.pages import REFUSALS, Room, router
+from services.notify.pages import REFUSALS, Deps, router
+from services.notify.reactions import processors
 from services.notify.read import Messages
-from services.notify.settings import ROOM, TITLE
+from services.notify.settings import PACKAGE, TITLE
 
 ROLES = ("operator",)
 """The staff of this desk (domain.md, Who acts)."""
 LINKS = (Link("/", "Messages"),)
 
 
-def stand(ground: Ground) -> AbstractAsyncContextManager[Standing]:
+def open_service(settings: Settings) -> AbstractAsyncContextManager[Container]:
     """Notify's adapters."""
-    return standing(ground, "notify", readers)
+    return open_container(settings, "notify", processors)
 
 
-def door(ground: Ground) -> FastAPI:
+def create_app(settings: Settings) -> FastAPI:
     """Notify's web application with its inbox."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opened(app, stand(ground), roles=ROLES) as here:
-            app.state.room = Room(here, Messages(here.own))
+        async with service_lifespan(app, open_service(settings), roles=ROLES) as container:
+            app.state.deps = Deps(container, Messages(container.db))
             yield
 
-    return application(
+    return create_web_app(
         service="notify",
         title=TITLE,
-        ground=ground,
+        settings=settings,
         lifespan=lifespan,
         routers=(router,),
-        room=ROOM,
+        package=PACKAGE,
         ready=ready,
         status=status,
         metrics=METRICS,
@@ -63,68 +63,71 @@ def door(ground: Ground) -> FastAPI:
     )
 
 
-def reactions(here: Standing) -> Mapping[str, CarryOut]:
+def reactions(container: Container) -> Mapping[str, TaskHandler]:
     """What notify owes, by reaction: a message by one channel."""
-    handling, outbox = Handling(here.handler, here.vault), Outbox(here.ground.outbox, here.ground.smtp)
-    words = Words([OWN_LOCALE, ROOM / "locale"])
+    handling, gateway = (
+        Handling(container.handler, container.vault),
+        MessageGateway(container.settings.outbox, container.settings.smtp),
+    )
+    words = Translations([OWN_LOCALE, PACKAGE / "locale"])
 
-    async def contact(item: Item) -> dict[str, str]:
-        first = (await here.log.stream(item.stream, until_version=1))[0]
+    async def contact(task: ClaimedTask) -> dict[str, str]:
+        first = (await container.log.stream(task.stream, until_version=1))[0]
         submitted = decode(first.type, first.type_version, first.body)
         if not isinstance(submitted, CaseSubmitted):
             raise NoAddress
-        return await here.vault.open(first, "contact", submitted.contact)
+        return await container.vault.open(first, "contact", submitted.contact)
 
-    async def send(item: Item, channel: str) -> None:
-        template, key = item.details["template"], item.id.hex()
-        told = {"template": template, "channel": channel, "about": str(item.cause)}
+    async def send(task: ClaimedTask, channel: str) -> None:
+        template, key = task.details["template"], task.id.hex()
+        told = {"template": template, "channel": channel, "about": str(task.cause)}
         record: NotifyCommand = RecordSent(**told, key=key)
         try:
-            await _hand_over(item, channel, template, key)
+            await _hand_over(task, channel, template, key)
         except (NoAddress, ChannelRefused) as refusal:
             record = RecordFailed(**told, reason=refusal.code)
-        await handling.by_agenda(record, item)
+        await handling.by_agenda(record, task)
 
-    async def _hand_over(item: Item, channel: str, template: str, key: str) -> None:
+    async def _hand_over(task: ClaimedTask, channel: str, template: str, key: str) -> None:
         if channel == "inapp":
             return  # the record itself is what the portal shows
-        where = f"{here.ground.door('intake')}/cases/{item.stream.removeprefix('case:')}"
+        where = f"{container.settings.public_url('intake')}/cases/{task.stream.removeprefix('case:')}"
         text = words.text("fa", f"message.{template}") + "\n" + where
-        address = (await contact(item)).get("mobile" if channel == "sms" else "email", "")
+        address = (await contact(task)).get("mobile" if channel == "sms" else "email", "")
         if not address and channel == "email":
             raise Stale  # an e-mail address is optional: nothing was owed to whom gave none
         if not address:
             raise NoAddress
         if channel == "sms":
-            await outbox.sms(address, text, key)
+            await gateway.sms(address, text, key)
         else:
-            await outbox.email(address, words.text("fa", "message.subject"), text, key)
+            await gateway.email(address, words.text("fa", "message.subject"), text, key)
 
-    async def send_inapp(item: Item) -> None:
-        await send(item, "inapp")
+    async def send_inapp(task: ClaimedTask) -> None:
+        await send(task, "inapp")
 
-    async def send_sms(item: Item) -> None:
-        await send(item, "sms")
+    async def send_sms(task: ClaimedTask) -> None:
+        await send(task, "sms")
 
-    async def send_email(item: Item) -> None:
-        await send(item, "email")
+    async def send_email(task: ClaimedTask) -> None:
+        await send(task, "email")
 
     return {"send_inapp": send_inapp, "send_sms": send_sms, "send_email": send_email}
 
 
-async def demonstrate(here: Standing) -> None:
+async def demonstrate(container: Container) -> None:
     """The demonstration account of the desk; asked again, it changes nothing."""
     account = Account("operator-1", "operator1", "operator1-demo", "operator", "کاربر اطلاع‌رسانی")
-    await here.accounts.put([account], demonstration=True)
+    await container.accounts.put([account], demonstration=True)
 
 
-PROCESS = Process(
+PROCESS = ServiceApp(
     service="notify",
-    room=ROOM,
-    stand=stand,
-    door=door,
+    package=PACKAGE,
+    open_container=open_service,
+    create_app=create_app,
     reactions=reactions,
     demonstrate=demonstrate,
-    enrolment=Enrolment(ROLES),
+    registration=Registration(ROLES),
     refusals=REFUSALS,
 )

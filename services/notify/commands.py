@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.handling import Command
+from chassis.eventing.commands.handler import Command
 
 
 class RecordSent(Command):

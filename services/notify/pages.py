@@ -11,29 +11,29 @@ from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from chassis import senders
-from chassis.agenda.worker import parked_items, release_item, trying_items
+from chassis.eventing.agenda.worker import parked_items, release_item, trying_items
+from chassis.principal import Principal
 from chassis.refusal import refusals_in
-from chassis.standing import Standing
-from chassis.web.doors import require, signed_in
+from chassis.runtime import message_gateway
+from chassis.runtime.container import Container
+from chassis.web.auth import require, signed_in
 from chassis.web.pages import render
-from chassis.web.parked import Sayings
-from chassis.web.principal import Principal
+from chassis.web.parked_page import ParkedWorkPage
 from chassis.web.routes import routes
 from services.notify import decide
 from services.notify.read import Messages
 
 router = routes()
 OPERATOR = "operator"
-REFUSALS = (*refusals_in(decide), *refusals_in(senders))
+REFUSALS = (*refusals_in(decide), *refusals_in(message_gateway))
 """Why a message may not be sent."""
 
 
 @dataclass(frozen=True)
-class Room:
+class Deps:
     """The service behind a request."""
 
-    here: Standing
+    container: Container
     messages: Messages
 
 
@@ -42,15 +42,15 @@ async def overview(request: Request) -> HTMLResponse | RedirectResponse:
     principal = signed_in(request)
     if principal is None or principal.role != OPERATOR:
         return RedirectResponse("/sign-in", 303)
-    room: Room = request.app.state.room
+    deps: Deps = request.app.state.deps
     return render(
         request,
         "messages.html",
-        latest=await room.messages.latest(),
-        totals=await room.messages.totals(),
-        parked=[(item, _template(item)) for item in await parked_items(room.here.own)],
-        trying=[(item, _template(item)) for item in await trying_items(room.here.own)],
-        said=Sayings(request, REFUSALS),
+        latest=await deps.messages.latest(),
+        totals=await deps.messages.totals(),
+        parked=[(item, _template(item)) for item in await parked_items(deps.container.db)],
+        trying=[(item, _template(item)) for item in await trying_items(deps.container.db)],
+        said=ParkedWorkPage(request, REFUSALS),
     )
 
 
@@ -64,6 +64,6 @@ def _template(item: asyncpg.Record) -> str:
 async def release(
     request: Request, item: Annotated[str, Form(pattern=r"^[0-9a-f]{64}$")], principal: Principal = require(OPERATOR)
 ) -> RedirectResponse:
-    room: Room = request.app.state.room
-    await release_item(room.here.own, bytes.fromhex(item))
+    deps: Deps = request.app.state.deps
+    await release_item(deps.container.db, bytes.fromhex(item))
     return RedirectResponse("/", 303)

@@ -8,9 +8,9 @@ from typing import ClassVar, Final
 
 import asyncpg
 
-from chassis.bus.readers import Reader, Run
-from chassis.bus.rows import Projection, Row, Rows
-from schemas.envelope import Recorded
+from chassis.eventing.processors.processor import Batch, EventProcessor
+from chassis.eventing.projections.projection import Projection, Row, Rows
+from schemas.envelope import RecordedFact
 from schemas.facts import notify
 from schemas.folds import RowFold
 
@@ -24,7 +24,7 @@ class Message(Row):
 
     TABLE: ClassVar = "messages"
     KEY: ClassVar = ("stream", "version")
-    ONLY_ADDED: ClassVar = True
+    APPEND_ONLY: ClassVar = True
 
     stream: str
     version: int
@@ -34,18 +34,18 @@ class Message(Row):
     at: datetime
 
 
-def projection() -> Reader:
+def projection() -> EventProcessor:
     """The reader of notify's rows."""
     rows = Projection(Message)
 
-    async def apply(connection: asyncpg.Connection, run: Run) -> None:
+    async def apply(connection: asyncpg.Connection, run: Batch) -> None:
         await rows.apply(connection, run, project)
 
-    return Reader(NAME, VERSION, apply, rows.tables)
+    return EventProcessor(NAME, VERSION, apply, rows.tables)
 
 
 @RowFold
-def project(rows: Rows, fact: notify.MessageSent | notify.MessageFailed, recorded: Recorded) -> None:
+def project(rows: Rows, fact: notify.MessageSent | notify.MessageFailed, recorded: RecordedFact) -> None:
     """What `fact` does to notify's rows."""
     failed = fact.reason if isinstance(fact, notify.MessageFailed) else None
     rows.put(Message(recorded.stream, recorded.version, fact.template, fact.channel, failed, recorded.recorded_at))

@@ -2,7 +2,7 @@
 
 import sys
 
-from chassis.process import main
+from chassis.runtime.cli import main
 from services.review.app import PROCESS
 
 if __name__ == "__main__":

@@ -8,54 +8,56 @@ from dataclasses import replace
 
 from fastapi import FastAPI
 
-from chassis.agenda.items import Item
-from chassis.agenda.worker import CarryOut, Later
-from chassis.command_ids import agenda_command
-from chassis.opening import METRICS, opened, ready, status
-from chassis.process import Process
+from chassis.accounts.accounts import Account
+from chassis.eventing.agenda.task import ClaimedTask
+from chassis.eventing.agenda.worker import RetryLater, TaskHandler
+from chassis.eventing.commands.ids import agenda_command
 from chassis.refusal import Stale, refusals_in
-from chassis.settings import Ground
-from chassis.standing import Standing, standing
-from chassis.web.accounts import Account
-from chassis.web.application import application
+from chassis.runtime.cli import ServiceApp
+from chassis.runtime.container import Container, open_container
+from chassis.runtime.lifespan import METRICS, ready, service_lifespan, status
+from chassis.runtime.witness_client import load, signature
+from chassis.settings import Settings
+from chassis.web.app import create_web_app
 from chassis.web.pages import Link
-from chassis.witnesses import load, signature
 from services.review import commands as c
 from services.review import refusals
-from services.review.consume import readers
-from services.review.enrolment import ENROLMENT, ROLES, enrol
 from services.review.handle import Handling
 from services.review.pages import ROUTERS
-from services.review.pages.room import Room
+from services.review.pages.shared import Deps
 from services.review.project import NAME as PROJECTION
+from services.review.reactions import processors
 from services.review.read import Cases
-from services.review.settings import ROOM, TITLE
+from services.review.registration import REGISTRATION, ROLES, enrol
+from services.review.settings import PACKAGE, TITLE
 
 LINKS = (Link("/queue", "My queue", ("reviewer",)), Link("/supervision", "Supervision", ("supervisor",)))
 DEMONSTRATION = {"rev-1": (1, 2, 3), "rev-2": (1, 3, 5), "rev-3": (2, 4), "rev-4": (2, 4, 5), "rev-5": (1, 2, 3, 4, 5)}
 
 
-def stand(ground: Ground) -> AbstractAsyncContextManager[Standing]:
+def open_service(settings: Settings) -> AbstractAsyncContextManager[Container]:
     """Review's adapters."""
-    return standing(ground, "review", readers)
+    return open_container(settings, "review", processors)
 
 
-def door(ground: Ground) -> FastAPI:
+def create_app(settings: Settings) -> FastAPI:
     """Review's web application with its inbox."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opened(app, stand(ground), roles=ROLES) as here:
-            app.state.room = Room(here, Cases(here.own, here.log, here.vault), Handling(here.handler, here.vault))
+        async with service_lifespan(app, open_service(settings), roles=ROLES) as container:
+            app.state.deps = Deps(
+                container, Cases(container.db, container.log, container.vault), Handling(container.handler, container.vault)
+            )
             yield
 
-    return application(
+    return create_web_app(
         service="review",
         title=TITLE,
-        ground=ground,
+        settings=settings,
         lifespan=lifespan,
         routers=ROUTERS,
-        room=ROOM,
+        package=PACKAGE,
         ready=ready,
         status=status,
         metrics=METRICS,
@@ -64,56 +66,56 @@ def door(ground: Ground) -> FastAPI:
     )
 
 
-def reactions(here: Standing) -> Mapping[str, CarryOut]:
+def reactions(container: Container) -> Mapping[str, TaskHandler]:
     """What review owes, by reaction."""
-    handling, cases = Handling(here.handler, here.vault), Cases(here.own, here.log, here.vault)
-    witnesses = load(here.ground.keys / "witnesses.json")
+    handling, cases = Handling(container.handler, container.vault), Cases(container.db, container.log, container.vault)
+    witnesses = load(container.settings.keys / "witnesses.json")
 
-    async def set_target(item: Item) -> None:
-        await handling.by_agenda(c.SetTarget(), item)
+    async def set_target(task: ClaimedTask) -> None:
+        await handling.by_agenda(c.SetTarget(), task)
 
-    async def pass_target(item: Item) -> None:
-        await handling.by_agenda(c.PassTarget(), item)
+    async def pass_target(task: ClaimedTask) -> None:
+        await handling.by_agenda(c.PassTarget(), task)
 
-    async def escalate_correction(item: Item) -> None:
-        await handling.by_agenda(c.EscalateCorrection(round=int(item.key)), item)
+    async def escalate_correction(task: ClaimedTask) -> None:
+        await handling.by_agenda(c.EscalateCorrection(round=int(task.key)), task)
 
-    async def commit_draw(item: Item) -> None:
-        case = await cases.load(item.target.removeprefix("case:"))
+    async def commit_draw(task: ClaimedTask) -> None:
+        case = await cases.load(task.target.removeprefix("case:"))
         if case is None or case.state.ended:
             raise Stale
         pool, exclusions = await cases.pool(case)
         command = c.CommitDraw(pool=pool, exclusions=exclusions, witnesses=tuple(each.key for each in witnesses))
-        await handling.by_agenda(command, item)
+        await handling.by_agenda(command, task)
 
-    async def make_draw(item: Item) -> None:
-        signatures = [await signature(each, stream=item.stream, position=item.cause, link=item.cause_link) for each in witnesses]
-        command = c.MakeDraw(round=int(item.key), commitment=item.cause_link.hex(), signatures=tuple(signatures))
-        await handling.by_agenda(command, item)
+    async def make_draw(task: ClaimedTask) -> None:
+        signatures = [await signature(each, stream=task.stream, position=task.cause, link=task.cause_link) for each in witnesses]
+        command = c.MakeDraw(round=int(task.key), commitment=task.cause_link.hex(), signatures=tuple(signatures))
+        await handling.by_agenda(command, task)
 
-    async def check_drawn(item: Item) -> None:
-        case = await cases.load(item.target.removeprefix("case:"))
+    async def check_drawn(task: ClaimedTask) -> None:
+        case = await cases.load(task.target.removeprefix("case:"))
         if case is None or case.state.ended or not case.state.drawn:
             raise Stale
         who = await cases.drawn_in(case)
         if who is None:
-            raise Later  # drawn from a pool of which review's rows do not know everybody yet
+            raise RetryLater  # drawn from a pool of which review's rows do not know everybody yet
         if await cases.can_be_drawn(who):
             raise Stale
-        await handling.by_agenda(c.TakeBack(round=case.state.round), item)
+        await handling.by_agenda(c.TakeBack(round=case.state.round), task)
 
-    async def take_back(item: Item) -> None:
-        who = item.stream.removeprefix("staff:")
+    async def take_back(task: ClaimedTask) -> None:
+        who = task.stream.removeprefix("staff:")
         if await cases.can_be_drawn(who):
             raise Stale  # came back since: what is drawn for them now stays
-        await here.inbox.catch_up(PROJECTION)  # a case that was drawn before the departure is among the rows then
+        await container.inbox.catch_up(PROJECTION)  # a case that was drawn before the departure is among the rows then
         for row in await cases.queue(who):
             # An id for each case: with the item's own, the first fact would close it for all.
-            this = agenda_command("review", f"take_back {row['stream']}", item.cause_link, item.ordinal)
+            this = agenda_command("review", f"take_back {row['stream']}", task.cause_link, task.ordinal)
             with suppress(Stale):  # decided or withdrawn meanwhile
-                await handling.by_agenda(c.TakeBack(round=row["round"]), replace(item, id=this, target=row["stream"]))
-        if await here.inbox.shelves[PROJECTION].parked():
-            raise Later  # a case of theirs may be among what could not be applied: looked for again when it is released
+                await handling.by_agenda(c.TakeBack(round=row["round"]), replace(task, id=this, target=row["stream"]))
+        if await container.inbox.stores[PROJECTION].parked():
+            raise RetryLater  # a case of theirs may be among what could not be applied: looked for again when it is released
 
     return {
         "check_drawn": check_drawn,
@@ -126,26 +128,26 @@ def reactions(here: Standing) -> Mapping[str, CarryOut]:
     }
 
 
-async def demonstrate(here: Standing) -> None:
+async def demonstrate(container: Container) -> None:
     """Demonstration accounts and enrolled reviewers; asked again, it changes nothing."""
     staff = [
         Account(key, f"reviewer{key[-1]}", f"reviewer{key[-1]}-demo", "reviewer", f"بررسی‌کنندهٔ {key[-1]}")
         for key in DEMONSTRATION
     ]
     supervisor = Account("sup-1", "supervisor1", "supervisor1-demo", "supervisor", "ناظر")
-    await here.accounts.put([*staff, supervisor], demonstration=True)
+    await container.accounts.put([*staff, supervisor], demonstration=True)
     for key, districts in DEMONSTRATION.items():
-        if not await here.log.stream(f"staff:{key}", until_version=1):  # one who was retired since is not enrolled anew
-            await enrol(here, key, c.EnrolReviewer(districts=districts, stages=()))
+        if not await container.log.stream(f"staff:{key}", until_version=1):  # one who was retired since is not enrolled anew
+            await enrol(container, key, c.EnrolReviewer(districts=districts, stages=()))
 
 
-PROCESS = Process(
+PROCESS = ServiceApp(
     service="review",
-    room=ROOM,
-    stand=stand,
-    door=door,
+    package=PACKAGE,
+    open_container=open_service,
+    create_app=create_app,
     reactions=reactions,
     demonstrate=demonstrate,
-    enrolment=ENROLMENT,
+    registration=REGISTRATION,
     refusals=refusals_in(refusals),
 )

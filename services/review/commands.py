@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
-from chassis.handling import Command
+from chassis.eventing.commands.handler import Command
 from schemas.facts.review import Candidate, Exclusion, WitnessKey, WitnessSignature
 from schemas.identifiers import normalised
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from chassis.acting import Acting
-from chassis.handling import Handler
-from chassis.vault.vault import Vault
+from chassis.eventing.commands.acting import Acting
+from chassis.eventing.commands.handler import CommandHandler
+from chassis.privacy.vault import Vault
 from services.review.commands import ReviewCommand
 from services.review.decide import State, decide, evolve
 
@@ -14,7 +14,7 @@ from services.review.decide import State, decide, evolve
 class Handling(Acting[ReviewCommand, State]):
     """Carries out review's commands."""
 
-    def __init__(self, handler: Handler, vault: Vault) -> None:
+    def __init__(self, handler: CommandHandler, vault: Vault) -> None:
         super().__init__(
             "review",
             handler,

@@ -8,9 +8,9 @@ from typing import ClassVar, Final, assert_never
 
 import asyncpg
 
-from chassis.bus.readers import Reader, Run
-from chassis.bus.rows import Projection, Row, Rows
-from schemas.envelope import Recorded
+from chassis.eventing.processors.processor import Batch, EventProcessor
+from chassis.eventing.projections.projection import Projection, Row, Rows
+from schemas.envelope import RecordedFact
 from schemas.facts import AnyFact, inquiry, intake, review
 from schemas.folds import RowFold
 
@@ -66,7 +66,7 @@ class Escalation(Row):
 
     TABLE: ClassVar = "escalations"
     KEY: ClassVar = ("stream", "version")
-    ONLY_ADDED: ClassVar = True
+    APPEND_ONLY: ClassVar = True
 
     stream: str
     version: int
@@ -75,14 +75,14 @@ class Escalation(Row):
     noted_at: datetime
 
 
-def projection() -> Reader:
+def projection() -> EventProcessor:
     """The reader of review's rows."""
     rows = Projection(Case, Reviewer, Escalation)
 
-    async def apply(connection: asyncpg.Connection, run: Run) -> None:
+    async def apply(connection: asyncpg.Connection, run: Batch) -> None:
         await rows.apply(connection, run, project)
 
-    return Reader(NAME, VERSION, apply, rows.tables)
+    return EventProcessor(NAME, VERSION, apply, rows.tables)
 
 
 Escalating = review.TargetPassed | review.CorrectionOverdue | intake.IdentityOverdue | inquiry.InquiryOverdue
@@ -109,7 +109,7 @@ Projected = Escalating | Changing | intake.CaseSubmitted | review.ReviewerEnroll
 """The facts that change review's rows."""
 
 
-def project(rows: Rows, fact: AnyFact, recorded: Recorded) -> None:
+def project(rows: Rows, fact: AnyFact, recorded: RecordedFact) -> None:
     """What `fact` does to review's rows; every fact of a case moves its version."""
     change(rows, fact, recorded)
     if (case := rows.get(Case)) is not None:
@@ -117,7 +117,7 @@ def project(rows: Rows, fact: AnyFact, recorded: Recorded) -> None:
 
 
 @RowFold
-def change(rows: Rows, fact: Projected, recorded: Recorded) -> None:
+def change(rows: Rows, fact: Projected, recorded: RecordedFact) -> None:
     """What `fact` changes beside the version."""
     match fact:
         case intake.CaseSubmitted():
@@ -136,7 +136,7 @@ def change(rows: Rows, fact: Projected, recorded: Recorded) -> None:
                 _case(case, fact, recorded)
 
 
-def _case(case: Case, fact: Changing, recorded: Recorded) -> None:
+def _case(case: Case, fact: Changing, recorded: RecordedFact) -> None:
     match fact:
         case intake.IdentityConfirmed():
             case.confirmed = True

@@ -8,11 +8,11 @@ from typing import Final
 
 import asyncpg
 
-from caselog.queries import Queries
+from caselog.db.queries import Queries
 from caselog.read import LogReader
-from chassis.folding import Folded
-from chassis.paging import Page
-from chassis.vault.vault import Vault
+from chassis.eventing.commands.loaded_stream import LoadedStream
+from chassis.eventing.projections.paging import Page
+from chassis.privacy.vault import Vault
 from schemas.facts import review
 from schemas.facts.review import Candidate, Exclusion
 from services.review.decide import State, evolve
@@ -27,7 +27,7 @@ AT_A_TIME: Final = 500
 """Aliases that are compared before others get their turn: about 3 ms."""
 
 
-class Case(Folded[State]):
+class Case(LoadedStream[State]):
     """One case from its facts."""
 
     @property
@@ -43,8 +43,8 @@ def draw_name(stream: str, stage: str, round_: int) -> str:
 class Cases:
     """Review's rows, and single cases straight from the log."""
 
-    def __init__(self, own: asyncpg.Pool, log: LogReader, vault: Vault) -> None:
-        self._own, self._log, self._vault = own, log, vault
+    def __init__(self, db: asyncpg.Pool, log: LogReader, vault: Vault) -> None:
+        self._db, self._log, self._vault = db, log, vault
         self._sql = Queries.load(Path(__file__).with_name("queries.sql"))
 
     async def load(self, case_id: str) -> Case | None:
@@ -62,11 +62,11 @@ class Cases:
         one go, the door answered nobody.
         """
         mine: list[tuple[str, str]] = []
-        async with self._own.acquire() as connection, connection.transaction(readonly=True):
+        async with self._db.acquire() as connection, connection.transaction(readonly=True):
             cursor = await connection.cursor(self._sql.assigned)
             while rows := await cursor.fetch(AT_A_TIME):
                 mine += [(r["stream"], r["drawn"]) for r in rows if self._is_drawn(staff, r)]
-        queue: list[asyncpg.Record] = await self._own.fetch(
+        queue: list[asyncpg.Record] = await self._db.fetch(
             self._sql.queue, [each[0] for each in mine], [each[1] for each in mine]
         )
         return queue
@@ -77,17 +77,17 @@ class Cases:
 
     async def can_be_drawn(self, staff: str) -> bool:
         """Whether a member of staff can be drawn, as it stands in the log now."""
-        found = await Folded.load(self._log, f"staff:{staff}", State(), evolve)
+        found = await LoadedStream.load(self._log, f"staff:{staff}", State(), evolve)
         return found is not None and found.state.enrolled
 
     async def drawn_in(self, case: Case) -> str | None:
         """Who holds a case now, also when they have left; None while nobody does."""
-        everybody = [row["staff"] for row in await self._own.fetch(self._sql.everybody)]
+        everybody = [row["staff"] for row in await self._db.fetch(self._sql.everybody)]
         return next((who for who in everybody if self.alias_in(who, case.stream, case.state) == case.state.drawn), None)
 
     async def reviewers(self) -> Sequence[asyncpg.Record]:
         """Who can be drawn."""
-        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.reviewers)
+        rows: Sequence[asyncpg.Record] = await self._db.fetch(self._sql.reviewers)
         return rows
 
     async def pool(self, case: Case) -> tuple[tuple[Candidate, ...], tuple[Exclusion, ...]]:
@@ -114,13 +114,13 @@ class Cases:
 
     async def named(self, streams: Sequence[str]) -> dict[str, asyncpg.Record]:
         """What a list says of each of these cases: its type and district; by stream, without those that are unknown."""
-        return {row["stream"]: row for row in await self._own.fetch(self._sql.named, streams)}
+        return {row["stream"]: row for row in await self._db.fetch(self._sql.named, streams)}
 
     async def escalations(self, after: str = "") -> Page:
         """Passed deadlines of running cases, newest first; `after` is the one that ended the page before, or nothing."""
         case_id, _, version = after.partition("/")
         stream = f"case:{case_id}" if after else None
-        found = await self._own.fetch(self._sql.escalations, stream, version, PAGE + 1)
+        found = await self._db.fetch(self._sql.escalations, stream, version, PAGE + 1)
         return Page.of(found, PAGE, lambda row: f"{_id(row)}/{row['version']}")
 
     async def undrawn(self, after: str = "") -> Page:
@@ -133,15 +133,15 @@ class Cases:
 
     async def _page(self, query: str, after: str) -> Page:
         stream = f"case:{after}" if after else None
-        return Page.of(await self._own.fetch(query, stream, PAGE + 1), PAGE, _id)
+        return Page.of(await self._db.fetch(query, stream, PAGE + 1), PAGE, _id)
 
     async def supervised(self) -> asyncpg.Record:
         """How many `escalations`, `undrawn` and `suspended` there are in all."""
-        return await self._own.fetchrow(self._sql.supervised)
+        return await self._db.fetchrow(self._sql.supervised)
 
     async def desks(self) -> Sequence[asyncpg.Record]:
         """How many drawn cases each district and stage has."""
-        rows: Sequence[asyncpg.Record] = await self._own.fetch(self._sql.desks)
+        rows: Sequence[asyncpg.Record] = await self._db.fetch(self._sql.desks)
         return rows
 
 

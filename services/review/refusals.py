@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.refusal import ForNow, Refusal
+from chassis.refusal import Refusal, Temporary
 
 
 class InvalidField(Refusal):
@@ -32,7 +32,7 @@ class NotYourCase(Refusal):
     status = 403
 
 
-class NobodyToDraw(ForNow):
+class NobodyToDraw(Temporary):
     """No reviewer can be drawn for this case. It waits until one is enrolled."""
 
     code = "nobody_to_draw"

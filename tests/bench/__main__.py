@@ -26,7 +26,7 @@ from rich.console import Console
 
 from deploy.local.postgres import Postgres
 from tests.bench import append, bus, http, memory, page, reading
-from tests.bench.ground import FAILURES, Bench, Measure
+from tests.bench.harness import FAILURES, Bench, Measure
 from tests.bench.lines import Line, table
 from tests.bench.runs import RUN, Result, Run, commit, machine, now
 from tests.bench.samples import NoFigure, attempted

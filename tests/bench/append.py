@@ -18,9 +18,9 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 
 from caselog.append import Appender
-from caselog.outcomes import Append, Appended, NewFact
+from caselog.outcomes import Appended, AppendRequest, NewFact
 from deploy.local.postgres import OWNER, binaries
-from tests.bench.ground import Bench, sampled
+from tests.bench.harness import Bench, sampled
 from tests.bench.house import cpu_of, postmaster
 from tests.bench.lines import Aim, Line
 from tests.bench.pgbench import Pgbench
@@ -48,7 +48,7 @@ class Appending:
 
     done: int
     seconds: float
-    here: float
+    container: float
     """Seconds of CPU of this process: the callers and the appender."""
     server: float
     """Seconds of CPU of PostgreSQL."""
@@ -70,17 +70,19 @@ async def appends(databases: Databases, callers: int, label: str, seconds: float
             name = f"{label}/{number}/{step}"
             stream = f"case:hot-{label}" if hot else f"case:{hashlib.sha256(name.encode()).hexdigest()[:26]}"
             identity, body = hashlib.sha256(name.encode()).digest(), BODIES[step % len(BODIES)]
-            command = Append(stream, None, identity, identity, "citizen:x", None, b"{}", [NewFact("case.withdrawn", 1, body)])
+            command = AppendRequest(
+                stream, None, identity, identity, "citizen:x", None, b"{}", [NewFact("case.withdrawn", 1, body)]
+            )
             assert isinstance(await appender.append(command), Appended)
             step += 1
             done += 1
 
     server = [postmaster(databases.server)]
     async with databases.appender() as appender:
-        started, here, there = time.perf_counter(), time.process_time(), cpu_of(server)
+        started, container, there = time.perf_counter(), time.process_time(), cpu_of(server)
         await asyncio.gather(*(caller(appender, number) for number in range(callers)))
         # While the connection stands: what its process took is counted no longer when it has ended.
-        return Appending(done, time.perf_counter() - started, time.process_time() - here, cpu_of(server) - there)
+        return Appending(done, time.perf_counter() - started, time.process_time() - container, cpu_of(server) - there)
 
 
 def _pgbench(databases: Databases, bench: Bench) -> Pgbench:
@@ -186,8 +188,8 @@ async def measure(bench: Bench) -> list[Line]:
 
 def _tell_cpu(bench: Bench, runs: Sequence[Appending]) -> None:
     done = sum(run.done for run in runs)
-    here, server = (each(done, sum(cpu), 1e6) for cpu in ((run.here for run in runs), (run.server for run in runs)))
-    bench.note(f"CPU of one append by {CPU_CALLERS} callers, us: callers and appender {here}, PostgreSQL {server}")
+    container, server = (each(done, sum(cpu), 1e6) for cpu in ((run.container for run in runs), (run.server for run in runs)))
+    bench.note(f"CPU of one append by {CPU_CALLERS} callers, us: callers and appender {container}, PostgreSQL {server}")
 
 
 def _lines(ours: dict[str, tuple[Sample, ...]], peers: dict[str, tuple[Sample, ...]]) -> list[Line]:

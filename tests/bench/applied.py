@@ -17,15 +17,15 @@ import orjson
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from chassis.bus.inbox import APPLIED, Inbox
-from chassis.bus.shelf import Result, Shelf
-from chassis.bus.subscription import running_bus
-from chassis.bus.topic import PARTITIONS
-from chassis.settings import Ground
-from chassis.standing import standing
+from chassis.eventing.kafka.consumer import running_bus
+from chassis.eventing.kafka.topic import PARTITIONS
+from chassis.eventing.processors.inbox import APPLIED, Inbox
+from chassis.eventing.processors.store import ProcessorStore, Result
+from chassis.runtime.container import open_container
+from chassis.settings import Settings
 from chassis.telemetry import registry_of
-from schemas.envelope import Position, Recorded
-from services.review.consume import readers
+from schemas.envelope import Position, RecordedFact
+from services.review.reactions import processors
 from tests.bench.samples import NothingMeasured, answer
 
 _FIGURES: Final = registry_of(APPLIED)
@@ -50,13 +50,13 @@ class Order:
     """So the streams begin whose facts count: those of this round, and not what the group reads again of the one before."""
 
 
-class Watched(Shelf):
-    """A shelf that notes when what it applied was committed."""
+class Watched(ProcessorStore):
+    """A store that notes when what it applied was committed."""
 
     applied: dict[Position, list[float]]
     streams: str
 
-    async def apply_together(self, runs: Mapping[int, Sequence[Recorded]]) -> dict[int, Result]:
+    async def apply_together(self, runs: Mapping[int, Sequence[RecordedFact]]) -> dict[int, Result]:
         results = await super().apply_together(runs)
         now = time.time()
         for fact in (fact for shard, result in results.items() for fact in runs[shard] if fact.seq <= result.seq):
@@ -66,16 +66,16 @@ class Watched(Shelf):
 
 
 async def _service(order: Order) -> list[float]:
-    ground = Ground()
+    settings = Settings()
     applied: dict[Position, list[float]] = {}
-    async with standing(ground, "review", readers) as here:
-        for name, shelf in here.inbox.shelves.items():
-            watched = Watched(shelf.reader, here.own)
+    async with open_container(settings, "review", processors) as container:
+        for name, store in container.inbox.stores.items():
+            watched = Watched(store.processor, container.db)
             watched.applied, watched.streams = applied, order.streams
-            here.inbox.shelves[name] = watched
-        both = len(here.inbox.shelves)
-        async with here.inbox.running(), running_bus(ground, "review", here.inbox):
-            await _flowing(here.inbox)
+            container.inbox.stores[name] = watched
+        both = len(container.inbox.stores)
+        async with container.inbox.running(), running_bus(settings, "review", container.inbox):
+            await _flowing(container.inbox)
             _ready()
             while sum(len(each) >= both for each in applied.values()) < order.count:  # noqa: ASYNC110 - counted by the shelves
                 await asyncio.sleep(0.05)
@@ -88,10 +88,10 @@ async def _flowing(inbox: Inbox) -> None:
     Before, the log repairs what the bus does not bring: the group has no members yet, or still reads what earlier rounds
     published again and again, which is skipped.
     """
-    before = {reader: (_applied(reader, "bus"), _applied(reader, "log")) for reader in inbox.shelves}
+    before = {reader: (_applied(reader, "bus"), _applied(reader, "log")) for reader in inbox.stores}
     while True:
         await asyncio.sleep(MOMENT_SECONDS)
-        now = {reader: (_applied(reader, "bus"), _applied(reader, "log")) for reader in inbox.shelves}
+        now = {reader: (_applied(reader, "bus"), _applied(reader, "log")) for reader in inbox.stores}
         moved = all(now[each][0] > before[each][0] + 1 and now[each][1] == before[each][1] for each in now)
         if moved and all([await inbox.caught_up(each) for each in now]):
             return

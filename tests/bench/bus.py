@@ -18,18 +18,18 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
 
 from caselog.append import Appender
-from caselog.outcomes import Append, Appended, NewFact
+from caselog.outcomes import Appended, AppendRequest, NewFact
 from caselog.read import LogReader
-from chassis.bus.access import administering
-from chassis.bus.relay import Relay
-from chassis.bus.topic import PARTITIONS, partition_of
-from chassis.bus.wire import Headers, headers_of
+from chassis.eventing.kafka.cloudevents import Headers, encode
+from chassis.eventing.kafka.connection import administering
+from chassis.eventing.kafka.topic import PARTITIONS, partition_of
+from chassis.eventing.relay import Relay
 from deploy.local.postgres import OWNER
 from schemas.envelope import SHARDS
 from tests.bench.append import BODIES, appends
 from tests.bench.applied import PEER_TOPIC, READY, SENT_AT, Order
-from tests.bench.ground import Bench, paired, sampled
-from tests.bench.house import House, standing
+from tests.bench.harness import Bench, paired, sampled
+from tests.bench.house import House, open_house
 from tests.bench.lines import Aim, Line
 from tests.bench.samples import NothingMeasured, Sample, median, percentile99, rate, understood
 from tests.conftest import ROOT
@@ -49,8 +49,8 @@ Latency = tuple[Sample, Sample]
 
 async def measure(bench: Bench) -> list[Line]:
     """The lines of the bus; the relay runs in this process, as its bare peers do, and the consumers in processes of their own."""
-    async with standing(bench, "bus_") as house:
-        async with administering(house.access) as admin:
+    async with open_house(bench, "bus_") as house:
+        async with administering(house.connection) as admin:
             await admin.create_topics([NewTopic(PEER_TOPIC, num_partitions=PARTITIONS, replication_factor=1)])
         await _fill(house.databases, round(FACTS_PER_SECOND * bench.seconds))
         messages = await _messages(house.databases)
@@ -86,7 +86,7 @@ async def _messages(databases: Databases) -> list[Message]:
     async with databases.reader() as log:
         facts = [fact for shard in range(SHARDS) for fact in await log.shard(shard, 0, 1_000_000)]
     facts.sort(key=lambda fact: fact.seq)  # about as they were appended, and not one partition after the other
-    return [(partition_of(fact.shard), fact.body, headers_of(fact)) for fact in facts]
+    return [(partition_of(fact.shard), fact.body, encode(fact)) for fact in facts]
 
 
 async def _relayed(house: House, count: int) -> Sample:
@@ -97,9 +97,9 @@ async def _relayed(house: House, count: int) -> Sample:
     where = house.databases.where
     async with (
         asyncpg.create_pool(**where("caselog", "relay_reader"), min_size=1, max_size=2) as pool,
-        asyncpg.create_pool(**where("relay", "relay"), min_size=2, max_size=3) as own,
+        asyncpg.create_pool(**where("relay", "relay"), min_size=2, max_size=3) as db,
     ):
-        relay = Relay(access=house.access, log=LogReader(pool), own=own)
+        relay = Relay(connection=house.connection, log=LogReader(pool), db=db)
         task = asyncio.create_task(relay.run())
         try:
             await _soon(lambda: relay.state.connected)
@@ -119,7 +119,7 @@ async def _soon(condition: Callable[[], bool]) -> None:
 
 async def _bare(house: House, messages: Sequence[Message], send: Callable[[Any, Sequence[Message]], Awaitable[None]]) -> Sample:
     producer = AIOKafkaProducer(
-        **house.access.arguments(), acks="all", enable_idempotence=False, linger_ms=0, max_batch_size=262_144
+        **house.connection.arguments(), acks="all", enable_idempotence=False, linger_ms=0, max_batch_size=262_144
     )
     await producer.start()
     try:
@@ -154,7 +154,7 @@ async def _in_batches(producer: AIOKafkaProducer, messages: Sequence[Message]) -
 async def _latencies(bench: Bench, house: House) -> tuple[list[Latency], list[Latency]]:
     """Each round of ours, and of the bare peer."""
     count, ours, theirs = max(LEAST, round(RATE * bench.seconds)), [], []
-    async with house.running("relay", "chassis.bus"), house.databases.appender() as appender:
+    async with house.running("relay", "chassis.eventing"), house.databases.appender() as appender:
         for number in range(bench.rounds):
             tag = f"{number}-{random.randrange(1 << 30)}"
             ours.append(await paired(_through_the_house(house, appender, count, tag)))
@@ -167,7 +167,7 @@ async def _through_the_house(house: House, appender: Appender, count: int, tag: 
         identity = hashlib.sha256(stream.encode()).digest()
         fact = NewFact("case.withdrawn", 1, BODIES[step % len(BODIES)])
         assert isinstance(
-            await appender.append(Append(stream, None, identity, identity, "citizen:x", None, b"{}", [fact])), Appended
+            await appender.append(AppendRequest(stream, None, identity, identity, "citizen:x", None, b"{}", [fact])), Appended
         )
 
     async def flows(child: asyncio.subprocess.Process) -> None:
@@ -186,7 +186,7 @@ async def _through_the_house(house: House, appender: Appender, count: int, tag: 
 
 
 async def _through_the_broker(house: House, count: int) -> Latency:
-    producer = AIOKafkaProducer(**house.access.arguments(), acks="all", enable_idempotence=False, linger_ms=0)
+    producer = AIOKafkaProducer(**house.connection.arguments(), acks="all", enable_idempotence=False, linger_ms=0)
     await producer.start()
 
     async def produce(step: int) -> None:

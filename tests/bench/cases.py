@@ -18,15 +18,15 @@ import asyncpg
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
 from caselog.append import columns
-from caselog.outcomes import Append, NewFact
-from caselog.queries import Queries
+from caselog.db.queries import Queries
+from caselog.outcomes import AppendRequest, NewFact
 from caselog.read import SQL_DIRECTORY
-from chassis.vault.boxes import close, place
-from chassis.vault.keys import VaultKeys
+from chassis.privacy.key_files import VaultKeys
+from chassis.privacy.sealing import associated_data, seal
 from schemas.facts import FACTS, decode
 from schemas.facts.intake import CaseSubmitted
 from schemas.sealing import DataClass, Sealed
-from tests.bench.ground import Bench
+from tests.bench.harness import Bench
 from tests.conftest import ROOT
 from tests.databases import Databases
 
@@ -98,12 +98,12 @@ async def _group(
             assert all(row["outcome"] == "appended" for row in rows)
 
 
-def _command(bodies: _Bodies, number: int, step: int, types: Sequence[str]) -> Append:
+def _command(bodies: _Bodies, number: int, step: int, types: Sequence[str]) -> AppendRequest:
     case = hashlib.sha256(f"case {number}".encode()).hexdigest()[:26]
     stream, command = f"case:{case}", hashlib.sha256(f"{number} {step}".encode()).digest()
     meta = b'{"traceparent":"00-%s-%s-01"}' % (command.hex()[:32].encode(), command.hex()[32:48].encode())
     facts = [bodies.fact(name, number + step + n, stream, command, n) for n, name in enumerate(types)]
-    return Append(stream, None, command, command, "reviewer:k7m2q9abcdefg", None, meta, facts)
+    return AppendRequest(stream, None, command, command, "reviewer:k7m2q9abcdefg", None, meta, facts)
 
 
 class _Bodies:
@@ -131,7 +131,9 @@ class _Bodies:
         submitted = decode("case.submitted", CaseSubmitted.VERSION, body)
         assert isinstance(submitted, CaseSubmitted)
         secret, key_id = secrets.token_bytes(32), secrets.token_urlsafe(16)
-        box = close(secret, {"national_code": "0012345679", "name": "-"}, place(self._log_id, stream, command, 0, "identity"))
+        box = seal(
+            secret, {"national_code": "0012345679", "name": "-"}, associated_data(self._log_id, stream, command, 0, "identity")
+        )
         self.keys.append((key_id, stream[5:], "-", "identity", aes_key_wrap(self._wrapping, secret)))
         return submitted.model_copy(update={"identity": Sealed(key=key_id, box=box)}).model_dump_json(exclude_none=True).encode()
 

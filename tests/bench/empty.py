@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from starlette.responses import Response
 
-from chassis.process import serve
-from chassis.settings import Ground
+from chassis.runtime.cli import serve
+from chassis.settings import Settings
 from chassis.telemetry import configure
-from chassis.web.application import application
-from services.intake.settings import ROOM, TITLE
+from chassis.web.app import create_web_app
+from services.intake.settings import PACKAGE, TITLE
 
 router = APIRouter()
 
@@ -23,7 +23,7 @@ async def empty() -> Response:
     return Response(status_code=204)
 
 
-def door(ground: Ground) -> FastAPI:
+def door(settings: Settings) -> FastAPI:
     """Intake's middleware and one empty route; nobody signs in, nothing is asked of a database."""
 
     @asynccontextmanager
@@ -34,13 +34,13 @@ def door(ground: Ground) -> FastAPI:
         return {}
 
     # The limit of requests is counted as everywhere, and not reached.
-    return application(
-        service="intake", title=TITLE, ground=ground, lifespan=lifespan, routers=[router], room=ROOM, ready=ready,
+    return create_web_app(
+        service="intake", title=TITLE, settings=settings, lifespan=lifespan, routers=[router], package=PACKAGE, ready=ready,
         requests_a_minute=100_000,
     )  # fmt: skip
 
 
 if __name__ == "__main__":
-    ground = Ground()
-    configure("empty", ground)
-    serve(door(ground), ground)
+    settings = Settings()
+    configure("empty", settings)
+    serve(door(settings), settings)

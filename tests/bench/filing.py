@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from chassis.web.tokens import form_token, session_cookie
+from chassis.web.csrf import form_token, session_cookie
 from tests.bench.samples import NothingMeasured, answer, first_of, sentence
 
 BOUNDARY: Final = "parvandeh-bench"

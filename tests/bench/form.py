@@ -10,8 +10,8 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.process import serve
-from chassis.settings import Ground
+from chassis.runtime.cli import serve
+from chassis.settings import Settings
 
 
 def door() -> FastAPI:
@@ -33,4 +33,4 @@ def door() -> FastAPI:
 
 
 if __name__ == "__main__":
-    serve(door(), Ground())
+    serve(door(), Settings())

@@ -16,20 +16,20 @@ from typing import IO, Any, Final
 
 import orjson
 
-from caselog.migrations import migrate
-from chassis.bus.access import Access
-from chassis.bus.relay import MIGRATIONS as RELAY
-from chassis.bus.topic import ensure
-from chassis.settings import Ground
-from chassis.standing import migrate_service
+from caselog.db.migrate import migrate
+from chassis.eventing.kafka.connection import KafkaConnection
+from chassis.eventing.kafka.topic import ensure
+from chassis.eventing.relay import MIGRATIONS as RELAY
+from chassis.runtime.container import migrate_service
+from chassis.settings import Settings
 from deploy.kafka.broker import Broker
 from deploy.local import keys
-from deploy.local.children import free_port, start, tail, wait_until
 from deploy.local.postgres import OWNER, Postgres
 from deploy.local.processes import KEYS
-from services.intake.settings import ROOM as INTAKE
-from services.review.settings import ROOM as REVIEW
-from tests.bench.ground import Bench
+from deploy.local.subprocesses import free_port, start, tail, wait_until
+from services.intake.settings import PACKAGE as INTAKE
+from services.review.settings import PACKAGE as REVIEW
+from tests.bench.harness import Bench
 from tests.bench.samples import NothingMeasured, understood
 from tests.conftest import ROOT
 from tests.databases import Databases
@@ -52,12 +52,12 @@ class House:
     log: IO[bytes]
 
     @property
-    def access(self) -> Access:
+    def connection(self) -> KafkaConnection:
         """The way to the broker."""
-        return Access((self.broker.bootstrap,))
+        return KafkaConnection((self.broker.bootstrap,))
 
     def environment(self, role: str, door: str = "") -> dict[str, str]:
-        """What a process of `role` is told; `door`: which port is its own, when it is not the role's."""
+        """What a process of `role` is told; `create_app`: which port is its own, when it is not the role's."""
         return {
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
@@ -88,7 +88,7 @@ class House:
 
 
 @asynccontextmanager
-async def standing(bench: Bench, prefix: str) -> AsyncIterator[House]:
+async def open_house(bench: Bench, prefix: str) -> AsyncIterator[House]:
     """A house whose tables are migrated and whose topic is there."""
     databases = await bench.databases(prefix)
     directory = bench.directory / prefix
@@ -99,19 +99,19 @@ async def standing(bench: Bench, prefix: str) -> AsyncIterator[House]:
         house = House(
             databases, broker, directory, {role: free_port() for role in ("intake", "review", "relay", "empty", "form")}, log
         )
-        ground = Ground(
+        settings = Settings(
             database_url=f"postgresql://127.0.0.1:{databases.server.port}",
             database_prefix=prefix,
             owner_password=databases.server.owner_password,
         )
         for service, room in (("intake", INTAKE), ("review", REVIEW)):
-            await migrate_service(ground, service, room)
+            await migrate_service(settings, service, room)
         connection = await databases.connect("relay", OWNER)
         await migrate(connection, "relay", RELAY)
         await connection.close()
         try:
             await asyncio.to_thread(broker.start)
-            await ensure(house.access)
+            await ensure(house.connection)
             yield house
         finally:
             broker.stop()

@@ -14,15 +14,15 @@ from typing import Final
 
 import asyncpg
 
-from chassis.vault.keys import VaultKeys
-from chassis.vault.vault import Vault
-from chassis.web.codes import subject_of
-from chassis.web.principal import Principal
-from chassis.web.sessions import Sessions
+from chassis.accounts.one_time_codes import subject_of
+from chassis.accounts.sessions import Sessions
+from chassis.principal import Principal
+from chassis.privacy.key_files import VaultKeys
+from chassis.privacy.vault import Vault
 from deploy.demo.filled import paper
 from tests.bench.filing import Order, Outcome
-from tests.bench.ground import FAILURES, Bench
-from tests.bench.house import House, cpu_of, postmaster, standing, told
+from tests.bench.harness import FAILURES, Bench
+from tests.bench.house import House, cpu_of, open_house, postmaster, told
 from tests.bench.lines import Aim, Line
 from tests.bench.samples import NoFigure, Sample, attempted, each, median, rate
 
@@ -42,8 +42,8 @@ Crowd = Outcome | NoFigure
 async def measure(bench: Bench) -> list[Line]:
     """The lines of the door, and whose CPU a filing takes."""
     async with (
-        standing(bench, "http_") as house,
-        house.running("relay", "chassis.bus") as relay,
+        open_house(bench, "http_") as house,
+        house.running("relay", "chassis.eventing") as relay,
         house.running("intake", "services.intake", "serve") as intake,
         house.running("intake", "tests.bench.empty", door="empty") as empty,
         house.running("intake", "tests.bench.form", door="form"),
@@ -110,8 +110,8 @@ def _medians(rounds: Sequence[Crowd], who: str) -> tuple[Sample, ...]:
 
 async def _order(house: House, seconds: float) -> Order:
     """A crowd of signed-in citizens; each files again and again, with a key of its own each time."""
-    async with asyncpg.create_pool(**house.databases.where("intake", "intake"), min_size=1, max_size=1) as own:
-        sessions, vault = Sessions(own), Vault(own, VaultKeys(house.directory / "keys" / "intake"))
+    async with asyncpg.create_pool(**house.databases.where("intake", "intake"), min_size=1, max_size=1) as db:
+        sessions, vault = Sessions(db), Vault(db, VaultKeys(house.directory / "keys" / "intake"))
         codes = [_national_code(100_000_000 + number) for number in range(CLIENTS)]
         tokens = [await sessions.begin(Principal("citizen", subject_of(vault.blind("national_code", code)))) for code in codes]
     return Order(

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from deploy.kafka import jars
-from deploy.local.children import listening, tail
 from deploy.local.processes import PROCESSES
-from tests.bench.ground import Bench, paired
+from deploy.local.subprocesses import listening, tail
+from tests.bench.harness import Bench, paired
 from tests.bench.lines import Line
 from tests.bench.samples import NothingMeasured, Sample, checked
 from tests.conftest import ROOT

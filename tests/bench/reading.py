@@ -11,22 +11,22 @@ from typing import Final
 import asyncpg
 
 from caselog.chain import preimage
-from caselog.migrations import migrate
+from caselog.db.migrate import migrate
 from caselog.timeline import timeline
-from caselog.verification import Finding, ShardCheck
-from chassis.standing import INBOX
-from chassis.vault.keys import VaultKeys
+from caselog.verify import Finding, ShardCheck
+from chassis.privacy.key_files import VaultKeys
+from chassis.runtime.container import INBOX
 from deploy.local.postgres import OWNER
-from schemas.envelope import Recorded
+from schemas.envelope import RecordedFact
 from tests.bench.cases import fill
-from tests.bench.ground import Bench, paired, sampled
+from tests.bench.harness import Bench, paired, sampled
 from tests.bench.house import told
 from tests.bench.lines import Aim, Line
 from tests.bench.rebuilding import Order
 from tests.bench.samples import NothingMeasured, Sample, percentile99, rate
-from tests.chassis.vaults import key_directory
 from tests.conftest import ROOT
 from tests.databases import Databases
+from tests.privacy.vaults import key_directory
 
 SMALL: Final = 10_000
 ASKED: Final = 1_000
@@ -115,7 +115,7 @@ async def _verify(bench: Bench, databases: Databases) -> tuple[Sample, Sample]:
     return rate(count, ours, "verify"), rate(count, theirs, "hashlib")
 
 
-def _hashed(page: list[Recorded]) -> float:
+def _hashed(page: list[RecordedFact]) -> float:
     preimages = [preimage(fact, bytes(16)) for fact in page]
     started = time.thread_time()
     for fact, bytes_ in zip(page, preimages, strict=True):

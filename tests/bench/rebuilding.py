@@ -18,10 +18,10 @@ import asyncpg
 import orjson
 
 from caselog.read import LogReader
-from chassis.bus.readers import Reader
-from chassis.bus.rebuild import Rebuild
-from chassis.vault.keys import VaultKeys
-from chassis.vault.vault import Vault
+from chassis.eventing.processors.processor import EventProcessor
+from chassis.eventing.projections.rebuild import Rebuild
+from chassis.privacy.key_files import VaultKeys
+from chassis.privacy.vault import Vault
 from services.intake.project import projection
 from tests.bench.samples import answer
 
@@ -38,15 +38,15 @@ class Order:
 
 async def _built(order: Order) -> dict[str, float]:
     @asynccontextmanager
-    async def stand() -> AsyncIterator[tuple[Reader, LogReader]]:
+    async def open_processor() -> AsyncIterator[tuple[EventProcessor, LogReader]]:
         async with (
             asyncpg.create_pool(**order.log, min_size=1, max_size=2) as log,
-            asyncpg.create_pool(**order.vault, min_size=1, max_size=4) as own,
+            asyncpg.create_pool(**order.vault, min_size=1, max_size=4) as db,
         ):
-            yield projection(Vault(own, VaultKeys(Path(order.keys)))), LogReader(log)
+            yield projection(Vault(db, VaultKeys(Path(order.keys)))), LogReader(log)
 
     started = time.perf_counter()
-    done = await Rebuild(stand, order.owner).run()
+    done = await Rebuild(open_processor, order.owner).run()
     return {"facts": done.facts, "seconds": time.perf_counter() - started}
 
 

@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from deploy.local.children import StackError, wait_until
 from deploy.local.postgres import Postgres
+from deploy.local.subprocesses import StackError, wait_until
 from tests.bench import __main__ as bench_main
 from tests.bench.append import appends
 from tests.bench.filing import Order, crowd
-from tests.bench.ground import Bench, sampled
+from tests.bench.harness import Bench, sampled
 from tests.bench.lines import Aim, Line, table
 from tests.bench.pgbench import Pgbench
 from tests.bench.runs import Result

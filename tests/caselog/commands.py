@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from caselog.outcomes import Append, NewFact
+from caselog.outcomes import AppendRequest, NewFact
 
 REASON = '{"reason":"%s"}'
 
@@ -17,10 +17,10 @@ def a_command(
     facts: int = 1,
     body: bytes | None = None,
     type_name: str = "case.withdrawn",
-) -> Append:
+) -> AppendRequest:
     """A command whose id comes from its name, so that the same name is the same command."""
     content = body if body is not None else (REASON % name).encode()
-    return Append(
+    return AppendRequest(
         stream=stream,
         expected=expected,
         command=hashlib.sha256(f"{stream} {name}".encode()).digest(),

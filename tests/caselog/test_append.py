@@ -12,9 +12,9 @@ import asyncpg
 import pytest
 
 from caselog.append import Appender, AppendFailed, LogUnavailable
-from caselog.chain import ZERO_LINK, link_of
-from caselog.outcomes import Append, Appended, Conflict, NewFact, Outcome, Refused, Repeated
-from caselog.queries import Queries
+from caselog.chain import ZERO_LINK, compute_link
+from caselog.db.queries import Queries
+from caselog.outcomes import Appended, AppendRequest, Conflict, NewFact, Outcome, Refused, Repeated
 from caselog.read import SQL_DIRECTORY, LogReader
 from schemas.envelope import shard_of
 from tests.caselog.commands import a_command
@@ -29,7 +29,7 @@ async def test_a_command_of_many_facts_is_appended_whole_and_its_links_recompute
     assert isinstance(outcome, Appended)
     assert [fact.version for fact in facts] == list(range(1, 65))
     assert [fact.seq for fact in facts] == list(range(1, 65))
-    assert [link_of(fact) for fact in facts] == [fact.link for fact in facts] == [placed.link for placed in outcome.placed]
+    assert [compute_link(fact) for fact in facts] == [fact.link for fact in facts] == [events.link for events in outcome.events]
     assert [fact.prev for fact in facts] == [ZERO_LINK, *(fact.link for fact in facts[:-1])]
 
 
@@ -57,7 +57,7 @@ async def test_a_repeated_command_answers_its_original_places(databases: Databas
         again = await appender.append(a_command("case:r", "same", expected=0, facts=3))
     assert isinstance(first, Appended)
     assert isinstance(again, Repeated)
-    assert (again.placed, again.recorded_at) == (first.placed, first.recorded_at)
+    assert (again.events, again.recorded_at) == (first.events, first.recorded_at)
 
 
 async def test_the_same_command_id_with_another_request_is_refused(databases: Databases) -> None:
@@ -95,7 +95,7 @@ async def test_two_commands_of_one_stream_in_one_batch_each_get_their_outcome(da
         (a_command("case:x", "writer", type_name="case.approved"), "not_the_writer"),
     ],
 )
-async def test_a_command_that_breaks_a_rule_is_refused_alone(databases: Databases, command: Append, reason: str) -> None:
+async def test_a_command_that_breaks_a_rule_is_refused_alone(databases: Databases, command: AppendRequest, reason: str) -> None:
     async with databases.appender() as appender, databases.reader() as reader:
         outcomes = await asyncio.gather(
             appender.append(a_command("case:good", "before")),
@@ -137,7 +137,7 @@ async def test_a_reply_lost_after_the_commit_gives_the_original_receipt(database
         facts = await reader.stream("case:l")
     assert wire.replies.lost == 1
     assert isinstance(outcome, Repeated)
-    assert [fact.link for fact in facts][1:] == [placed.link for placed in outcome.placed]
+    assert [fact.link for fact in facts][1:] == [events.link for events in outcome.events]
 
 
 async def test_a_log_that_does_not_answer_is_said_in_time(databases: Databases) -> None:
@@ -162,7 +162,7 @@ async def test_a_client_that_froze_after_its_call_does_not_hold_its_shard(databa
         await asyncio.gather(frozen, return_exceptions=True)
         assert [fact.version for fact in await reader.stream("case:f")] == [1, 2]
     assert isinstance(outcome, Appended)
-    assert outcome.placed[0].version == 2
+    assert outcome.events[0].version == 2
 
 
 def _one_command(stream: str) -> tuple[list[object], ...]:
@@ -245,6 +245,6 @@ async def test_the_log_has_one_id_that_every_link_binds(databases: Databases) ->
     async with databases.appender() as appender, databases.reader() as reader:
         await appender.append(a_command("case:i", "one"))
         (fact,) = await reader.stream("case:i")
-    assert link_of(replace(fact, log_id=str(uuid.uuid4()))) != fact.link
+    assert compute_link(replace(fact, log_id=str(uuid.uuid4()))) != fact.link
     assert NewFact(fact.type, fact.type_version, fact.body).body == fact.body
     assert hashlib.sha256(fact.body).digest() == fact.request

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caselog.chain import link_of, microseconds
+from caselog.chain import compute_link, microseconds
 from caselog.receipt import decoded, is_genuine, sign
-from caselog.verification import Clean, ShardCheck
-from schemas.envelope import Position, Recorded, shard_of
+from caselog.verify import Clean, ShardCheck
+from schemas.envelope import Position, RecordedFact, shard_of
 from tests.caselog import vectors
 from tests.databases import Databases
 
@@ -86,20 +86,20 @@ _OTHER: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Recorded) if field.name != "link"])
+@pytest.mark.parametrize("name", [field.name for field in fields(RecordedFact) if field.name != "link"])
 def test_the_link_binds_every_value_of_the_envelope(name: str) -> None:
     fact = vectors.facts()[0]
     value = getattr(fact, name)
     other = _OTHER.get(name, value + 1 if isinstance(value, int) else f"{value}x")
-    assert link_of(replace(fact, **{name: other})) != fact.link
+    assert compute_link(replace(fact, **{name: other})) != fact.link
 
 
 @given(st.text(max_size=30), st.text(max_size=30), st.one_of(st.none(), st.text(max_size=30)))
 def test_no_shift_between_neighbouring_texts_gives_the_same_link(stream: str, actor: str, cause: str | None) -> None:
     fact = replace(vectors.facts()[0], stream=stream, actor=actor, cause=cause)
     shifted = replace(fact, stream=stream + "a", type=fact.type[1:])
-    assert link_of(fact) != link_of(shifted)
-    assert link_of(replace(fact, cause=None)) != link_of(replace(fact, cause=""))
+    assert compute_link(fact) != compute_link(shifted)
+    assert compute_link(replace(fact, cause=None)) != compute_link(replace(fact, cause=""))
 
 
 @given(st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2200, 1, 1)))  # noqa: DTZ001 - hypothesis wants naive bounds

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from caselog.__main__ import check_shard
-from caselog.verification import Clean, Damage, Finding, ShardCheck
+from caselog.verify import Clean, Damage, Finding, ShardCheck
 from schemas.envelope import Position, shard_of
 from tests.caselog.commands import a_command
 from tests.databases import Databases

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from caselog.chain import ZERO_LINK, link_of, microseconds, preimage
-from schemas.envelope import Recorded, shard_of
+from caselog.chain import ZERO_LINK, compute_link, microseconds, preimage
+from schemas.envelope import RecordedFact, shard_of
 
 FILE: Final = Path(__file__).parents[2] / "schemas" / "vectors" / "log.json"
 LOG_ID: Final = "0192f0c1-7d2a-7c3e-9b1f-2a4c6e8f0a1b"
@@ -19,10 +19,10 @@ STREAMS: Final = ("case:kerman-1", "case:kerman-2", "office:bam-7")
 START: Final = datetime(2025, 10, 14, 4, 30, tzinfo=UTC)
 
 
-def facts() -> list[Recorded]:
+def facts() -> list[RecordedFact]:
     """24 facts over three streams, with absent and present causes, empty bodies, Persian text and a second epoch."""
-    made: list[Recorded] = []
-    heads: dict[int, Recorded] = {}
+    made: list[RecordedFact] = []
+    heads: dict[int, RecordedFact] = {}
     versions: dict[str, int] = {}
     for number in range(24):
         stream = STREAMS[number % 3]
@@ -30,7 +30,7 @@ def facts() -> list[Recorded]:
         before = heads.get(shard)
         versions[stream] = versions.get(stream, 0) + 1
         body = b"" if number == 5 else f'{{"reason":"دلیل شمارهٔ {number}"}}'.encode()
-        fact = Recorded(
+        fact = RecordedFact(
             log_id=LOG_ID,
             epoch=1 if number < 18 else 2,
             shard=shard,
@@ -50,12 +50,12 @@ def facts() -> list[Recorded]:
             prev=before.link if before else ZERO_LINK,
             link=b"",
         )
-        heads[shard] = replace(fact, link=link_of(fact))
+        heads[shard] = replace(fact, link=compute_link(fact))
         made.append(heads[shard])
     return made
 
 
-def as_json(fact: Recorded) -> dict[str, Any]:
+def as_json(fact: RecordedFact) -> dict[str, Any]:
     """One vector: bytes as hex, time in microseconds, the preimage spelt out."""
     return {
         "log_id": fact.log_id,

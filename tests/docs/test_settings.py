@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from chassis.settings import Ground
+from chassis.settings import Settings
 from deploy.reference import pages
 from deploy.reference.settings import READ_BY, NoMeaning, table
 from tests.conftest import ROOT
@@ -83,4 +83,4 @@ def test_a_setting_without_a_meaning_or_a_reader_is_named() -> None:
         table(Silent)
     with pytest.raises(NoMeaning, match=r"Unread\.gone"):
         table(Unread)
-    assert set(READ_BY) == set(Ground.model_fields)
+    assert set(READ_BY) == set(Settings.model_fields)

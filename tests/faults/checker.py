@@ -12,8 +12,8 @@ from enum import StrEnum
 from heapq import heappop, heappush
 from typing import Any
 
-from caselog.chain import ZERO_LINK, link_of
-from schemas.envelope import Position, Recorded, shard_of
+from caselog.chain import ZERO_LINK, compute_link
+from schemas.envelope import Position, RecordedFact, shard_of
 from tests.faults.recorder import Operation, Said, attempts
 
 
@@ -82,7 +82,7 @@ class Evidence:
     """All that is known when the run has settled. What is None was not looked at."""
 
     operations: Sequence[Operation]
-    facts: Sequence[Recorded]
+    facts: Sequence[RecordedFact]
     """The whole log, by shard and seq."""
     projections: Sequence[Projection] = ()
     agenda: Sequence[Item] | None = None
@@ -116,7 +116,7 @@ def totals(faults: Sequence[Fault]) -> dict[str, int]:
     return {kind.value: counted[kind] for kind in Kind}
 
 
-def _chain(facts: Sequence[Recorded]) -> Iterator[Fault]:
+def _chain(facts: Sequence[RecordedFact]) -> Iterator[Fault]:
     heads: dict[int, tuple[int, bytes]] = {}
     for fact in facts:
         seq, link = heads.get(fact.shard, (0, ZERO_LINK))
@@ -125,14 +125,14 @@ def _chain(facts: Sequence[Recorded]) -> Iterator[Fault]:
             yield Fault(Kind.GAP, where, f"follows {fact.shard}:{seq}")
         elif fact.prev != link:
             yield Fault(Kind.CHAIN, where, "does not follow the link before it")
-        if link_of(fact) != fact.link:
+        if compute_link(fact) != fact.link:
             yield Fault(Kind.CHAIN, where, "its bytes do not give its link")
         if shard_of(fact.stream) != fact.shard:
             yield Fault(Kind.CHAIN, where, "stands in a shard that its stream does not belong to")
         heads[fact.shard] = fact.seq, fact.link
 
 
-def _versions(facts: Sequence[Recorded]) -> Iterator[Fault]:
+def _versions(facts: Sequence[RecordedFact]) -> Iterator[Fault]:
     last: dict[str, int] = {}
     for fact in facts:
         if fact.version != last.get(fact.stream, 0) + 1:
@@ -202,7 +202,7 @@ def _asked_for(evidence: Evidence) -> Iterator[Fault]:
 def _real_time(evidence: Evidence) -> Iterator[Fault]:
     """What returned before another operation of its case was invoked stands before it in the case."""
     known = _by_command(evidence.facts)
-    cases: dict[str, list[tuple[float, float, list[Recorded]]]] = {}
+    cases: dict[str, list[tuple[float, float, list[RecordedFact]]]] = {}
     for command, tried in attempts(evidence.operations).items():
         if facts := known.get(command):
             returned = min(operation.returned for operation in tried)
@@ -263,8 +263,8 @@ def _owned(evidence: Evidence) -> Iterator[Fault]:
             yield Fault(Kind.UNOWNED, where, "it was carried out, and is still open")
 
 
-def _by_command(facts: Sequence[Recorded]) -> dict[bytes, list[Recorded]]:
-    found: dict[bytes, list[Recorded]] = {}
+def _by_command(facts: Sequence[RecordedFact]) -> dict[bytes, list[RecordedFact]]:
+    found: dict[bytes, list[RecordedFact]] = {}
     for fact in facts:
         found.setdefault(fact.command, []).append(fact)
     return found

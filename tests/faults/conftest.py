@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chassis.bus.topic import ensure
+from chassis.eventing.kafka.topic import ensure
 from deploy.kafka.broker import Broker
 from tests.conftest import ROOT
 
@@ -15,6 +15,6 @@ from tests.conftest import ROOT
 async def own_broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Broker]:
     node = Broker(tmp_path_factory.mktemp("kafka"), ROOT / "var" / "kafka-jars")
     node.start()
-    await ensure(node.access)
+    await ensure(node.connection)
     yield node
     node.stop()

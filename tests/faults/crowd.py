@@ -14,17 +14,17 @@ from typing import Any, Final, cast
 import asyncpg
 
 from caselog.read import LogReader
-from chassis.vault.keys import VaultKeys
-from chassis.vault.vault import Vault
+from chassis.privacy.key_files import VaultKeys
+from chassis.privacy.vault import Vault
 from deploy.demo.__main__ import audit
 from deploy.demo.plan import Plan, Walked
 from deploy.demo.walk import Walk
 from deploy.demo.week import plans
-from schemas.envelope import Recorded
+from schemas.envelope import RecordedFact
 from schemas.facts import decode
 from schemas.facts.notify import MessageSent
 from tests.faults.checker import Evidence, Item, Projection, Send
-from tests.faults.gathering import agenda_of, facts_of
+from tests.faults.effects import agenda_of, facts_of
 from tests.faults.people import RecordedPerson, releases
 from tests.faults.recorder import Recorder
 from tests.journeys.stack import DOORS, TABLES, Stack
@@ -86,7 +86,7 @@ class Crowd:
     async def _people(self) -> Callable[[str], RecordedPerson]:
         subjects = {}
         for service in STAFF:
-            connection = await asyncpg.connect(**self.house.ground(service).as_owner(service))
+            connection = await asyncpg.connect(**self.house.settings_of(service).as_owner(service))
             try:
                 for row in await connection.fetch("SELECT account_id, username FROM web_accounts"):
                     subjects[f"{service} {row['username']}"] = row["account_id"]
@@ -103,7 +103,7 @@ def _by_mail(plan: Plan, number: int, place: int) -> Plan:
 
 async def heads(house: Stack) -> dict[int, int]:
     """The heads of the house's log."""
-    async with asyncpg.create_pool(**house.ground("audit").as_reader("audit"), min_size=1, max_size=1) as pool:
+    async with asyncpg.create_pool(**house.settings_of("audit").as_reader("audit"), min_size=1, max_size=1) as pool:
         return {shard: head.seq for shard, head in (await LogReader(pool).heads()).items()}
 
 
@@ -114,11 +114,11 @@ async def evidence(house: Stack, crowd: Crowd, mails: Mails, before: dict[int, i
     agenda: list[Item] = []
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
-            asyncpg.create_pool(**house.ground("audit").as_reader("audit"), min_size=1, max_size=1)
+            asyncpg.create_pool(**house.settings_of("audit").as_reader("audit"), min_size=1, max_size=1)
         )
         facts = await facts_of(LogReader(pool))
         for service in TABLES:
-            connection = await asyncpg.connect(**house.ground(service).as_owner(service))
+            connection = await asyncpg.connect(**house.settings_of(service).as_owner(service))
             stack.push_async_callback(connection.close)
             agenda += await agenda_of(connection, service)
     history = crowd.recorder.history()
@@ -134,6 +134,6 @@ async def evidence(house: Stack, crowd: Crowd, mails: Mails, before: dict[int, i
     )
 
 
-def _mailed(facts: list[Recorded], before: dict[int, int]) -> list[str]:
+def _mailed(facts: list[RecordedFact], before: dict[int, int]) -> list[str]:
     told = [decode(fact.type, fact.type_version, fact.body) for fact in facts if fact.seq > before[fact.shard]]
     return [fact.key for fact in told if isinstance(fact, MessageSent) and fact.channel == "email"]

@@ -14,17 +14,17 @@ from typing import Any, Final
 
 import httpx2
 
-from chassis.process import Process
-from chassis.settings import Ground
-from chassis.standing import migrate_service
+from chassis.runtime.cli import ServiceApp
+from chassis.runtime.container import migrate_service
+from chassis.settings import Settings
 from deploy.local import keys
-from deploy.local.children import free_port, start, stop
 from deploy.local.processes import KEYS
+from deploy.local.subprocesses import free_port, start, stop
 from services.intake.app import PROCESS as INTAKE
 from services.review.app import PROCESS as REVIEW
-from tests.bus.ground import eventually
 from tests.conftest import ROOT
 from tests.databases import Databases
+from tests.eventing.harness import eventually
 
 PROCESSES: Final = {"intake": INTAKE, "review": REVIEW}
 
@@ -46,7 +46,7 @@ class Door:
             return False
 
 
-def ground(databases: Databases, directory: Path, service: str, **changed: Any) -> Ground:
+def settings(databases: Databases, directory: Path, service: str, **changed: Any) -> Settings:
     """The settings of one service over a test's databases; `changed` come before the usual ones."""
     usual = {
         "database_url": f"postgresql://127.0.0.1:{databases.server.port}",
@@ -59,18 +59,18 @@ def ground(databases: Databases, directory: Path, service: str, **changed: Any) 
         "outbox": directory / "outbox",
         "bus": False,
     }
-    return Ground(**{**usual, **changed})
+    return Settings(**{**usual, **changed})
 
 
 async def prepare(databases: Databases, directory: Path, *services: str) -> None:
     """Keys, migrations and demonstration accounts."""
     keys.provide(directory / "keys", KEYS)
     for service in services:
-        here = ground(databases, directory, service)
-        process: Process = PROCESSES[service]
-        await migrate_service(here, service, ROOT / "services" / service)
-        async with process.stand(here) as standing:
-            await process.demonstrate(standing)
+        environment = settings(databases, directory, service)
+        process: ServiceApp = PROCESSES[service]
+        await migrate_service(environment, service, ROOT / "services" / service)
+        async with process.open_container(environment) as container:
+            await process.demonstrate(container)
 
 
 @asynccontextmanager
@@ -86,7 +86,7 @@ async def doors(
             told = {
                 "PATH": os.environ.get("PATH", ""),
                 "LANG": "C.UTF-8",
-                **_variables(ground(databases, directory, service, **changed)),
+                **_variables(settings(databases, directory, service, **changed)),
                 "PARVANDEH_PORT": str(ports[service]),
                 "PARVANDEH_DOORS": ",".join(f"{name}={url}" for name, url in urls.items()),
                 **(environment or {}),
@@ -102,7 +102,7 @@ async def doors(
             stop(door.child, signal.SIGTERM, 6.0)
 
 
-def _variables(settings: Ground) -> dict[str, str]:
+def _variables(settings: Settings) -> dict[str, str]:
     return {
         "PARVANDEH_DATABASE_URL": settings.database_url,
         "PARVANDEH_DATABASE_PREFIX": settings.database_prefix,

@@ -1,4 +1,4 @@
-"""People who append to the log of a service in miniature (tests/bus/ground.py): each waits for an answer and asks again."""
+"""People who append to the log of a service in miniature (tests/eventing/harness.py): each waits for an answer and asks again."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Final
 import asyncpg
 
 from caselog.append import Appender, AppendFailed, LogUnavailable
-from caselog.outcomes import Append, NewFact
-from chassis.bus.inbox import Inbox
-from tests.bus.ground import eventually, facts, rows
+from caselog.outcomes import AppendRequest, NewFact
+from chassis.eventing.processors.inbox import Inbox
 from tests.databases import Databases
+from tests.eventing.harness import eventually, facts, rows
 from tests.faults.checker import Evidence, Projection, check, totals
-from tests.faults.gathering import facts_of
+from tests.faults.effects import facts_of
 from tests.faults.recorder import Recorder, Said
 
 PEOPLE: Final = 6
@@ -43,7 +43,7 @@ class Load:
     async def person(self, number: int, stop: asyncio.Event) -> None:
         """Ask until `stop`: new commands, repetitions of earlier ones, decisions on a version that is long gone."""
         chance = random.Random(f"{self.seed} person {number}")
-        told: list[Append] = []
+        told: list[AppendRequest] = []
         turn = 0
         while not stop.is_set():
             turn += 1
@@ -62,7 +62,7 @@ class Load:
             told.append(command)
             await asyncio.sleep(chance.uniform(0, MOST_REST))  # a person's pace: nothing waits for it
 
-    async def _until_answered(self, command: Append) -> None:
+    async def _until_answered(self, command: AppendRequest) -> None:
         while True:
             try:
                 await self.recorder.append(self.appender, command, key=command.command.hex()[:16])
@@ -79,7 +79,7 @@ class Load:
 
         await eventually(reached, 120)
 
-    async def holds(self, inbox: Inbox, own: asyncpg.Pool, *, struck: Counter[str]) -> None:
+    async def holds(self, inbox: Inbox, db: asyncpg.Pool, *, struck: Counter[str]) -> None:
         """Print the totals, and fail on whatever is wrong, once the inbox has read all that there is."""
         await eventually(lambda: inbox.caught_up("rows"), 90)
         assert await inbox.parked() == []
@@ -87,7 +87,7 @@ class Load:
             log_facts = await facts_of(log)
         fresh = [(fact.shard, fact.seq, fact.stream, fact.link, fact.body) for fact in log_facts]
         history = self.recorder.history()
-        wrong = check(Evidence(history, log_facts, [Projection("rows", await rows(own), fresh)]))
+        wrong = check(Evidence(history, log_facts, [Projection("rows", await rows(db), fresh)]))
         said = Counter(operation.said.value for operation in history)
         print(f"seed {self.seed}: struck {dict(struck)}; operations {dict(said)}; facts {len(log_facts)}; {self.recorder.path}")
         print(f"wrong {totals(wrong)}")

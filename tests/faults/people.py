@@ -11,13 +11,13 @@ from typing import Any, ClassVar, Final
 
 import httpx2
 
-from caselog.outcomes import Placed
+from caselog.outcomes import EventPosition
 from caselog.receipt import decoded
-from chassis.command_ids import NEW, case_id_of, http_command
-from chassis.vault.vault import Vault
-from chassis.web.codes import subject_of
+from chassis.accounts.one_time_codes import subject_of
+from chassis.eventing.commands.ids import NEW, case_id_of, http_command
+from chassis.privacy.vault import Vault
 from deploy.demo.person import Person, Unexpected, forms
-from schemas.envelope import Position, Recorded
+from schemas.envelope import Position, RecordedFact
 from schemas.facts import decode
 from schemas.facts.intake import DocumentReleased
 from tests.faults.recorder import Operation, Recorder, Said
@@ -93,7 +93,7 @@ class RecordedPerson(Person):
         with self._recorder.operation(case=case, key=f"{self._subject} {once}", command=command, body=body) as operation:
             answer = await ask()
             told = RECEIPT.search(answer.text) if action.startswith("/new/") else None
-            operation.ok([Placed(Position.parse(told.group(1)), 1, decoded(told.group(2)))] if told else [])
+            operation.ok([EventPosition(Position.parse(told.group(1)), 1, decoded(told.group(2)))] if told else [])
         return answer
 
     def _who(self, values: Mapping[str, Any]) -> str:
@@ -109,7 +109,7 @@ class RecordedPerson(Person):
         raise Unexpected(f"{self._service} has a form {path} of which the recorder knows no command id")
 
 
-def releases(history: Sequence[Operation], facts: Sequence[Recorded]) -> list[Operation]:
+def releases(history: Sequence[Operation], facts: Sequence[RecordedFact]) -> list[Operation]:
     """The copies that a confirmation releases are commands of their own, under the key of the confirmation."""
     by_case: dict[str, list[Operation]] = {}
     for operation in history:

@@ -20,7 +20,7 @@ from typing import Any, Final
 import orjson
 
 from caselog.append import Appender, NotTaken
-from caselog.outcomes import Append, Appended, Outcome, Placed, Repeated
+from caselog.outcomes import Appended, AppendRequest, EventPosition, Outcome, Repeated
 from schemas.envelope import Position
 
 NEVER: Final = float("inf")
@@ -73,9 +73,9 @@ class UnderWay:
         self.said = Said.UNKNOWN
         self.receipts: tuple[Receipt, ...] = ()
 
-    def ok(self, placed: Iterable[Placed] = ()) -> None:
-        """It was acknowledged, and `placed` says where its facts stand."""
-        self.said, self.receipts = Said.OK, tuple(Receipt(each.position, each.link) for each in placed)
+    def ok(self, events: Iterable[EventPosition] = ()) -> None:
+        """It was acknowledged, and `events` says where its facts stand."""
+        self.said, self.receipts = Said.OK, tuple(Receipt(each.position, each.link) for each in events)
 
     def failed(self) -> None:
         """It was refused for good."""
@@ -109,7 +109,7 @@ class Recorder:
             self.said[under_way.said] += 1
             self._write({"id": number, "returned": time.monotonic(), "said": under_way.said, "receipts": told})
 
-    async def append(self, appender: Appender, command: Append, *, key: str = "", patience: float = 10.0) -> Outcome:
+    async def append(self, appender: Appender, command: AppendRequest, *, key: str = "", patience: float = 10.0) -> Outcome:
         """Append `command` and record it; what the appender raises passes through."""
         body = b"".join(fact.body for fact in command.facts)
         with self.operation(case=command.stream, key=key, command=command.command, body=body) as under_way:
@@ -119,7 +119,7 @@ class Recorder:
                 under_way.failed()
                 raise
             if isinstance(outcome, Appended | Repeated):
-                under_way.ok(outcome.placed)
+                under_way.ok(outcome.events)
             else:
                 under_way.failed()
         return outcome

@@ -17,18 +17,18 @@ import asyncpg
 import httpx2
 import pytest
 
-from chassis.bus.inbox import Inbox
-from chassis.bus.readers import Run
-from chassis.bus.subscription import subscription
+from chassis.eventing.kafka.consumer import subscription
+from chassis.eventing.processors.inbox import Inbox
+from chassis.eventing.processors.processor import Batch
 from deploy.kafka.broker import Broker
-from deploy.local.children import free_port, start
+from deploy.local.subprocesses import free_port, start
 from schemas.facts.intake import CaseWithdrawn
-from tests.bus.ground import apply, eventually, inbox_of, prepare, put, relaying
 from tests.conftest import ROOT
 from tests.databases import Databases
+from tests.eventing.harness import apply, eventually, inbox_of, prepare, put, relaying
 from tests.faults import nemesis
 from tests.faults.load import asking, under_load
-from tests.faults.lying import LyingBus
+from tests.faults.lying_bus import LyingBus
 from tests.faults.seeds import seed_of
 
 ROUNDS: Final = int(os.environ.get("KILLS", "0"))
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.timeout(180 + 60 * ROUNDS)
 @asynccontextmanager
 async def subscribed(broker: Broker, inbox: Inbox | LyingBus, *, most_seconds: float | None = None) -> AsyncIterator[None]:
     """A subscription of the one group; `most_seconds`: how long a handler may take before its shards go to another."""
-    bus = subscription(broker.access, "faults", cast(Inbox, inbox))
+    bus = subscription(broker.connection, "faults", cast(Inbox, inbox))
     if most_seconds is not None:
         cast(Any, bus.subscribers[0])._connection_args["max_poll_interval_ms"] = int(most_seconds * 1000)
     await bus.start()
@@ -56,14 +56,14 @@ async def test_a_bus_that_drops_repeats_reorders_and_rewinds_loses_and_doubles_n
     await prepare(databases)
     async with (
         under_load(databases, tmp_path, seed) as load,
-        relaying(databases, own_broker.access),
-        inbox_of(databases) as (inbox, own),
+        relaying(databases, own_broker.connection),
+        inbox_of(databases) as (inbox, db),
     ):
         bus = LyingBus(inbox, random.Random(seed))
         async with subscribed(own_broker, bus):
             async with asking(load):
                 await load.asked_at_least(max(800, 100 * ROUNDS))
-            await load.holds(inbox, own, struck=bus.told)
+            await load.holds(inbox, db, struck=bus.told)
         assert all(bus.told[lie] for lie in ("dropped", "repeated", "reordered", "rewound")), bus.told
 
 
@@ -86,15 +86,15 @@ async def test_a_broker_that_dies_again_and_again_loses_and_doubles_nothing(
     strikes = nemesis.Nemesis({fault: die})
     async with (
         under_load(databases, tmp_path, seed) as load,
-        relaying(databases, own_broker.access),
-        inbox_of(databases, refill=wiped) as (inbox, own),
+        relaying(databases, own_broker.connection),
+        inbox_of(databases, refill=wiped) as (inbox, db),
         subscribed(own_broker, inbox),
     ):
         async with asking(load):
             for _ in range(ROUNDS or 3):
                 await strikes.wave([nemesis.Blow(chance.uniform(0.2, 1.0), fault)], 0)
                 await load.asked_at_least(50)
-        await load.holds(inbox, own, struck=strikes.struck)
+        await load.holds(inbox, db, struck=strikes.struck)
 
 
 async def test_two_instances_of_a_service_among_which_the_shards_are_shared_out_anew_apply_each_fact_once(
@@ -105,8 +105,8 @@ async def test_two_instances_of_a_service_among_which_the_shards_are_shared_out_
     struck: Counter[str] = Counter()
     async with (
         under_load(databases, tmp_path, seed) as load,
-        relaying(databases, own_broker.access),
-        inbox_of(databases) as (one, own),
+        relaying(databases, own_broker.connection),
+        inbox_of(databases) as (one, db),
         inbox_of(databases) as (two, _),
         subscribed(own_broker, one),
     ):
@@ -116,7 +116,7 @@ async def test_two_instances_of_a_service_among_which_the_shards_are_shared_out_
                     await asyncio.sleep(5 if ROUNDS else 1.5)  # how long both are members: the rhythm of the fault itself
                 await load.asked_at_least(50)
                 struck["joined and left"] += 1
-        await load.holds(one, own, struck=struck)
+        await load.holds(one, db, struck=struck)
 
 
 async def test_a_handler_slower_than_the_poll_interval_loses_its_shards_and_nothing_is_doubled(
@@ -127,7 +127,7 @@ async def test_a_handler_slower_than_the_poll_interval_loses_its_shards_and_noth
     await prepare(databases)
     struck: Counter[str] = Counter()
 
-    async def slowly(connection: asyncpg.Connection, run: Run) -> None:
+    async def slowly(connection: asyncpg.Connection, run: Batch) -> None:
         if struck["slow"] < (ROUNDS or 3) and chance.random() < 0.02:
             struck["slow"] += 1
             await asyncio.sleep(2.5)  # longer than the poll interval below, inside the transaction: the fault itself
@@ -135,8 +135,8 @@ async def test_a_handler_slower_than_the_poll_interval_loses_its_shards_and_noth
 
     async with (
         under_load(databases, tmp_path, seed) as load,
-        relaying(databases, own_broker.access),
-        inbox_of(databases, applying=slowly) as (one, own),
+        relaying(databases, own_broker.connection),
+        inbox_of(databases, applying=slowly) as (one, db),
         inbox_of(databases, applying=slowly) as (two, _),
         subscribed(own_broker, one, most_seconds=1),
         subscribed(own_broker, two, most_seconds=1),
@@ -144,7 +144,7 @@ async def test_a_handler_slower_than_the_poll_interval_loses_its_shards_and_noth
         async with asking(load):
             while struck["slow"] < (ROUNDS or 3):
                 await load.asked_at_least(50)
-        await load.holds(one, own, struck=struck)
+        await load.holds(one, db, struck=struck)
 
 
 async def test_cases_with_poison_are_parked_others_flow_and_released_they_are_whole(
@@ -155,7 +155,7 @@ async def test_cases_with_poison_are_parked_others_flow_and_released_they_are_wh
     poisoned = frozenset(f"case:{number}" for number in range(10))
     healed = asyncio.Event()
 
-    async def faulty(connection: asyncpg.Connection, run: Run) -> None:
+    async def faulty(connection: asyncpg.Connection, run: Batch) -> None:
         if any(isinstance(fact, CaseWithdrawn) for fact, _ in run) and not healed.is_set():
             raise ValueError("cannot be applied")
         await put(connection, run)
@@ -165,8 +165,8 @@ async def test_cases_with_poison_are_parked_others_flow_and_released_they_are_wh
 
     async with (
         under_load(databases, tmp_path, seed, poisoned) as load,
-        relaying(databases, own_broker.access),
-        inbox_of(databases, applying=faulty) as (inbox, own),
+        relaying(databases, own_broker.connection),
+        inbox_of(databases, applying=faulty) as (inbox, db),
         subscribed(own_broker, inbox),
     ):
         async with asking(load):
@@ -176,7 +176,7 @@ async def test_cases_with_poison_are_parked_others_flow_and_released_they_are_wh
             for stream in sorted(poisoned):
                 assert await inbox.release("rows", stream)
             await load.asked_at_least(100)
-        await load.holds(inbox, own, struck=Counter({"parked and released": len(poisoned)}))
+        await load.holds(inbox, db, struck=Counter({"parked and released": len(poisoned)}))
 
 
 async def _is(look: Any, expected: frozenset[str]) -> bool:
@@ -198,7 +198,7 @@ async def relay_process(databases: Databases, broker: Broker, output: Path) -> A
     }
     python = str(ROOT / ".venv/bin/python")
     with output.open("ab") as log:
-        child = start([python, "-m", "chassis.bus"], log, environment=environment)
+        child = start([python, "-m", "chassis.eventing"], log, environment=environment)
     try:
         yield child, f"http://127.0.0.1:{port}/status.json"
     finally:
@@ -226,7 +226,7 @@ async def test_a_relay_that_was_frozen_is_replaced_and_does_no_harm_when_it_goes
         under_load(databases, tmp_path, seed) as load,
         relay_process(databases, own_broker, output) as one,
         relay_process(databases, own_broker, output) as two,
-        inbox_of(databases, refill=False) as (inbox, own),  # the bus alone must carry everything
+        inbox_of(databases, refill=False) as (inbox, db),  # the bus alone must carry everything
         subscribed(own_broker, inbox),
     ):
         async with asking(load):
@@ -240,7 +240,7 @@ async def test_a_relay_that_was_frozen_is_replaced_and_does_no_harm_when_it_goes
                 leader[0].send_signal(signal.SIGCONT)
                 await eventually(lambda door=leader[1]: _stepped_back(door), 30)  # type: ignore[misc]
                 struck["frozen and continued"] += 1
-        await load.holds(inbox, own, struck=struck)
+        await load.holds(inbox, db, struck=struck)
 
 
 async def _one_leads(one: str, two: str) -> bool:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from caselog.chain import ZERO_LINK, link_of
-from caselog.outcomes import Placed
-from schemas.envelope import Position, Recorded, shard_of
+from caselog.chain import ZERO_LINK, compute_link
+from caselog.outcomes import EventPosition
+from schemas.envelope import Position, RecordedFact, shard_of
 from tests.faults.checker import Evidence, Item, Kind, Projection, Send, check, totals
 from tests.faults.recorder import NEVER, Operation, Receipt, Recorder, Said, history
 
@@ -25,17 +25,17 @@ def named(name: str) -> bytes:
     return hashlib.sha256(name.encode()).digest()
 
 
-def log_of(*commands: tuple[str, str, int], cause: Sequence[str] = ()) -> list[Recorded]:
+def log_of(*commands: tuple[str, str, int], cause: Sequence[str] = ()) -> list[RecordedFact]:
     """A chained log: (stream, name of the command, number of its facts) in the order of appending; `cause`: what agendas did."""
     heads: dict[int, tuple[int, bytes]] = {}
     versions: dict[str, int] = {}
-    made: list[Recorded] = []
+    made: list[RecordedFact] = []
     for stream, name, count in commands:
         for ordinal in range(count):
             shard = shard_of(stream)
             seq, prev = heads.get(shard, (0, ZERO_LINK))
             versions[stream] = versions.get(stream, 0) + 1
-            fact = Recorded(
+            fact = RecordedFact(
                 log_id="00000000-0000-0000-0000-000000000001",
                 epoch=1,
                 shard=shard,
@@ -55,28 +55,28 @@ def log_of(*commands: tuple[str, str, int], cause: Sequence[str] = ()) -> list[R
                 prev=prev,
                 link=b"",
             )
-            made.append(replace(fact, link=link_of(fact)))
+            made.append(replace(fact, link=compute_link(fact)))
             heads[shard] = seq + 1, made[-1].link
     return sorted(made, key=lambda fact: fact.position)
 
 
-def chained(facts: Sequence[Recorded]) -> list[Recorded]:
+def chained(facts: Sequence[RecordedFact]) -> list[RecordedFact]:
     """The facts with their links made anew: a forger who can hash."""
     heads: dict[int, bytes] = {}
     made = []
     for fact in facts:
         linked = replace(fact, prev=heads.get(fact.shard, ZERO_LINK))
-        made.append(replace(linked, link=link_of(linked)))
+        made.append(replace(linked, link=compute_link(linked)))
         heads[fact.shard] = made[-1].link
     return made
 
 
 def asked(
-    number: int, name: str, at: tuple[float, float], facts: Sequence[Recorded], *, said: Said = Said.OK, case: str = A
+    number: int, name: str, at: tuple[float, float], facts: Sequence[RecordedFact], *, said: Said = Said.OK, case: str = A
 ) -> Operation:
     """An operation `name` from `at[0]` to `at[1]`, with the receipts of its facts when it was acknowledged."""
-    own = [fact for fact in facts if fact.command == named(name)] if said is Said.OK else []
-    told = tuple(Receipt(fact.position, fact.link) for fact in own)
+    db = [fact for fact in facts if fact.command == named(name)] if said is Said.OK else []
+    told = tuple(Receipt(fact.position, fact.link) for fact in db)
     return Operation(number, case, name, named(name), hashlib.sha256(name.encode()).hexdigest(), at[0], at[1], said, told)
 
 
@@ -306,7 +306,7 @@ def test_each_kind_of_fault_is_planted() -> None:
 def test_a_history_is_read_again_from_its_lines_and_one_without_an_answer_stays_unknown(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "history.jsonl")
     with recorder.operation(case=A, key="one", command=named("one"), body=b"x") as operation:
-        operation.ok([Placed(Position(3, 7), 1, named("link"))])
+        operation.ok([EventPosition(Position(3, 7), 1, named("link"))])
     with recorder.operation(case=A, key="two", command=named("two"), body=b"x") as operation:
         operation.failed()
     with pytest.raises(OSError), recorder.operation(case=A, key="three", command=named("three"), body=b"x"):  # noqa: PT011

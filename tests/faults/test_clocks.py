@@ -13,16 +13,16 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from caselog.chain import link_of
+from caselog.chain import compute_link
 from caselog.outcomes import Appended
 from deploy.demo.filled import answers, documents
 from deploy.demo.person import forms
 from deploy.local import postgres as server_module
 from deploy.local import roles
-from deploy.local.children import start
 from deploy.local.postgres import OWNER, Postgres
+from deploy.local.subprocesses import start
 from schemas.clocks import fold
-from schemas.envelope import Recorded
+from schemas.envelope import RecordedFact
 from schemas.facts import decode
 from tests.caselog.commands import a_command
 from tests.conftest import ROOT
@@ -30,7 +30,7 @@ from tests.databases import Databases
 from tests.faults.checker import Evidence, check
 from tests.faults.clocks import Clock, wrong_clock
 from tests.faults.doors import doors, prepare
-from tests.faults.gathering import facts_of
+from tests.faults.effects import facts_of
 from tests.faults.recorder import Recorder
 from tests.faults.test_doors import KIND, PLAN
 
@@ -48,7 +48,7 @@ WHERE f.stream = $1 ORDER BY f.version DESC LIMIT 1 RETURNING recorded_at
 """A sound fact that was written when the clock was an hour fast."""
 
 
-def forwards(facts: list[Recorded]) -> bool:
+def forwards(facts: list[RecordedFact]) -> bool:
     """Whether time never runs backwards within a shard."""
     shards: dict[int, list[datetime]] = {}
     for fact in facts:
@@ -74,7 +74,7 @@ async def test_after_a_clock_was_turned_back_a_case_goes_on_from_its_last_fact_a
     assert after.recorded_at == ahead
     assert elsewhere.recorded_at < ahead
     assert forwards(facts)
-    assert [link_of(fact) for fact in facts] == [fact.link for fact in facts]
+    assert [compute_link(fact) for fact in facts] == [fact.link for fact in facts]
     spent = fold((decode(f.type, f.type_version, f.body), f.recorded_at) for f in facts).at(loaded.at)
     assert min(spent.values()) >= timedelta()
 

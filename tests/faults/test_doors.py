@@ -17,21 +17,21 @@ from typing import Any
 import httpx2
 import pytest
 
-from chassis.command_ids import NEW, case_id_of, http_command
-from chassis.web.deadlines import PAGE_SECONDS
+from chassis.eventing.commands.ids import NEW, case_id_of, http_command
+from chassis.web.timeouts import PAGE_SECONDS
 from deploy.demo.filled import answers, documents
 from deploy.demo.person import forms
 from deploy.demo.plan import Applicant, Plan
 from deploy.demo.week import national_code
 from deploy.local.postgres import Postgres
 from schemas.catalogue import catalogue
-from tests.bus.ground import eventually
 from tests.conftest import fresh_databases
 from tests.databases import Databases
+from tests.eventing.harness import eventually
 from tests.faults.checker import Evidence, check, totals
 from tests.faults.doors import Door, doors, prepare
+from tests.faults.effects import facts_of
 from tests.faults.freezing import frozen
-from tests.faults.gathering import facts_of
 from tests.faults.proxy import LostReplies, Proxy, asks_to_append, postgres_is_ready, proxy
 from tests.faults.recorder import Recorder
 from tests.faults.seeds import seed_of

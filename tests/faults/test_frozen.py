@@ -9,17 +9,17 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from caselog import connections
 from caselog.append import WAITING_LIMIT, Appender, LogUnavailable, NotTaken
-from caselog.connections import CLOSE_SECONDS, pool
-from caselog.outcomes import Append, Appended, Repeated
+from caselog.db import pool as pool_module
+from caselog.db.pool import CLOSE_SECONDS, create_pool
+from caselog.outcomes import Appended, AppendRequest, Repeated
 from schemas.envelope import shard_of
-from tests.bus.ground import eventually
 from tests.caselog.commands import a_command
 from tests.databases import Databases
+from tests.eventing.harness import eventually
 from tests.faults.checker import Evidence, check
+from tests.faults.effects import facts_of
 from tests.faults.freezing import frozen
-from tests.faults.gathering import facts_of
 from tests.faults.proxy import LostReplies, asks_to_append, postgres_is_ready, proxy
 from tests.faults.recorder import Recorder
 
@@ -62,28 +62,28 @@ async def test_every_call_of_a_pool_ends_while_the_server_is_frozen_and_the_pool
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, seconds in (("ACQUIRE_SECONDS", 0.6), ("STATEMENT_SECONDS", 1.0), ("RELEASE_SECONDS", 0.4)):
-        monkeypatch.setattr(connections, name, seconds)  # the rule is that they end; their figures would only make it longer
+        monkeypatch.setattr(pool_module, name, seconds)  # the rule is that they end; their figures would only make it longer
     took: list[float] = []
 
-    async def ask(own: asyncpg.Pool) -> int:
+    async def ask(db: asyncpg.Pool) -> int:
         began = time.monotonic()
         try:
-            found: int = await own.fetchval("SELECT 1")
+            found: int = await db.fetchval("SELECT 1")
             return found
         finally:
             took.append(time.monotonic() - began)
 
-    async with pool(databases.where("caselog", "audit_reader"), least=1, most=2) as own:
-        assert list(await asyncio.gather(ask(own), ask(own))) == [1, 1]
+    async with create_pool(databases.where("caselog", "audit_reader"), min_size=1, max_size=2) as db:
+        assert list(await asyncio.gather(ask(db), ask(db))) == [1, 1]
         took.clear()
         with frozen(pid_of(databases)):
             async with asyncio.timeout(12):
-                ended = await asyncio.gather(*(ask(own) for _ in range(20)), return_exceptions=True)
+                ended = await asyncio.gather(*(ask(db) for _ in range(20)), return_exceptions=True)
         assert {type(each) for each in ended} == {TimeoutError}
         assert max(took) < 0.6 + 1.0 + 0.4 + SLOW_MACHINE
 
         async def whole() -> bool:
-            async with own.acquire() as one, own.acquire() as other:
+            async with db.acquire() as one, db.acquire() as other:
                 return [await one.fetchval("SELECT 1"), await other.fetchval("SELECT 2")] == [1, 2]
 
         async def whole_again() -> bool:
@@ -95,7 +95,7 @@ async def test_every_call_of_a_pool_ends_while_the_server_is_frozen_and_the_pool
         await eventually(whole_again)
         with frozen(pid_of(databases)):
             began = time.monotonic()
-            await own.close()
+            await db.close()
         assert time.monotonic() - began < CLOSE_SECONDS + SLOW_MACHINE
 
 
@@ -118,7 +118,7 @@ async def test_a_frozen_log_is_said_in_time_and_what_was_unknown_is_there_once(d
     assert check(Evidence(recorder.history(), facts)) == []
 
 
-async def _insist(appender: Appender, recorder: Recorder, command: Append) -> object:
+async def _insist(appender: Appender, recorder: Recorder, command: AppendRequest) -> object:
     for _ in range(20):
         try:
             return await recorder.append(appender, command)

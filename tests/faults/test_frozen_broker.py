@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from chassis.bus.subscription import STOP_SECONDS, running_bus
-from chassis.bus.topic import ensure
-from chassis.settings import Ground
+from chassis.eventing.kafka.consumer import STOP_SECONDS, running_bus
+from chassis.eventing.kafka.topic import ensure
+from chassis.settings import Settings
 from deploy.kafka.broker import Broker
-from tests.bus.ground import eventually, fill, inbox_of, prepare, rebuilt, relaying, rows
 from tests.conftest import ROOT
 from tests.databases import Databases
+from tests.eventing.harness import eventually, fill, inbox_of, prepare, rebuilt, relaying, rows
 from tests.faults.freezing import frozen
 
 SLOW_MACHINE = 3.0
@@ -22,12 +22,12 @@ async def test_a_frozen_broker_holds_nobody_and_all_goes_on_after_the_thaw(datab
     node = Broker(tmp_path / "kafka", ROOT / "var" / "kafka-jars")
     node.start()
     try:
-        await ensure(node.access)
+        await ensure(node.connection)
         assert node._child is not None
         async with (
             databases.appender() as appender,
-            relaying(databases, node.access) as relay,
-            inbox_of(databases) as (inbox, own),
+            relaying(databases, node.connection) as relay,
+            inbox_of(databases) as (inbox, db),
         ):
 
             async def silent() -> bool:
@@ -36,7 +36,7 @@ async def test_a_frozen_broker_holds_nobody_and_all_goes_on_after_the_thaw(datab
             async def published() -> bool:
                 return relay.state.connected and relay.state.behind == 0
 
-            async with running_bus(Ground(kafka=node.bootstrap), "frozen", inbox):
+            async with running_bus(Settings(kafka=node.bootstrap), "frozen", inbox):
                 await fill(appender, 100)
                 await eventually(published)
                 await eventually(lambda: inbox.caught_up("rows"))
@@ -49,7 +49,7 @@ async def test_a_frozen_broker_holds_nobody_and_all_goes_on_after_the_thaw(datab
                 print(f"the bus flows {time.monotonic() - began:.1f} s after the thaw")
                 await fill(appender, 20, tag="thawed")
                 await eventually(lambda: inbox.caught_up("rows"), 60)
-                assert await rows(own) == await rebuilt(databases)
+                assert await rows(db) == await rebuilt(databases)
                 freeze = frozen(node._child.pid)
                 freeze.__enter__()
                 began = time.monotonic()

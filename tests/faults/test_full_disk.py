@@ -19,24 +19,24 @@ import asyncpg
 import pytest
 
 from caselog.append import Appender, LogUnavailable, NotTaken
-from caselog.installing import install
-from caselog.outcomes import Append, Appended, Repeated
-from chassis.bus.inbox import Inbox
-from chassis.bus.readers import Reader, Run
-from chassis.bus.topic import ensure
+from caselog.install import install
+from caselog.outcomes import Appended, AppendRequest, Repeated
+from chassis.eventing.kafka.topic import ensure
+from chassis.eventing.processors.inbox import Inbox
+from chassis.eventing.processors.processor import Batch, EventProcessor
 from deploy.kafka.broker import Broker
 from deploy.local import roles
-from deploy.local.children import StackError
 from deploy.local.postgres import OWNER, Postgres
-from deploy.local.services import Services
+from deploy.local.process_supervision import Services
+from deploy.local.subprocesses import StackError
 from schemas.envelope import shard_of
-from tests.bus.ground import eventually, facts, inbox_of, prepare, put, rebuilt, relaying, rows
 from tests.caselog.commands import a_command
 from tests.conftest import ROOT
 from tests.databases import Databases
+from tests.eventing.harness import eventually, facts, inbox_of, prepare, put, rebuilt, relaying, rows
 from tests.faults.checker import Evidence, check
 from tests.faults.disk import small_disk
-from tests.faults.gathering import facts_of
+from tests.faults.effects import facts_of
 from tests.faults.recorder import Recorder
 from tests.faults.seeds import seed_of
 
@@ -80,9 +80,11 @@ def moved(server: Postgres, to: Path) -> None:
     (server.data / "pg_wal").symlink_to(to)
 
 
-async def fill_the_log(recorder: Recorder, appender: Appender, chance: random.Random) -> tuple[list[Append], LogUnavailable]:
+async def fill_the_log(
+    recorder: Recorder, appender: Appender, chance: random.Random
+) -> tuple[list[AppendRequest], LogUnavailable]:
     """Append large facts until the log cannot take one; those that it took or may have taken, the last one included."""
-    sent: list[Append] = []
+    sent: list[AppendRequest] = []
     while len(sent) < 2000:
         command = a_command(f"case:{len(sent) % 9}", f"large {len(sent)}", body=chance.randbytes(BODY))
         sent.append(command)
@@ -93,7 +95,7 @@ async def fill_the_log(recorder: Recorder, appender: Appender, chance: random.Ra
     raise AssertionError("the disk was never full")
 
 
-async def insist(recorder: Recorder, appender: Appender, command: Append) -> None:
+async def insist(recorder: Recorder, appender: Appender, command: AppendRequest) -> None:
     """Send it until it is acknowledged."""
 
     async def acknowledged() -> bool:
@@ -188,11 +190,11 @@ async def test_without_room_under_the_broker_the_log_repairs_and_the_relay_goes_
         node = Broker(disk.path / "kafka", ROOT / "var" / "kafka-jars")
         node.start()
         try:
-            await ensure(node.access)
+            await ensure(node.connection)
             async with (
                 databases.appender() as appender,
-                relaying(databases, node.access) as relay,
-                inbox_of(databases) as (inbox, own),
+                relaying(databases, node.connection) as relay,
+                inbox_of(databases) as (inbox, db),
             ):
                 await appender.append(facts("case:before", range(1)))
                 await eventually(lambda: _true(relay.state.published >= 1), 60)
@@ -202,20 +204,20 @@ async def test_without_room_under_the_broker_the_log_repairs_and_the_relay_goes_
                     await appender.append(large(number))
                 await eventually(lambda: _true(not (relay.state.connected and node.running)), 60)
                 await eventually(lambda: inbox.caught_up("rows"), 60)
-                assert await rows(own) == await rebuilt(databases)
+                assert await rows(db) == await rebuilt(databases)
                 disk.make_room()
                 if not node.running:
                     await asyncio.to_thread(node.start, node.port)
                 await appender.append(facts("case:after", range(1)))
                 await eventually(lambda: _true(relay.state.connected and relay.state.behind == 0), 90)
                 await eventually(lambda: inbox.caught_up("rows"), 60)
-                assert await rows(own) == await rebuilt(databases)
+                assert await rows(db) == await rebuilt(databases)
                 print(f"{relay.state.published} published, broker ended by itself: {not node.running}")
         finally:
             node.stop()
 
 
-def large(number: int) -> Append:
+def large(number: int) -> AppendRequest:
     """One fact of 60 kB that no compression makes smaller."""
     reason = random.Random(number).randbytes(30_000).hex()
     return a_command(f"case:{number}", f"large {number}", body=f'{{"reason":"{reason}"}}'.encode())
@@ -248,7 +250,7 @@ async def test_a_full_disk_parks_no_stream_and_its_facts_are_applied_when_there_
     await prepare(databases)
     full = True
 
-    async def apply(connection: asyncpg.Connection, run: Run) -> None:
+    async def apply(connection: asyncpg.Connection, run: Batch) -> None:
         if full:
             await connection.execute("DO $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END $$")
         await put(connection, run)
@@ -256,10 +258,10 @@ async def test_a_full_disk_parks_no_stream_and_its_facts_are_applied_when_there_
     async with (
         databases.appender() as appender,
         databases.reader("review_reader") as log,
-        asyncpg.create_pool(**databases.where("review", "review"), min_size=1, max_size=2) as own,
+        asyncpg.create_pool(**databases.where("review", "review"), min_size=1, max_size=2) as db,
     ):
-        inbox = Inbox([Reader("rows", 1, apply)], own=own, log=log)
-        await inbox.shelves["rows"].begin()
+        inbox = Inbox([EventProcessor("rows", 1, apply)], db=db, log=log)
+        await inbox.stores["rows"].begin()
         await appender.append(facts("case:full", range(3)))
         waiting = await log.shard(shard_of("case:full"), 0)
         with pytest.raises(asyncpg.DiskFullError):
@@ -267,4 +269,4 @@ async def test_a_full_disk_parks_no_stream_and_its_facts_are_applied_when_there_
         assert await inbox.parked() == []
         full = False
         await inbox.take(waiting)
-        assert await rows(own) == await rebuilt(databases)
+        assert await rows(db) == await rebuilt(databases)

@@ -22,14 +22,14 @@ from deploy.demo.plan import Applicant, Plan
 from deploy.demo.week import national_code
 from deploy.local.postgres import OWNER, Postgres
 from schemas.catalogue import catalogue
-from schemas.envelope import Recorded
+from schemas.envelope import RecordedFact
 from schemas.facts import decode
 from schemas.facts.intake import CaseSubmitted
 from tests.conftest import fresh_databases
 from tests.databases import Databases
 from tests.faults.disk import Disk, small_disk
 from tests.faults.doors import doors, prepare
-from tests.faults.gathering import facts_of
+from tests.faults.effects import facts_of
 
 KIND = catalogue().types["site_visit"]
 PLAN = Plan("site_visit", 1, "office1", Applicant(national_code(345_123_679), "جاینگهدار نمونه", "09131112244"))
@@ -81,7 +81,7 @@ class Office:
         assert case[0].group(1) == case[1].group(1)
         return case[0].group(1)
 
-    async def filed(self) -> list[Recorded]:
+    async def filed(self) -> list[RecordedFact]:
         """Every fact of every case that was filed."""
         async with self.databases.reader() as log:
             return [fact for fact in await facts_of(log) if fact.stream.startswith("case:")]
@@ -105,7 +105,7 @@ async def at_the_door(
         yield Office(client, databases)
 
 
-def papers_of(facts: list[Recorded]) -> set[str]:
+def papers_of(facts: list[RecordedFact]) -> set[str]:
     submitted = [decode(fact.type, fact.type_version, fact.body) for fact in facts]
     return {ref.document_id for fact in submitted if isinstance(fact, CaseSubmitted) for ref in fact.documents}
 

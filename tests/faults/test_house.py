@@ -15,9 +15,9 @@ import asyncpg
 import pytest
 from aiosmtpd.controller import Controller
 
-from deploy.local.children import free_port
 from deploy.local.processes import PROCESSES
-from tests.bus.ground import eventually
+from deploy.local.subprocesses import free_port
+from tests.eventing.harness import eventually
 from tests.faults import nemesis
 from tests.faults.checker import check, totals
 from tests.faults.crowd import Crowd, Mails, evidence, heads
@@ -63,7 +63,7 @@ def strikes(house: Stack) -> nemesis.Nemesis:
 
     async def set_back() -> None:
         for service in TABLES:
-            connection = await asyncpg.connect(**house.ground(service).as_owner(service))
+            connection = await asyncpg.connect(**house.settings_of(service).as_owner(service))
             try:
                 await connection.execute(SET_BACK)
             finally:

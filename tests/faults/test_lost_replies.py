@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from caselog.append import Appender, LogUnavailable
-from caselog.outcomes import Append, Appended, Repeated
+from caselog.outcomes import Appended, AppendRequest, Repeated
 from tests.caselog.commands import a_command
 from tests.databases import Databases
 from tests.faults.checker import Evidence, check, totals
-from tests.faults.gathering import facts_of
+from tests.faults.effects import facts_of
 from tests.faults.proxy import LostReplies, Proxy, asks_to_append, postgres_is_ready, proxy
 from tests.faults.recorder import Recorder, attempts
 from tests.faults.seeds import seed_of
@@ -76,11 +76,11 @@ async def _caller(name: str, appender: Appender, wire: Proxy, recorder: Recorder
             found[type(again).__name__] += 1
             found["again"] += 1
             assert isinstance(again, Repeated)
-            assert (again.placed, again.recorded_at) == (outcome.placed, outcome.recorded_at)
+            assert (again.events, again.recorded_at) == (outcome.events, outcome.recorded_at)
     return found
 
 
-async def _insist(appender: Appender, recorder: Recorder, command: Append) -> Appended | Repeated:
+async def _insist(appender: Appender, recorder: Recorder, command: AppendRequest) -> Appended | Repeated:
     """Send the same command until an answer comes."""
     while True:
         try:

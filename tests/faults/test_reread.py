@@ -10,20 +10,20 @@ from typing import Any, Final
 import asyncpg
 from pydantic import SecretStr
 
-from caselog.outcomes import Append, Appended, NewFact
-from chassis.bus.inbox import Inbox
-from chassis.settings import Ground
-from chassis.standing import migrate_service
-from chassis.vault.keys import VaultKeys
+from caselog.outcomes import Appended, AppendRequest, NewFact
+from chassis.eventing.processors.inbox import Inbox
+from chassis.privacy.key_files import VaultKeys
+from chassis.runtime.container import migrate_service
+from chassis.settings import Settings
 from schemas.fact import Fact, StreamKind, Writer
 from schemas.facts import FACTS
 from schemas.facts.intake import CaseSubmitted, CaseWithdrawn, CertificateIssued
 from schemas.facts.review import CaseApproved, CaseRejected
-from tests.bus.ground import eventually
-from tests.chassis.vaults import key_directory
 from tests.conftest import ROOT
 from tests.databases import Databases
+from tests.eventing.harness import eventually
 from tests.journeys.stack import TABLES, readers_of
+from tests.privacy.vaults import key_directory
 
 ENDS: Final = (CaseApproved, CaseRejected, CaseWithdrawn)
 SET_BACK: Final = "UPDATE checkpoints SET seq = 0, hash = decode(repeat('00', 32), 'hex')"
@@ -49,13 +49,13 @@ async def every_fact(databases: Databases) -> None:
         for stream, facts in stories.items():
             for fact in facts:
                 command = hashlib.sha256(f"{stream} {fact.TYPE}".encode()).digest()
-                append = Append(stream, None, command, bytes(32), "x:y", None, b"{}", [sample(fact)])
+                append = AppendRequest(stream, None, command, bytes(32), "x:y", None, b"{}", [sample(fact)])
                 assert isinstance(await writers[fact.WRITER].append(append), Appended), fact.TYPE
 
 
-async def dump(own: asyncpg.Pool, service: str) -> dict[str, list[tuple[Any, ...]]]:
+async def dump(db: asyncpg.Pool, service: str) -> dict[str, list[tuple[Any, ...]]]:
     tables = (*TABLES[service], "agenda", "parked_streams")
-    return {table: sorted(map(tuple, await own.fetch(f"SELECT t::text FROM {table} t"))) for table in tables}
+    return {table: sorted(map(tuple, await db.fetch(f"SELECT t::text FROM {table} t"))) for table in tables}
 
 
 def empty(service: str) -> list[str]:
@@ -65,28 +65,28 @@ def empty(service: str) -> list[str]:
 
 async def test_all_facts_read_again_give_the_rows_and_the_agenda_of_one_reading(databases: Databases, tmp_path: Path) -> None:
     await every_fact(databases)
-    ground = Ground(
+    settings = Settings(
         database_url=f"postgresql://127.0.0.1:{databases.server.port}",
         database_prefix=databases.prefix,
         owner_password=SecretStr(databases.server.owner_password),
     )
     for service in TABLES:
-        await migrate_service(ground, service, ROOT / "services" / service)
+        await migrate_service(settings, service, ROOT / "services" / service)
         async with (
             readers_of(service, VaultKeys(key_directory(tmp_path, service)), databases.where("vault", service)) as readers,
-            asyncpg.create_pool(**databases.where(service, service), min_size=1, max_size=4) as own,
+            asyncpg.create_pool(**databases.where(service, service), min_size=1, max_size=4) as db,
             databases.reader(f"{service}_reader") as log,
         ):
-            inbox = Inbox(readers, own=own, log=log, bus=False)
+            inbox = Inbox(readers, db=db, log=log, bus=False)
             async with inbox.running():
                 await read_all(inbox)
-                once = await dump(own, service)
+                once = await dump(db, service)
                 assert [table for table, rows in once.items() if not rows] == empty(service)  # an empty one shows nothing
-                await own.execute(SET_BACK)
+                await db.execute(SET_BACK)
                 await read_all(inbox)
-                assert await dump(own, service) == once, service
+                assert await dump(db, service) == once, service
 
 
 async def read_all(inbox: Inbox) -> None:
-    for name in inbox.shelves:
+    for name in inbox.stores:
         await eventually(lambda name=name: inbox.caught_up(name))  # type: ignore[misc]

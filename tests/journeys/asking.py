@@ -23,9 +23,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from chassis.web.tokens import form_token
+from chassis.web.csrf import form_token
 from schemas.catalogue import catalogue
-from schemas.published import HERE
+from schemas.contract_files import HERE
 
 CHECKS: Final = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 HOSTILE: Final = ("a\0b", "0:" + "9" * 30, "x" * 5000, "a/b", "0:\u00b2", "\0", "\u202e", "%00", "'; --", "PK-AAAA-AAAA-AAA")
@@ -238,8 +238,8 @@ def _fields(schema: Mapping[str, Any], document: Mapping[str, Any]) -> set[str]:
     """The names of a form's fields, but for its tokens."""
     if name := schema.get("$ref", "").rpartition("/")[2]:
         return _fields(document["components"]["schemas"][name], document)
-    own = {each for each in schema.get("properties", {}) if not each.startswith("_")}
-    return own.union(*(_fields(part, document) for part in schema.get("allOf", ())))
+    db = {each for each in schema.get("properties", {}) if not each.startswith("_")}
+    return db.union(*(_fields(part, document) for part in schema.get("allOf", ())))
 
 
 def _failures(failure: BaseException) -> Iterator[BaseException]:

@@ -19,26 +19,26 @@ from typing import Any, Final
 import asyncpg
 
 from caselog.read import LogReader
-from chassis.bus.inbox import Inbox
-from chassis.bus.readers import Reader
-from chassis.settings import Ground
-from chassis.standing import migrate_service
-from chassis.vault.keys import VaultKeys
-from chassis.vault.vault import Vault
+from chassis.eventing.processors.inbox import Inbox
+from chassis.eventing.processors.processor import EventProcessor
+from chassis.privacy.key_files import VaultKeys
+from chassis.privacy.vault import Vault
+from chassis.runtime.container import migrate_service
+from chassis.settings import Settings
 from deploy.demo.__main__ import audit
 from deploy.demo.plan import Plan, Walked
 from deploy.demo.walk import Walk
 from deploy.kafka import jars
 from deploy.local import roles
-from deploy.local.children import StackError, start, wait_until
 from deploy.local.processes import PROCESSES, kafka_port, postgres_port
-from services.audit.consume import readers as audit_readers
-from services.inquiry.consume import readers as inquiry_readers
-from services.intake.consume import readers as intake_readers
-from services.notify.consume import readers as notify_readers
-from services.review.consume import readers as review_readers
-from tests.bus.ground import eventually
+from deploy.local.subprocesses import StackError, start, wait_until
+from services.audit.processors import processors as audit_readers
+from services.inquiry.reactions import processors as inquiry_readers
+from services.intake.reactions import processors as intake_readers
+from services.notify.reactions import processors as notify_readers
+from services.review.reactions import processors as review_readers
 from tests.conftest import ROOT
+from tests.eventing.harness import eventually
 
 DOORS: Final = {process.name: f"http://127.0.0.1:{process.port}" for process in PROCESSES}
 READERS: Final = {"intake": intake_readers, "review": review_readers, "inquiry": inquiry_readers, "notify": notify_readers}
@@ -55,7 +55,7 @@ _REBUILD: Final = "rebuild_"
 
 
 @asynccontextmanager
-async def readers_of(service: str, keys: VaultKeys, vault: dict[str, Any]) -> AsyncIterator[Sequence[Reader]]:
+async def readers_of(service: str, keys: VaultKeys, vault: dict[str, Any]) -> AsyncIterator[Sequence[EventProcessor]]:
     """Every reader of a service as its processes have it; `vault`: how its role comes in there, where it has one."""
     if service not in READERS:
         yield audit_readers(keys)
@@ -140,17 +140,17 @@ class Stack:
         if name == "kafka":
             return "kafka.Kafka" in line and str(self.var) in line
         process = next(each for each in PROCESSES if each.name == name)
-        own = f"PARVANDEH_KEYS={self.var}/keys/{name.removesuffix('-agenda')}".encode()
-        return " ".join(("-m", process.module, *process.arguments)) in line and own in environment
+        db = f"PARVANDEH_KEYS={self.var}/keys/{name.removesuffix('-agenda')}".encode()
+        return " ".join(("-m", process.module, *process.arguments)) in line and db in environment
 
     @property
     def passwords(self) -> dict[str, str]:
         found: dict[str, str] = json.loads((self.var / "roles.json").read_text())
         return found
 
-    def ground(self, service: str, prefix: str = "") -> Ground:
+    def settings_of(self, service: str, prefix: str = "") -> Settings:
         """The settings of one service in this house."""
-        return Ground(
+        return Settings(
             database_url=f"postgresql://127.0.0.1:{postgres_port()}",
             database_prefix=prefix,
             password=self.passwords.get(service, ""),
@@ -183,7 +183,7 @@ class Stack:
         async def quiet() -> bool:
             heads = await self._heads()
             for service in TABLES:
-                connection = await asyncpg.connect(**self.ground(service).as_owner(service))
+                connection = await asyncpg.connect(**self.settings_of(service).as_owner(service))
                 try:
                     rows = await connection.fetch("SELECT reader, shard, seq, halted FROM checkpoints")
                     due = await connection.fetchval(
@@ -199,7 +199,7 @@ class Stack:
         await eventually(quiet, seconds)
 
     async def _heads(self) -> dict[int, int]:
-        async with asyncpg.create_pool(**self.ground("audit").as_reader("audit"), min_size=1, max_size=1) as pool:
+        async with asyncpg.create_pool(**self.settings_of("audit").as_reader("audit"), min_size=1, max_size=1) as pool:
             return {shard: head.seq for shard, head in (await LogReader(pool).heads()).items()}
 
     async def equals_a_rebuild(self) -> None:
@@ -211,7 +211,7 @@ class Stack:
         """Each table as it is, and as it is built anew from the log alone: its name, and both."""
         await self.settled()
         compared: list[tuple[str, list[Any], list[Any]]] = []
-        owner = await asyncpg.connect(**self.ground("intake").as_owner("postgres"))
+        owner = await asyncpg.connect(**self.settings_of("intake").as_owner("postgres"))
         await roles.drop_databases(owner, prefix=_REBUILD)
         await roles.ensure(owner, self.passwords, prefix=_REBUILD)
         try:
@@ -224,23 +224,23 @@ class Stack:
         return compared
 
     async def _rebuilt(self, service: str) -> dict[str, list[Any]]:
-        ground, fresh = self.ground(service), self.ground(service, _REBUILD)
+        settings, fresh = self.settings_of(service), self.settings_of(service, _REBUILD)
         await migrate_service(fresh, service, ROOT / "services" / service)
         async with AsyncExitStack() as stack:
-            own = await stack.enter_async_context(
+            db = await stack.enter_async_context(
                 asyncpg.create_pool(**fresh.as_service(service, service), min_size=1, max_size=4)
             )
-            log = await stack.enter_async_context(asyncpg.create_pool(**ground.as_reader(service), min_size=1, max_size=2))
-            vault = ground.as_service(service, "vault")
-            readers = await stack.enter_async_context(readers_of(service, VaultKeys(ground.keys), vault))
-            inbox = Inbox(readers, own=own, log=LogReader(log), bus=False)
+            log = await stack.enter_async_context(asyncpg.create_pool(**settings.as_reader(service), min_size=1, max_size=2))
+            vault = settings.as_service(service, "vault")
+            readers = await stack.enter_async_context(readers_of(service, VaultKeys(settings.keys), vault))
+            inbox = Inbox(readers, db=db, log=LogReader(log), bus=False)
             async with inbox.running():
-                for reader in inbox.shelves:
+                for reader in inbox.stores:
                     await eventually(lambda r=reader: inbox.caught_up(r))  # type: ignore[misc]
         return await self._dump(service, _REBUILD)
 
     async def _dump(self, service: str, prefix: str = "") -> dict[str, list[Any]]:
-        connection = await asyncpg.connect(**self.ground(service, prefix).as_owner(service))
+        connection = await asyncpg.connect(**self.settings_of(service, prefix).as_owner(service))
         try:
             found = {}
             for table in TABLES[service]:

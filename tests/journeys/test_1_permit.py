@@ -1,4 +1,4 @@
-"""One request, eight stops: intake/pages, intake/decide, caselog.append, chassis/bus/relay, review/consume + project,
+"""One request, eight stops: intake/pages, intake/decide, caselog.append, chassis/eventing/relay, review/consume + project,
 review/pages decision, notify, audit timeline; for all seven types, over the real doors."""
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ async def test_verify_finds_the_log_clean_and_the_draw_command_finds_every_draw_
     )
     assert verified.returncode == 0, verified.stdout
     environment = {
-        "PARVANDEH_DATABASE_URL": house.ground("review").database_url,
+        "PARVANDEH_DATABASE_URL": house.settings_of("review").database_url,
         "PARVANDEH_READER_PASSWORD": house.passwords["review_reader"],
         "PARVANDEH_KEYS": str(house.var / "keys" / "review"),
     }
     done = await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-m", "services.review.draw", "verify", walked.case_id],
+        [sys.executable, "-m", "services.review.verify_draw", "verify", walked.case_id],
         cwd=ROOT,
         env=environment,
         capture_output=True,

@@ -13,15 +13,15 @@ import httpx2
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from chassis.bus.topic import PARTITIONS, TOPIC
-from chassis.settings import Ground
-from chassis.web.oidc.settings import Oidc, Seat
+from chassis.eventing.kafka.topic import PARTITIONS, TOPIC
+from chassis.oidc_settings import Oidc, Seat
+from chassis.settings import Settings
 from deploy.demo.person import Person, forms
 from deploy.demo.plan import Applicant, Plan
 from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
 from deploy.local.processes import kafka_port
-from services.review.app import door
+from services.review.app import create_app
 from tests.journeys.stack import DOORS, Stack
 
 CANARY = Applicant(national_code(123_987_456), "کاناریا زردبال", "09139876543", "canaria.zardbal@example.org")
@@ -57,7 +57,8 @@ def needles() -> list[bytes]:
 def test_review_has_no_route_that_nobody_looked_at() -> None:
     oidc = Oidc(issuer="https://id.example", client_id="review", roles={"reviewers": Seat(role="reviewer")})
     routers = [
-        getattr(route, "original_router", None) for route in door(Ground(oidc=oidc, doors={"review": "http://review"})).routes
+        getattr(route, "original_router", None)
+        for route in create_app(Settings(oidc=oidc, doors={"review": "http://review"})).routes
     ]
     routes = [route for router in routers if router is not None for route in router.routes]
     found = {f"{method} {route.path}" for route in routes for method in route.methods}
@@ -208,7 +209,7 @@ async def test_the_canary_is_in_no_log_row_topic_projection_or_log_line(house: S
 
 
 async def everything(house: Stack, service: str, database: str) -> bytes:
-    connection = await asyncpg.connect(**house.ground(service).as_owner(database))
+    connection = await asyncpg.connect(**house.settings_of(service).as_owner(database))
     try:
         tables = await connection.fetch(
             "SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) AS name FROM information_schema.tables "
@@ -246,10 +247,10 @@ async def test_review_cannot_open_identity_or_contact_of_a_real_case(house: Stac
     walk = Walk(DOORS, house.var / "outbox")
     await walk.file(await walk.staff("intake", "office1"), Plan("building_permit", 2, "office1", OTHER))
     await walk.close()
-    connection = await asyncpg.connect(**house.ground("intake").as_owner("vault"))
+    connection = await asyncpg.connect(**house.settings_of("intake").as_owner("vault"))
     keys = {row["class"]: row["key_id"] for row in await connection.fetch("SELECT class, key_id FROM vault.keys")}
     await connection.close()
-    mine = await asyncpg.connect(**house.ground("review").as_service("review", "vault"))
+    mine = await asyncpg.connect(**house.settings_of("review").as_service("review", "vault"))
     try:
         assert await mine.fetchrow("SELECT * FROM vault.key($1)", keys["property"])
         for data_class in ("identity", "contact"):

@@ -25,7 +25,7 @@ PLAN = Plan("site_visit", 1, "office1", APPLICANT)
 
 
 async def submissions(house: Stack) -> int:
-    connection = await asyncpg.connect(**house.ground("intake").as_owner("caselog"))
+    connection = await asyncpg.connect(**house.settings_of("intake").as_owner("caselog"))
     try:
         return int(await connection.fetchval("SELECT count(*) FROM log.facts WHERE type = 'case.submitted'"))
     finally:
@@ -184,7 +184,7 @@ async def test_who_refused_a_case_may_still_see_it_in_a_stale_queue_and_is_told_
     await walk.check_identity(case)
     first = await walk.drawn(case)
     page = await first.send(await first.get(f"/cases/{case}"), "/open")
-    owner = await asyncpg.connect(**house.ground("review").as_owner("review"))
+    owner = await asyncpg.connect(**house.settings_of("review").as_owner("review"))
     async with owner.transaction():  # review's rows stand still
         await owner.execute(
             "SELECT 1 FROM checkpoints WHERE reader = 'cases' AND shard = $1 FOR UPDATE", shard_of(f"case:{case}")

@@ -11,15 +11,16 @@ import asyncpg
 import httpx2
 import pytest
 
-from chassis import blobs, refusal
+from chassis import refusal
+from chassis.privacy.documents import store
 from chassis.refusal import Refusal
 from chassis.web import problems
-from chassis.web.language import OWN_LOCALE, Words
+from chassis.web.i18n import OWN_LOCALE, Translations
 from deploy.demo.filled import answers, documents
 from deploy.demo.person import Person, forms
 from deploy.demo.walk import Walk
 from services.intake import refusals as intake
-from services.intake.pages.room import FORM_BYTES
+from services.intake.pages.shared import FORM_BYTES
 from services.review import refusals as review
 from tests.conftest import ROOT
 from tests.journeys.stack import DOORS, Stack
@@ -36,7 +37,7 @@ class Reader:
 
     def says(self, answer: httpx2.Response, kind: type[Refusal], service: str = "intake") -> bool:
         """Whether the answer is this refusal in the reader's language, and in no other."""
-        words = Words([OWN_LOCALE, ROOT / "services" / service / "locale"])
+        words = Translations([OWN_LOCALE, ROOT / "services" / service / "locale"])
         texts = {"fa": words.text("fa", f"refusal.{kind.code}"), "en": kind.default_text()}
         other = texts["en" if self.language == "fa" else "fa"]
         found = html.unescape(answer.text)
@@ -76,13 +77,13 @@ async def test_a_filing_that_is_wrong(house: Stack, reader: Reader) -> None:
         assert reader.says(await raw(office, page, {**good, **change}, papers), refused), change
     assert reader.says(await raw(office, page, good, papers[1:]), intake.MissingDocument)
     forged = [(name, (file, b"MZ no paper", kind)) for name, (file, _, kind) in papers]
-    assert reader.says(await raw(office, page, good, forged), blobs.WrongType)
+    assert reader.says(await raw(office, page, good, forged), store.WrongType)
     whole = papers[0][1][1]
     large = [(papers[0][0], ("a.pdf", whole + bytes(26_500_000) + b"%%EOF", "application/pdf")), *papers[1:]]
-    assert reader.says(await raw(office, page, good, large), blobs.TooLarge)
+    assert reader.says(await raw(office, page, good, large), store.TooLarge)
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
     assert reader.says(await office._client.post(form.action, headers=kind, content=bytes(FORM_BYTES + 1)), problems.BodyTooLarge)
-    assert reader.says(await office._client.post(form.action, data=good), problems.Forged)
+    assert reader.says(await office._client.post(form.action, data=good), problems.CsrfRejected)
     assert await submissions(house) == before
 
 
@@ -95,7 +96,7 @@ async def test_the_same_key_with_another_body_and_a_session_that_ended(house: St
     differs = await raw(office, page, {**answers(KIND, PLAN), "district": "2"}, documents(KIND))
     assert reader.says(differs, refusal.RequestDiffers)
     fresh = await office.get("/new/site_visit")
-    owner = await asyncpg.connect(**house.ground("intake").as_owner("intake"))
+    owner = await asyncpg.connect(**house.settings_of("intake").as_owner("intake"))
     await owner.execute("UPDATE web_sessions SET idle_until = now() - interval '1 second' WHERE subject = 'op-1'")
     await owner.close()
     ended = await raw(office, fresh, answers(KIND, PLAN), documents(KIND))
@@ -103,7 +104,7 @@ async def test_the_same_key_with_another_body_and_a_session_that_ended(house: St
     asked = await office._client.post(f"{DOORS['review']}/api/queue", headers={"Accept": "application/json"})
     assert asked.status_code in (401, 403, 405)
     queue = await office._client.get(f"{DOORS['review']}/api/queue", headers={"Accept": "application/json"})
-    assert reader.says(queue, problems.SignInNeeded, "review")
+    assert reader.says(queue, problems.Unauthenticated, "review")
     assert queue.headers["content-type"] == "application/problem+json"
     assert await submissions(house) == filed
 
@@ -112,7 +113,7 @@ async def test_another_persons_case_and_a_program_that_sends_nonsense(house: Sta
     case, _ = await reader.walk.file(reader.person, PLAN)
     other = await reader.at("intake", "office2")
     assert reader.says(await other._client.get(f"/cases/{case}"), problems.NotFound)
-    assert reader.says(await other._client.get("/identity"), problems.NotForYou)
+    assert reader.says(await other._client.get("/identity"), problems.Forbidden)
     token = forms((await other.get("/track")).text)[0].hidden["_csrf"]
     for content, kind, refused in (
         (b"{", "application/json", problems.Invalid),

@@ -19,8 +19,8 @@ from deploy.demo.person import Person
 from deploy.demo.plan import Applicant, Plan
 from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
-from deploy.local.children import free_port
-from tests.bus.ground import eventually
+from deploy.local.subprocesses import free_port
+from tests.eventing.harness import eventually
 from tests.journeys.stack import DOORS, Stack
 
 APPLICANT = Applicant(national_code(456_123_789), "پیام‌گیر نمونه", "09134445566", "reader@example.org")

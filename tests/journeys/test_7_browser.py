@@ -15,7 +15,7 @@ from deploy.demo.filled import paper
 from deploy.demo.walk import REVIEWERS
 from deploy.demo.week import national_code
 from schemas.catalogue import catalogue
-from tests.bus.ground import eventually
+from tests.eventing.harness import eventually
 from tests.journeys.stack import DOORS, Stack
 from tests.web.browser import browsing, needs_browser, page_is_sound
 
@@ -200,7 +200,7 @@ async def shows(page: Page, path: str, text: str) -> None:
 
 async def facts_of(house: Stack, case: str) -> list[str]:
     """What the log holds of the case, in order."""
-    log = await asyncpg.connect(**house.ground("audit").as_owner("caselog"))
+    log = await asyncpg.connect(**house.settings_of("audit").as_owner("caselog"))
     try:
         query = "SELECT type FROM log.facts WHERE stream = $1 ORDER BY version"
         return [row["type"] for row in await log.fetch(query, f"case:{case}")]

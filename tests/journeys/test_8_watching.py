@@ -16,13 +16,13 @@ import asyncpg
 import httpx2
 import pytest
 
-from caselog.chain import ZERO_LINK, link_of
-from chassis.bus.wire import read
+from caselog.chain import ZERO_LINK, compute_link
+from chassis.eventing.kafka.cloudevents import decode as read_message
 from deploy.demo.walk import Walk
 from deploy.demo.week import plans
 from schemas.facts import decode
-from tests.bus.ground import eventually
 from tests.conftest import ROOT
+from tests.eventing.harness import eventually
 from tests.journeys.stack import DOORS, Stack
 
 AS_HEADER = {"traceparent": "traceparent", "datacontenttype": "content-type"}
@@ -49,9 +49,9 @@ async def test_a_consumer_reads_a_shard_to_its_head_and_recomputes_every_link(ho
         for event in page:
             headers = [(AS_HEADER.get(name, f"ce_{name}"), value.encode()) for name, value in event.items()]
             headers.append(("ce_meta", b64decode(event["metabase64"])))
-            fact = read(headers, b64decode(event["data_base64"]))
+            fact = read_message(headers, b64decode(event["data_base64"]))
             assert (event["specversion"], fact.seq, fact.prev) == ("1.0", after + 1, last)
-            assert link_of(fact) == fact.link
+            assert compute_link(fact) == fact.link
             assert datetime.fromisoformat(event["time"]).astimezone(UTC) == fact.recorded_at
             decode(fact.type, fact.type_version, fact.body)
             after, last = fact.seq, fact.link
@@ -93,10 +93,10 @@ async def test_the_status_page_shows_a_parked_case_and_the_command_releases_it(h
     await house.settled()
     assert (walked.case_id in command(house, "parked").stdout) is False
     stream = f"case:{walked.case_id}"
-    own = await asyncpg.connect(**house.ground("notify").as_owner("notify"))
-    await own.execute("DELETE FROM messages WHERE stream = $1", stream)
+    db = await asyncpg.connect(**house.settings_of("notify").as_owner("notify"))
+    await db.execute("DELETE FROM messages WHERE stream = $1", stream)
     row = "(reader, version, stream, shard, from_version, reason) VALUES ('messages', 1, $1, 0, 1, 'test')"
-    await own.execute(f"INSERT INTO parked_streams {row}", stream)
+    await db.execute(f"INSERT INTO parked_streams {row}", stream)
     said = command(house, "parked").stdout.splitlines()
     (place,) = [
         number for number, line in enumerate(said) if line.startswith(f"notify The list of messages: {stream} from fact 1")
@@ -105,8 +105,8 @@ async def test_the_status_page_shows_a_parked_case_and_the_command_releases_it(h
     assert "پرونده‌هایی کنار گذاشته شده است" in (await engineer.get("/status")).text
     assert command(house, "service", "notify", "release", "messages", stream).returncode == 0
     assert command(house, "service", "notify", "release", "messages", stream).returncode == 1
-    assert await own.fetchval("SELECT count(*) FROM messages WHERE stream = $1", stream) > 0
-    await own.close()
+    assert await db.fetchval("SELECT count(*) FROM messages WHERE stream = $1", stream) > 0
+    await db.close()
     await house.equals_a_rebuild()
     await eventually(all_is_well)
     clerk = await walk.staff("intake", "office1")
@@ -143,9 +143,9 @@ def test_a_damaged_row_is_found_and_put_right_by_a_rebuild(house: Stack) -> None
 
 async def damage(house: Stack) -> None:
     await house.settled()
-    own = await asyncpg.connect(**house.ground("review").as_owner("review"))
-    await own.execute("UPDATE cases SET district = district % 5 + 1 WHERE stream = (SELECT min(stream) FROM cases)")
-    await own.close()
+    db = await asyncpg.connect(**house.settings_of("review").as_owner("review"))
+    await db.execute("UPDATE cases SET district = district % 5 + 1 WHERE stream = (SELECT min(stream) FROM cases)")
+    await db.close()
 
 
 async def test_a_week_goes_on_after_ctrl_c_and_files_nothing_twice(house: Stack) -> None:
@@ -171,13 +171,13 @@ async def test_a_week_goes_on_after_ctrl_c_and_files_nothing_twice(house: Stack)
     assert "goes on where it was stopped" in again.stdout
     hours = re.search(r"filed in office hours (\d+), out of them (\d+)", again.stdout)
     assert hours is not None, again.stdout
-    connection = await asyncpg.connect(**house.ground("intake").as_owner("caselog"))
+    connection = await asyncpg.connect(**house.settings_of("intake").as_owner("caselog"))
     query = "SELECT count(DISTINCT stream) FROM log.facts WHERE type = 'case.submitted' AND stream = ANY($1)"
     lines = [json.loads(line) for line in journal.with_suffix(".done").read_text().splitlines()]
     filed = {f"case:{line['case']}" for line in lines if "case" in line}
     assert (len(filed), await connection.fetchval(query, list(filed))) == (14, 14)
-    own = await asyncpg.connect(**house.ground("intake").as_owner("intake"))
-    late = await own.fetchval("SELECT count(*) FROM cases WHERE out_of_hours AND stream = ANY($1)", list(filed))
+    db = await asyncpg.connect(**house.settings_of("intake").as_owner("intake"))
+    late = await db.fetchval("SELECT count(*) FROM cases WHERE out_of_hours AND stream = ANY($1)", list(filed))
     assert (int(hours[1]), int(hours[2])) == (14 - late, late)
-    await own.close()
+    await db.close()
     await connection.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chassis.web.language import Words
+from chassis.web.i18n import Translations
 from deploy.demo.person import Person, forms
 from deploy.demo.plan import Applicant, Plan
 from deploy.demo.walk import Walk
@@ -147,8 +147,8 @@ async def test_an_office_opens_a_note_and_a_certificate_by_a_fact_and_a_paper_no
     form = next(each for each in forms(page.text) if each.action.endswith("/note"))
     for path in ("note", "certificate"):
         for person, status in ((other, 404), (await walk.staff("intake", "clerk1"), 403)):
-            own = next(each for each in forms((await person.get("/new" if status == 404 else "/identity")).text)).hidden["_csrf"]
-            sent = await person._client.post(f"/cases/{case}/{path}", data={**form.hidden, "_csrf": own})
+            db = next(each for each in forms((await person.get("/new" if status == 404 else "/identity")).text)).hidden["_csrf"]
+            sent = await person._client.post(f"/cases/{case}/{path}", data={**form.hidden, "_csrf": db})
             assert sent.status_code == status
     citizen = await walk.citizen(APPLICANT)
     assert NOTE in (await citizen.get(f"/cases/{case}")).text
@@ -167,7 +167,7 @@ async def test_the_consent_is_asked_of_an_office_alone_and_stands_in_the_fact_an
     house: Stack, language: str
 ) -> None:
     walk = Walk(DOORS, house.var / "outbox")
-    texts = Words([ROOT / "services" / "intake" / "locale"])
+    texts = Translations([ROOT / "services" / "intake" / "locale"])
     wording = texts.text(language, f"consent.{WORDINGS[-1]}")
     office = await Person(DOORS["intake"], language).sign_in("office1", "office1-demo")
     citizen, auditor = await walk.citizen(APPLICANT), await Person(DOORS["audit"], language).sign_in("auditor1", "auditor1-demo")

@@ -13,17 +13,17 @@ import httpx2
 import pytest
 
 from caselog.read import LogReader
-from chassis.blobs import Blobs
-from chassis.staging import Sweeper
-from chassis.vault.keys import VaultKeys
-from chassis.vault.vault import Vault
+from chassis.privacy.documents.staging import Sweeper
+from chassis.privacy.documents.store import DocumentStore
+from chassis.privacy.key_files import VaultKeys
+from chassis.privacy.vault import Vault
 from deploy.demo.filled import answers, documents, paper
 from deploy.demo.person import Person, forms
 from deploy.demo.plan import Applicant, Plan
 from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
 from schemas.catalogue import catalogue
-from tests.bus.ground import eventually
+from tests.eventing.harness import eventually
 from tests.journeys.stack import DOORS, Stack
 from tests.journeys.test_5_bad_input import raw, submissions
 
@@ -142,7 +142,7 @@ async def test_killed_between_store_and_append_a_filing_leaves_nothing_after_a_s
 ) -> None:
     walk, person, page = await office(house)
     before, filed = stored(house), await submissions(house)
-    owner = await asyncpg.connect(**house.ground("intake").as_owner("caselog"))
+    owner = await asyncpg.connect(**house.settings_of("intake").as_owner("caselog"))
     await owner.execute("SELECT pg_advisory_lock(1347571286, shard) FROM generate_series(0, 63) AS shard")
     sent = asyncio.create_task(raw(person, page, answers(KIND, PLAN), documents(KIND)))
 
@@ -171,9 +171,9 @@ async def test_killed_between_store_and_append_a_filing_leaves_nothing_after_a_s
 
 
 async def sweep(house: Stack, grace: timedelta) -> None:
-    ground = house.ground("intake")
-    vault = asyncpg.create_pool(**ground.as_service("intake", "vault"), min_size=1, max_size=1)
-    log = asyncpg.create_pool(**ground.as_reader("intake"), min_size=1, max_size=1)
+    settings = house.settings_of("intake")
+    vault = asyncpg.create_pool(**settings.as_service("intake", "vault"), min_size=1, max_size=1)
+    log = asyncpg.create_pool(**settings.as_reader("intake"), min_size=1, max_size=1)
     async with vault, log:
-        blobs = Blobs(f"file://{house.var}/documents", Vault(vault, VaultKeys(ground.keys)))
-        await Sweeper(blobs, LogReader(log)).sweep(grace)
+        document_store = DocumentStore(f"file://{house.var}/documents", Vault(vault, VaultKeys(settings.keys)))
+        await Sweeper(document_store, LogReader(log)).sweep(grace)

@@ -17,9 +17,9 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from chassis.settings import Ground
-from chassis.web.doors import BACK_CHANNEL, enter, require
-from chassis.web.language import OWN_LOCALE, Words
+from chassis.settings import Settings
+from chassis.web.auth import BACK_CHANNEL, authenticate, require
+from chassis.web.i18n import OWN_LOCALE, Translations
 from chassis.web.openapi import Description, Undescribed, document
 from chassis.web.routes import RefusedPage, routes
 from deploy.openapi import documents
@@ -101,7 +101,7 @@ def test_every_reference_leads_somewhere_and_every_path_parameter_is_described(n
 @pytest.mark.parametrize("name", sorted(documents.DOORS))
 def test_every_route_of_a_door_is_described(name: str) -> None:
     described = {(path, method.upper()) for path, method, _ in operations(DOCUMENTS[f"{name}.json"])}
-    contexts = iter_route_contexts(documents.DOORS[name](Ground(oidc=documents.WITH_ISSUER)).routes)
+    contexts = iter_route_contexts(documents.DOORS[name](Settings(oidc=documents.WITH_ISSUER)).routes)
     routed = {(str(each.path_format), method) for each in contexts for method in each.methods or ()}
     assert routed
     assert routed <= described
@@ -176,9 +176,9 @@ def test_what_a_guard_and_a_form_may_answer_is_described_without_anybody_writing
 
 def built(endpoint: Any) -> dict[str, Any]:
     app, router = FastAPI(), routes()
-    app.state.description = Description("demo", "demo", Words([OWN_LOCALE]))
+    app.state.description = Description("demo", "demo", Translations([OWN_LOCALE]))
     router.add_api_route("/a", endpoint)
-    app.include_router(router, dependencies=[Depends(enter)])
+    app.include_router(router, dependencies=[Depends(authenticate)])
     return document(app)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.children import die_with_parent
+from deploy.local.subprocesses import die_with_parent
 from tests.conftest import ROOT
 
 PLANTED = sorted((ROOT / "tests/oracle/planted").glob("*.patch"))

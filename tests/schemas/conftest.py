@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from schemas import compatibility, published
+from schemas import compatibility, contract_files
 
 
 @pytest.fixture
 def released(tmp_path: Path) -> Path:
     """A copy of what was released."""
     for folder in ("json", "samples"):
-        shutil.copytree(published.HERE / folder, tmp_path / folder)
+        shutil.copytree(contract_files.HERE / folder, tmp_path / folder)
     for name in (compatibility.LEDGER, "INDEX.md", "asyncapi.json"):
-        shutil.copy(published.HERE / name, tmp_path / name)
+        shutil.copy(contract_files.HERE / name, tmp_path / name)
     return tmp_path

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from jsonschema_rs import Draft202012Validator
 
-from chassis.bus.topic import TOPIC
-from chassis.bus.wire import headers_of
-from schemas import published
+from chassis.eventing.kafka.cloudevents import encode
+from chassis.eventing.kafka.topic import TOPIC
+from schemas import contract_files
 from schemas.asyncapi import HEADERS, OPTIONAL, asyncapi_text
 from schemas.facts import FACTS
 from tests.caselog.vectors import facts
@@ -38,14 +38,14 @@ def test_every_reference_leads_somewhere_and_every_fact_is_a_message() -> None:
             for step in reference[2:].split("/"):
                 found = found[step]
         else:
-            assert (published.HERE / reference).is_file(), reference
+            assert (contract_files.HERE / reference).is_file(), reference
     assert set(DOCUMENT["channels"]["caseFacts"]["messages"]) == set(FACTS) == set(DOCUMENT["components"]["messages"])
     assert DOCUMENT["channels"]["caseFacts"]["address"] == TOPIC
     assert all(operation["action"] in ("send", "receive") for operation in DOCUMENT["operations"].values())
 
 
 def test_the_headers_are_those_that_are_sent_and_they_fit_their_schema() -> None:
-    sent = {name: value.decode() for name, value in headers_of(next(iter(facts())))}
+    sent = {name: value.decode() for name, value in encode(next(iter(facts())))}
     assert set(sent) <= set(HEADERS)
     assert set(HEADERS) - set(sent) <= OPTIONAL
     validator = Draft202012Validator(DOCUMENT["components"]["schemas"]["headers"])
@@ -58,5 +58,5 @@ def test_the_headers_are_those_that_are_sent_and_they_fit_their_schema() -> None
 @pytest.mark.parametrize("name", sorted(FACTS))
 def test_each_golden_example_fits_the_schema_of_its_message(name: str) -> None:
     message = DOCUMENT["components"]["messages"][name]
-    schema = json.loads((published.HERE / message["payload"]["schema"]["$ref"]).read_text())
+    schema = json.loads((contract_files.HERE / message["payload"]["schema"]["$ref"]).read_text())
     assert list(Draft202012Validator(schema).iter_errors(message["examples"][0]["payload"])) == []

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from schemas.calendar import HURRIED, TEHRAN, BeyondCalendar, Hurried, current
 from schemas.clocks import Holder, fold
+from schemas.contract_files import HERE
 from schemas.facts import AnyFact, decode, inquiry, intake, review
-from schemas.published import HERE
 
 CALENDAR = current()
 START = datetime(2025, 10, 14, 6, 0, tzinfo=UTC)

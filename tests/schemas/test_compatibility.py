@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 import pytest
 from pydantic import Field
 
-from schemas import compatibility, published
+from schemas import compatibility, contract_files
 from schemas.compatibility import broken_releases
 from schemas.fact import Fact, StreamKind, Value, Writer
 from schemas.facts import FACTS
@@ -77,7 +77,7 @@ class InTheDepth(OfficeRegistered):
 def planted(monkeypatch: pytest.MonkeyPatch, changed: Mapping[str, type[Fact]], without: tuple[str, ...] = ()) -> None:
     """Let the check see other facts than the code has."""
     facts = {name: fact for name, fact in (dict(FACTS) | dict(changed)).items() if name not in without}
-    monkeypatch.setattr(published, "FACTS", facts)
+    monkeypatch.setattr(contract_files, "FACTS", facts)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,9 @@ def test_a_change_within_a_released_version_is_refused_and_says_where(
     released: Path, monkeypatch: pytest.MonkeyPatch, fact: type[Fact], words: str
 ) -> None:
     planted(monkeypatch, {fact.TYPE: fact})
-    refused = [line for line in published.faults(released) if line.startswith(f"{fact.TYPE}: version {fact.VERSION} is released")]
+    refused = [
+        line for line in contract_files.faults(released) if line.startswith(f"{fact.TYPE}: version {fact.VERSION} is released")
+    ]
     assert len(refused) == 1
     assert words in refused[0]
 
@@ -143,9 +145,9 @@ def test_a_schema_deleted_and_generated_anew_from_changed_code_is_still_refused(
     planted(monkeypatch, {"case.withdrawn": NewOptional})
     before = (released / compatibility.LEDGER).read_bytes()
     (released / "json" / "case.withdrawn.v1.json").unlink()
-    published.write(released)
+    contract_files.write(released)
     assert (released / compatibility.LEDGER).read_bytes() == before
-    assert any("the schema of released version 1 is not the one" in line for line in published.faults(released))
+    assert any("the schema of released version 1 is not the one" in line for line in contract_files.faults(released))
 
 
 def test_a_new_version_without_a_lift_is_refused(released: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,19 +156,19 @@ def test_a_new_version_without_a_lift_is_refused(released: Path, monkeypatch: py
 
     planted(monkeypatch, {"case.withdrawn": Second})
     monkeypatch.setattr("schemas.facts.FACTS", dict(FACTS) | {"case.withdrawn": Second})
-    refused = published.faults(released)
+    refused = contract_files.faults(released)
     assert any("case.withdrawn: the golden sample of version 1 cannot be read" in line for line in refused)
     assert any("case.withdrawn: no schema of version 2" in line for line in refused)
     assert any("case.withdrawn: no golden sample of version 2" in line for line in refused)
 
 
 def test_every_released_fact_and_version_stands_in_the_ledger_with_both_its_files() -> None:
-    entries = compatibility.ledger(published.HERE)
+    entries = compatibility.ledger(contract_files.HERE)
     assert set(entries) == {f"{name}.v{version}" for name, fact in FACTS.items() for version in range(1, fact.VERSION + 1)}
-    assert set(entries) == {path.stem for path in (published.HERE / "json").glob("*.json")}
+    assert set(entries) == {path.stem for path in (contract_files.HERE / "json").glob("*.json")}
 
 
 def test_equal_schemas_have_no_difference() -> None:
     for fact in FACTS.values():
-        schema: dict[str, Any] = json.loads(published.schema_text(fact))
+        schema: dict[str, Any] = json.loads(contract_files.schema_text(fact))
         assert compatibility.differences(schema, schema) == []

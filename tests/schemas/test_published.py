@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 from pydantic_core import PydanticSerializationError
 
-from schemas import published
+from schemas import contract_files
 from schemas.__main__ import check, write_files
 from schemas.fact import Fact, Writer
 from schemas.facts import FACTS, MalformedFact, UnknownFact, decode, encode
@@ -19,7 +19,7 @@ from schemas.upcasting import upcast
 
 
 def test_nothing_is_missing_and_nothing_released_has_changed() -> None:
-    assert published.faults() == []
+    assert contract_files.faults() == []
 
 
 class _Planted(Fact):
@@ -43,13 +43,13 @@ SAID = [
 
 def test_a_fact_without_label_schema_and_sample_is_named_with_what_to_write_where() -> None:
     no_schema = "case.planted: no schema of version 1: run `python -m schemas write`"
-    assert published.faults(facts={"case.planted": _Planted}) == [*SAID, no_schema]
+    assert contract_files.faults(facts={"case.planted": _Planted}) == [*SAID, no_schema]
 
 
 def test_check_and_write_say_everything_that_a_new_fact_lacks_and_end_without_a_traceback(
     released: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(published, "FACTS", {**FACTS, "case.planted": _Planted})
+    monkeypatch.setattr(contract_files, "FACTS", {**FACTS, "case.planted": _Planted})
     documents = {name: (released / name).read_bytes() for name in ("INDEX.md", "asyncapi.json")}
     assert check(released) == 1
     assert set(SAID) < set(capsys.readouterr().out.splitlines())
@@ -59,9 +59,9 @@ def test_check_and_write_say_everything_that_a_new_fact_lacks_and_end_without_a_
 
 
 def test_a_fact_that_is_in_no_union_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(published, "FACTS", {name: fact for name, fact in FACTS.items() if name != "case.rejected"})
+    monkeypatch.setattr(contract_files, "FACTS", {name: fact for name, fact in FACTS.items() if name != "case.rejected"})
     line = "case.rejected: CaseRejected is not in the union AnyFact: add it in schemas/facts/__init__.py"
-    assert line in published.faults()
+    assert line in contract_files.faults()
 
 
 def test_a_changed_released_version_is_refused_and_never_overwritten(released: Path) -> None:
@@ -69,8 +69,8 @@ def test_a_changed_released_version_is_refused_and_never_overwritten(released: P
     path.write_text(path.read_text().replace('"reason"', '"motive"'))
     before = path.read_text()
     facts = {"case.withdrawn": FACTS["case.withdrawn"]}
-    assert any("is released and its schema changed" in fault for fault in published.faults(released, facts))
-    published.write(released)
+    assert any("is released and its schema changed" in fault for fault in contract_files.faults(released, facts))
+    contract_files.write(released)
     assert path.read_text() == before
 
 
@@ -79,21 +79,21 @@ def test_a_changed_released_version_is_refused_and_never_overwritten(released: P
 )
 def test_a_sample_that_does_not_fit_is_named(released: Path, sample: str, words: str) -> None:
     (released / "samples" / "case.withdrawn.v1.json").write_text(sample)
-    (fault,) = published.faults(released, {"case.withdrawn": FACTS["case.withdrawn"]})
+    (fault,) = contract_files.faults(released, {"case.withdrawn": FACTS["case.withdrawn"]})
     assert words in fault
 
 
 @pytest.mark.parametrize("name", sorted(FACTS))
 def test_a_golden_sample_is_read_and_written_again_byte_for_byte(name: str) -> None:
     version = FACTS[name].VERSION
-    body = (published.HERE / "samples" / f"{name}.v{version}.json").read_bytes().removesuffix(b"\n")
+    body = (contract_files.HERE / "samples" / f"{name}.v{version}.json").read_bytes().removesuffix(b"\n")
     fact = decode(name, version, body)
     assert encode(fact) == body
     assert name == fact.TYPE
 
 
 def test_a_filing_from_before_consent_was_asked_is_read_and_claims_none() -> None:
-    found = decode("case.submitted", 1, (published.HERE / "samples" / "case.submitted.v1.json").read_bytes())
+    found = decode("case.submitted", 1, (contract_files.HERE / "samples" / "case.submitted.v1.json").read_bytes())
     assert isinstance(found, CaseSubmitted)
     assert found.consent is None
     with pytest.raises(UnknownFact):

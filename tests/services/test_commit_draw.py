@@ -11,20 +11,20 @@ from typing import Any, cast
 
 import pytest
 
-from caselog.outcomes import Append, Appended, NewFact
+from caselog.outcomes import Appended, AppendRequest, NewFact
 from caselog.read import LogReader
-from chassis.agenda.items import Item
-from chassis.command_ids import agenda_command
-from chassis.handling import Done, Handler
-from schemas.envelope import Recorded
+from chassis.eventing.agenda.task import ClaimedTask
+from chassis.eventing.commands.handler import CommandHandler, CommandResult
+from chassis.eventing.commands.ids import agenda_command
+from schemas.envelope import RecordedFact
 from schemas.fact import Fact
 from schemas.facts import decode, encode
 from schemas.facts.review import Candidate, DrawCommitted
 from services.review import commands as c
 from services.review.decide import State, decide, evolve
 from services.review.handle import Handling
-from tests.bus.ground import eventually
 from tests.databases import Databases
+from tests.eventing.harness import eventually
 from tests.faults.proxy import LostReplies, Proxy, asks_to_append, postgres_is_ready, proxy
 from tests.services import facts as f
 from tests.simulation.services import VAULT
@@ -46,23 +46,23 @@ class Two:
 
     wire: Proxy
     log: LogReader
-    one: Handler
-    two: Handler
-    item: Item
+    one: CommandHandler
+    two: CommandHandler
+    item: ClaimedTask
 
-    def by(self, handler: Handler) -> Handling:
+    def by(self, handler: CommandHandler) -> Handling:
         return Handling(handler, VAULT)
 
-    async def commitments(self) -> list[tuple[Recorded, DrawCommitted]]:
+    async def commitments(self) -> list[tuple[RecordedFact, DrawCommitted]]:
         facts = [(each, decode(each.type, each.type_version, each.body)) for each in await self.log.stream(CASE)]
         return [(each, fact) for each, fact in facts if isinstance(fact, DrawCommitted)]
 
-    async def the_first_stands(self, done: Done) -> None:
+    async def the_first_stands(self, done: CommandResult) -> None:
         (recorded, fact), *others = await self.commitments()
         assert others == []
         assert fact.pool == FIRST.pool
         assert recorded.cause == self.item.cause_name
-        assert [(each.position, each.link) for each in done.placed] == [(recorded.position, recorded.link)]
+        assert [(each.position, each.link) for each in done.events] == [(recorded.position, recorded.link)]
 
 
 @asynccontextmanager
@@ -77,17 +77,17 @@ async def two_processes(databases: Databases) -> AsyncIterator[Two]:
         filed: list[Fact] = [f.submitted(), f.CONFIRMED]
         facts = [NewFact(each.TYPE, each.VERSION, encode(each)) for each in filed]
         command = hashlib.sha256(b"filed").digest()
-        outcome = await intake.append(Append(CASE, 0, command, bytes(32), "x:y", None, b"{}", facts))
+        outcome = await intake.append(AppendRequest(CASE, 0, command, bytes(32), "x:y", None, b"{}", facts))
         assert isinstance(outcome, Appended)
-        cause = outcome.placed[-1]
+        cause = outcome.events[-1]
         this = agenda_command("review", "commit_draw", cause.link, 0)
-        item = Item(this, "commit_draw", "", CASE, CASE, cause.position, cause.link, 0, None, None, {}, 1)
-        one, two = (Handler(appender=each, reader=log, vault=VAULT, service_key=bytes(32)) for each in (near, other))
-        here = Two(wire, log, one, two, item)
+        item = ClaimedTask(this, "commit_draw", "", CASE, CASE, cause.position, cause.link, 0, None, None, {}, 1)
+        one, two = (CommandHandler(appender=each, reader=log, vault=VAULT, service_key=bytes(32)) for each in (near, other))
+        container = Two(wire, log, one, two, item)
         target = replace(item, id=hashlib.sha256(b"target").digest(), reaction="set_target")
-        await here.by(here.one).by_agenda(c.SetTarget(), target)  # its connection is made and knows its types
+        await container.by(container.one).by_agenda(c.SetTarget(), target)  # its connection is made and knows its types
         try:
-            yield here
+            yield container
         finally:
             wire.thaw()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chassis.refusal import NotYet, Stale
+from chassis.refusal import NotDue, Stale
 from schemas.facts import FACTS, inquiry, intake, notify
 from schemas.sealing import Clear
 from services.inquiry import commands as c
@@ -61,7 +61,7 @@ def test_an_overdue_inquiry_escalates_once_and_stays_open() -> None:
     asked = (f.submitted(), f.REQUESTED, f.OPENED)
     due = f.DUE.due_at - MONDAY
     fact = case().given(*asked).when(escalate, later=due).then(inquiry.InquiryOverdue)
-    case().given(*asked).when(escalate, later=due - timedelta(hours=4)).refused(NotYet)
+    case().given(*asked).when(escalate, later=due - timedelta(hours=4)).refused(NotDue)
     case().given(*asked, fact).when(escalate, later=due).refused(Stale)
     case().given(*asked, fact).when(ANSWER).then(inquiry.InquiryAnswered)
 

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from caselog.migrations import migrate
+from caselog.db.migrate import migrate
 from caselog.read import LogReader
-from chassis.paging import Page
-from chassis.standing import INBOX
+from chassis.eventing.projections.paging import Page
+from chassis.runtime.container import INBOX
 from deploy.local.postgres import OWNER
 from services.inquiry.read import PAGE, Inquiries
-from services.inquiry.settings import ROOM
+from services.inquiry.settings import PACKAGE
 from tests.databases import Databases
 
 ONE_MOMENT = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
@@ -33,11 +33,11 @@ async def desk(databases: Databases, state: str) -> AsyncIterator[tuple[Inquirie
     owner = await databases.connect("inquiry", OWNER)
     try:
         await migrate(owner, "inbox", INBOX)
-        await migrate(owner, "inquiry", ROOM / "migrations")
+        await migrate(owner, "inquiry", PACKAGE / "migrations")
         answer = ("no_objection", ONE_MOMENT) if state == "answered" else (None, None)
         await owner.executemany(INSERT, [(*row, ONE_MOMENT, state, *answer) for row in ROWS])
-        async with asyncpg.create_pool(**databases.where("inquiry", "inquiry"), min_size=1, max_size=1) as own:
-            yield Inquiries(own, LogReader(own)), owner
+        async with asyncpg.create_pool(**databases.where("inquiry", "inquiry"), min_size=1, max_size=1) as db:
+            yield Inquiries(db, LogReader(db)), owner
     finally:
         await owner.close()
 

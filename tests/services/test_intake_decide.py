@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chassis.refusal import NotYet, Stale
+from chassis.refusal import NotDue, Stale
 from deploy.demo.week import national_code
 from schemas.calendar import Hurried
 from schemas.catalogue import catalogue
@@ -154,7 +154,7 @@ def test_other_papers_are_asked_for_with_a_deadline_and_brought() -> None:
 def test_a_passed_deadline_escalates_once_while_it_is_still_open_and_never_before_it_is_due() -> None:
     escalate, due = c.EscalateIdentity(round=1), f.DUE.due_at - MONDAY
     overdue = case().given(f.submitted(), f.QUESTIONED).when(escalate, later=due).then(intake.IdentityOverdue)
-    case().given(f.submitted(), f.QUESTIONED).when(escalate, later=due - timedelta(hours=3)).refused(NotYet)
+    case().given(f.submitted(), f.QUESTIONED).when(escalate, later=due - timedelta(hours=3)).refused(NotDue)
     case().given(f.submitted(), f.QUESTIONED, overdue).when(escalate, later=due).refused(Stale)
     answered = intake.IdentityAnswered(round=1)
     case().given(f.submitted(), f.QUESTIONED, answered).when(escalate, later=due).refused(Stale)

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from caselog.migrations import migrate
+from caselog.db.migrate import migrate
 from caselog.read import LogReader
-from chassis.paging import Page
-from chassis.standing import INBOX
+from chassis.eventing.projections.paging import Page
+from chassis.runtime.container import INBOX
 from deploy.local.postgres import OWNER
 from services.intake.read import PAGE, Cases
-from services.intake.settings import ROOM
+from services.intake.settings import PACKAGE
 from tests.databases import Databases
 
 ONE_MOMENT = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
@@ -28,14 +28,14 @@ async def filed(databases: Databases) -> AsyncIterator[tuple[Cases, asyncpg.Conn
     owner = await databases.connect("intake", OWNER)
     try:
         await migrate(owner, "inbox", INBOX)
-        await migrate(owner, "intake", ROOM / "migrations")
+        await migrate(owner, "intake", PACKAGE / "migrations")
         await owner.executemany(
             "INSERT INTO cases (stream, tracking_code, request_type, district, channel, office, subject, out_of_hours,"
             " submitted_at, changed_at, version) VALUES ($1, $2, 'site_visit', 1, 'office', $3, $3, false, $4, $4, 1)",
             [(*filing, ONE_MOMENT) for filing in FILINGS],
         )
-        async with asyncpg.create_pool(**databases.where("intake", "intake"), min_size=1, max_size=1) as own:
-            yield Cases(own, LogReader(own)), owner
+        async with asyncpg.create_pool(**databases.where("intake", "intake"), min_size=1, max_size=1) as db:
+            yield Cases(db, LogReader(db)), owner
     finally:
         await owner.close()
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chassis.handling import Command
-from chassis.refusal import NotYet, Refusal, Stale
+from chassis.eventing.commands.handler import Command
+from chassis.refusal import NotDue, Refusal, Stale
 from schemas.draws import drawn, seed
 from schemas.facts import intake, review
 from schemas.sealing import Clear
@@ -46,10 +46,10 @@ def test_only_the_citys_time_counts_against_the_target() -> None:
     case().given(f.submitted(), target).when(c.PassTarget(), later=far).then(review.TargetPassed)
     waiting = case().given(f.submitted(), target, f.CORRECTION)
     outcome = waiting.when(c.PassTarget(), later=far)
-    assert isinstance(outcome.refusal, NotYet)
+    assert isinstance(outcome.refusal, NotDue)
     assert outcome.refusal.until > waiting.at + far
     answered = case().given(f.submitted(), target, f.CORRECTION, f.CORRECTED)
-    answered.when(c.PassTarget(), later=far - timedelta(hours=4)).refused(NotYet)
+    answered.when(c.PassTarget(), later=far - timedelta(hours=4)).refused(NotDue)
     answered.when(c.PassTarget(), later=far).then(review.TargetPassed)
 
 
@@ -160,7 +160,7 @@ def test_one_correction_at_a_time_with_rounds() -> None:
     assert case().given(*f.in_review(), f.CORRECTION, f.CORRECTED).when(ask).then(review.CorrectionRequested).round == 2
     escalate, due = c.EscalateCorrection(round=1), f.DUE.due_at - MONDAY
     overdue = case().given(*f.in_review(), f.CORRECTION).when(escalate, later=due).then(review.CorrectionOverdue)
-    case().given(*f.in_review(), f.CORRECTION).when(escalate, later=due - timedelta(days=1)).refused(NotYet)
+    case().given(*f.in_review(), f.CORRECTION).when(escalate, later=due - timedelta(days=1)).refused(NotDue)
     case().given(*f.in_review(), f.CORRECTION, overdue).when(escalate, later=due).refused(Stale)
     case().given(*f.in_review(), f.CORRECTION, f.CORRECTED).when(escalate, later=due).refused(Stale)
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from caselog.migrations import migrate
+from caselog.db.migrate import migrate
 from caselog.read import LogReader
-from chassis.paging import Page
-from chassis.standing import INBOX
-from chassis.vault.keys import VaultKeys
-from chassis.vault.vault import Vault
+from chassis.eventing.projections.paging import Page
+from chassis.privacy.key_files import VaultKeys
+from chassis.privacy.vault import Vault
+from chassis.runtime.container import INBOX
 from deploy.local.postgres import OWNER
 from services.review.decide import State
 from services.review.read import AT_A_TIME, PAGE, Cases
-from services.review.settings import ROOM
+from services.review.settings import PACKAGE
 from tests.databases import Databases
 
 ONE_MOMENT = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
@@ -38,7 +38,7 @@ async def desk(databases: Databases) -> AsyncIterator[tuple[Cases, asyncpg.Conne
     owner = await databases.connect("review", OWNER)
     try:
         await migrate(owner, "inbox", INBOX)
-        await migrate(owner, "review", ROOM / "migrations")
+        await migrate(owner, "review", PACKAGE / "migrations")
         await owner.executemany(
             "INSERT INTO cases (stream, request_type, district, submitted_at, confirmed, suspended, ended, version)"
             " VALUES ($1, 'site_visit', 1, $2, true, true, $3, 9)",
@@ -48,8 +48,8 @@ async def desk(databases: Databases) -> AsyncIterator[tuple[Cases, asyncpg.Conne
             "INSERT INTO escalations (stream, version, kind, due_at, noted_at) VALUES ($1, $2, 'target.passed', $3, $3)",
             [(stream, version, ONE_MOMENT) for stream in STREAMS for version in VERSIONS],
         )
-        async with asyncpg.create_pool(**databases.where("review", "review"), min_size=1, max_size=1) as own:
-            yield Cases(own, LogReader(own), Vault(own, KEYS)), owner
+        async with asyncpg.create_pool(**databases.where("review", "review"), min_size=1, max_size=1) as db:
+            yield Cases(db, LogReader(db), Vault(db, KEYS)), owner
     finally:
         await owner.close()
 

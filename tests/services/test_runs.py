@@ -13,22 +13,22 @@ import pytest
 from pydantic import SecretStr
 
 from caselog.read import LogReader
-from chassis.bus.readers import Reader
-from chassis.bus.rows import Row
-from chassis.bus.shelf import Shelf
-from chassis.settings import Ground
-from chassis.standing import migrate_service
-from chassis.vault.keys import VaultKeys
+from chassis.eventing.processors.processor import EventProcessor
+from chassis.eventing.processors.store import ProcessorStore
+from chassis.eventing.projections.projection import Row
+from chassis.privacy.key_files import VaultKeys
+from chassis.runtime.container import migrate_service
+from chassis.settings import Settings
 from services.audit import project as audit
 from services.inquiry import project as inquiry
 from services.intake import project as intake
 from services.notify import project as notify
 from services.review import project as review
-from tests.chassis.vaults import key_directory
 from tests.conftest import ROOT
 from tests.databases import Databases
 from tests.faults.test_reread import SET_BACK, dump, empty, every_fact
 from tests.journeys.stack import TABLES, readers_of
+from tests.privacy.vaults import key_directory
 
 ROWS: Final[dict[str, tuple[type[Row], ...]]] = {
     "intake": (intake.Case, intake.Notice),
@@ -40,24 +40,24 @@ ROWS: Final[dict[str, tuple[type[Row], ...]]] = {
 
 
 async def prepared(databases: Databases, service: str) -> None:
-    ground = Ground(
+    settings = Settings(
         database_url=f"postgresql://127.0.0.1:{databases.server.port}",
         database_prefix=databases.prefix,
         owner_password=SecretStr(databases.server.owner_password),
     )
-    await migrate_service(ground, service, ROOT / "services" / service)
+    await migrate_service(settings, service, ROOT / "services" / service)
 
 
-async def read(readers: Sequence[Reader], own: asyncpg.Pool, log: LogReader, longest: int, chance: random.Random) -> None:
+async def read(readers: Sequence[EventProcessor], db: asyncpg.Pool, log: LogReader, longest: int, chance: random.Random) -> None:
     """Apply the whole log in runs of 1 to `longest` facts."""
     for reader in readers:
-        shelf = Shelf(reader, own)
-        await shelf.begin()
+        store = ProcessorStore(reader, db)
+        await store.begin()
         for shard in range(64):
             facts = await log.shard(shard, 0, 10_000)
             while facts:
                 length = chance.randint(1, longest)
-                assert (await shelf.apply_together({shard: facts[:length]}))[shard].applied == len(facts[:length])
+                assert (await store.apply_together({shard: facts[:length]}))[shard].applied == len(facts[:length])
                 facts = facts[length:]
 
 
@@ -72,21 +72,21 @@ async def test_the_rows_are_the_same_however_the_facts_are_cut_into_runs(
     await prepared(databases, service)
     async with (
         readers_of(service, VaultKeys(key_directory(tmp_path, service)), databases.where("vault", service)) as readers,
-        asyncpg.create_pool(**databases.where(service, service), min_size=1, max_size=2) as own,
+        asyncpg.create_pool(**databases.where(service, service), min_size=1, max_size=2) as db,
         asyncpg.create_pool(**databases.where(service, "owner"), min_size=1, max_size=1) as owner,
         databases.reader() as log,
     ):
-        await read(readers, own, log, 1, chance)
-        one_by_one = await dump(own, service)
+        await read(readers, db, log, 1, chance)
+        one_by_one = await dump(db, service)
         assert [table for table, rows in one_by_one.items() if not rows] == empty(service)
         for longest in (3, 10_000):
             await owner.execute(f"TRUNCATE {', '.join(TABLES[service])}, agenda")
             await owner.execute(SET_BACK)
-            await read(readers, own, log, longest, chance)
-            assert await dump(own, service) == one_by_one, f"runs of up to {longest}"
+            await read(readers, db, log, longest, chance)
+            assert await dump(db, service) == one_by_one, f"runs of up to {longest}"
         await owner.execute(SET_BACK)
-        await read(readers, own, log, 5, chance)
-        assert await dump(own, service) == one_by_one, "read again"
+        await read(readers, db, log, 5, chance)
+        assert await dump(db, service) == one_by_one, "read again"
 
 
 @pytest.mark.parametrize("service", list(ROWS))

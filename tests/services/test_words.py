@@ -11,13 +11,16 @@ from unittest.mock import Mock
 
 import pytest
 
-from chassis import blobs, parked_words, refusal, senders
-from chassis.process import Process
+from chassis import refusal
+from chassis.accounts import sign_in
+from chassis.accounts.oidc import refusals as oidc
+from chassis.privacy.documents import store
 from chassis.refusal import Refusal
-from chassis.web import problems, sign_in
-from chassis.web.language import OWN_LOCALE, Words
-from chassis.web.oidc import refusals as oidc
-from chassis.web.parked import Sayings
+from chassis.runtime import message_gateway
+from chassis.runtime.cli import ServiceApp
+from chassis.web import parked_work, problems
+from chassis.web.i18n import OWN_LOCALE, Translations
+from chassis.web.parked_page import ParkedWorkPage
 from deploy.witness import witness
 from deploy.witness.__main__ import LOCALE as WITNESS
 from schemas.fact import StreamKind
@@ -36,8 +39,8 @@ _CALL = re.compile(r"""\b_\(\s*(["'])(.+?)\1""")
 _COMPOSED = re.compile(r"""\b_\(\s*["']([a-z]+\.)["']\s*~""")
 
 
-def words(service: str) -> Words:
-    return Words([OWN_LOCALE, ROOT / "services" / service / "locale"])
+def words(service: str) -> Translations:
+    return Translations([OWN_LOCALE, ROOT / "services" / service / "locale"])
 
 
 def messages(service: str) -> Iterator[tuple[str, str]]:
@@ -78,7 +81,7 @@ def test_composed_messages_exist_in_both_languages(service: str) -> None:
         "told.": tuple(template for template, _ in notify_decide._TOLD.values()),
         "message.": (*(template for template, _ in notify_decide._TOLD.values()), "subject"),
         "channel.": ("inapp", "sms", "email"),
-        "refusal.": (notify_decide.NoAddress.code, senders.ChannelRefused.code),
+        "refusal.": (notify_decide.NoAddress.code, message_gateway.ChannelRefused.code),
     }
     used = {
         match
@@ -109,7 +112,7 @@ def test_the_words_that_somebody_consented_to_never_change() -> None:
 
 
 def refusals() -> Iterator[tuple[str, type[Refusal]]]:
-    for module in (refusal, problems, sign_in, oidc, blobs, senders, notify_decide):
+    for module in (refusal, problems, sign_in, oidc, store, message_gateway, notify_decide):
         yield from (("notify", each) for each in vars(module).values() if isinstance(each, type) and issubclass(each, Refusal))
     yield "audit", audit_api.CredentialsNeeded
     for service in ("intake", "review", "inquiry"):
@@ -122,17 +125,17 @@ def test_every_refusal_has_its_text_and_a_status(service: str, kind: type[Refusa
     assert re.fullmatch(r"[a-z_]+", kind.code)
     assert 400 <= kind.status <= 503
     assert len(kind.default_text()) > 10
-    if kind not in (Refusal, refusal.NotYet):  # never shown to a person
+    if kind not in (Refusal, refusal.NotDue):  # never shown to a person
         assert words(service).has("fa", f"refusal.{kind.code}"), kind.code
 
 
 PROCESSES = {each.service: each for each in (INTAKE, REVIEW, INQUIRY, NOTIFY)}
 
 
-def reactions(process: Process, keys: Path) -> set[str]:
+def reactions(process: ServiceApp, keys: Path) -> set[str]:
     """Every reaction that the service's worker carries out."""
     (keys / "witnesses.json").write_text("[]")
-    return set(process.reactions(Mock(ground=Mock(keys=keys))))
+    return set(process.reactions(Mock(settings=Mock(keys=keys))))
 
 
 @pytest.mark.parametrize("service", PROCESSES)
@@ -141,13 +144,16 @@ def test_every_reaction_of_the_agenda_has_words_in_both_languages(service: str, 
     assert len(found) >= 2
     wanted = [f"reaction.{name}" for name in sorted(found)]
     assert [(each, language) for each in wanted for language in ("fa", "en") if not texts.has(language, each)] == []
-    owed = (ROOT / "services" / service / "consume.py").read_text(encoding="utf-8")
-    assert set(re.findall(r'Owed\(\s*"(\w+)"', owed)) <= found, "what is owed is carried out, so it has words too"
+    source = (ROOT / "services" / service / "reactions.py").read_text(encoding="utf-8")
+    caused = set(re.findall(r'\bTask\(\s*"(\w+)"', source))
+    assert caused or service == "notify", "notify alone takes the names of its tasks from a table"
+    assert caused <= found, "each task that is caused has a handler, so it has words too"
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_reader_is_named_in_both_languages(service: str) -> None:
-    readers = importlib.import_module(f"services.{service}.consume").readers(Mock())
+    room = "processors" if service == "audit" else "reactions"
+    readers = importlib.import_module(f"services.{service}.{room}").processors(Mock())
     wanted = [f"reader.{reader.name}" for reader in readers]
     assert len(wanted) == (1 if service == "audit" else 2)
     assert [(each, language) for each in wanted for language in ("fa", "en") if not words(service).has(language, each)] == []
@@ -159,44 +165,44 @@ def test_what_a_parked_stream_at_review_is_about_is_named_in_both_languages() ->
 
 
 def test_every_sentence_about_parked_work_has_a_persian_text() -> None:
-    assert [each for each in parked_words.SENTENCES if not Words([OWN_LOCALE]).has("fa", each)] == []
+    assert [each for each in parked_work.SENTENCES if not Translations([OWN_LOCALE]).has("fa", each)] == []
 
 
 @pytest.mark.parametrize("language", ["fa", "en"])
 def test_why_work_is_parked_is_a_sentence_in_the_readers_language_with_its_code(language: str) -> None:
     request = Mock(state=Mock(language=language))
     request.app.state.words = texts = words("review")
-    said = Sayings(request, refusal.refusals_in(review_refusals))
+    said = ParkedWorkPage(request, refusal.refusals_in(review_refusals))
     for kind in (*refusal.refusals_in(refusal), *refusal.refusals_in(review_refusals)):
-        if kind in (Refusal, refusal.NotYet):  # never parked
+        if kind in (Refusal, refusal.NotDue):  # never parked
             continue
         wanted = texts.text("fa", f"refusal.{kind.code}") if language == "fa" else kind.default_text()
-        assert said.reason(kind.code) == parked_words.Said(wanted, kind.code)
+        assert said.reason(kind.code) == parked_work.Label(wanted, kind.code)
     for code, sentence in (
-        ("AppendRefused", parked_words.NOT_TAKEN),
-        ("KeyError", parked_words.UNKNOWN_WORK),
-        ("ConnectionRefusedError", parked_words.AWAY_NOW),
-        ("DiskFullError", parked_words.AWAY_NOW),
-        ("NotTaken", parked_words.AWAY_NOW),
-        ("ChannelAway", parked_words.NOT_THERE),
-        ("KeyGone", parked_words.ERASED),
-        ("case.split/1", parked_words.UNKNOWN_FACT),
-        ("case.submitted/2: ValidationError", parked_words.MALFORMED_FACT),
-        ("ZeroDivisionError", parked_words.UNFORESEEN),
+        ("AppendRefused", parked_work.NOT_TAKEN),
+        ("KeyError", parked_work.UNKNOWN_WORK),
+        ("ConnectionRefusedError", parked_work.AWAY_NOW),
+        ("DiskFullError", parked_work.AWAY_NOW),
+        ("NotTaken", parked_work.AWAY_NOW),
+        ("ChannelAway", parked_work.NOT_THERE),
+        ("KeyGone", parked_work.ERASED),
+        ("case.split/1", parked_work.UNKNOWN_FACT),
+        ("case.submitted/2: ValidationError", parked_work.MALFORMED_FACT),
+        ("ZeroDivisionError", parked_work.UNFORESEEN),
     ):
-        assert said.reason(code) == parked_words.Said(texts.text(language, sentence), code)
-    assert said.reaction("of_last_year").words == texts.text(language, parked_words.ANOTHER_VERSION)
+        assert said.reason(code) == parked_work.Label(texts.text(language, sentence), code)
+    assert said.reaction("of_last_year").words == texts.text(language, parked_work.ANOTHER_VERSION)
 
 
 def test_every_refusal_of_the_witness_has_its_text() -> None:
     kinds = refusal.refusals_in(witness)
     assert len(kinds) == 7
-    assert all(Words([WITNESS]).has("fa", f"refusal.{kind.code}") for kind in kinds)
+    assert all(Translations([WITNESS]).has("fa", f"refusal.{kind.code}") for kind in kinds)
 
 
 def test_the_texts_of_both_languages_name_the_same_values() -> None:
     for path in ROOT.glob("services/*/locale/fa.po"):
-        texts = Words([path.parent])
+        texts = Translations([path.parent])
         for message, text in texts._texts["fa"].items():
             wanted = set(re.findall(r"%\((\w+)\)s", message))
             assert wanted == set(re.findall(r"%\((\w+)\)s", text)), (path, message)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from caselog.chain import link_of
-from chassis.bus.subscription import facts_of
-from chassis.bus.wire import Headers, headers_of
-from schemas.envelope import Recorded
+from caselog.chain import compute_link
+from chassis.eventing.kafka.cloudevents import Headers, encode
+from chassis.eventing.kafka.consumer import facts_of
+from schemas.envelope import RecordedFact
 
 
 class Lie(StrEnum):
@@ -39,19 +39,19 @@ class Message:
     offset: int = 0
 
     @classmethod
-    def of(cls, fact: Recorded) -> Message:
+    def of(cls, fact: RecordedFact) -> Message:
         """What the relay publishes."""
-        return cls(headers_of(fact), fact.body)
+        return cls(encode(fact), fact.body)
 
 
 class Topic:
     """All messages in order, and how far each service has acknowledged."""
 
     def __init__(self) -> None:
-        self._facts: list[Recorded] = []
+        self._facts: list[RecordedFact] = []
         self.taken: dict[str, int] = {}
 
-    def publish(self, fact: Recorded) -> None:
+    def publish(self, fact: RecordedFact) -> None:
         """One more."""
         self._facts += _read([fact])
 
@@ -59,7 +59,7 @@ class Topic:
         """How many messages a service has not acknowledged."""
         return len(self._facts) - self.taken.get(service, 0)
 
-    def batch(self, service: str, count: int, lies: Sequence[Lie]) -> list[Recorded]:
+    def batch(self, service: str, count: int, lies: Sequence[Lie]) -> list[RecordedFact]:
         """The next `count` messages as the bus brings them, read by the product; the lies fall on one message after another."""
         first = self.taken.get(service, 0)
         found = self._facts[first : first + count]
@@ -72,12 +72,12 @@ class Topic:
         self.taken[service] = min(len(self._facts), self.taken.get(service, 0) + count)
 
 
-def _read(facts: Sequence[Recorded]) -> list[Recorded]:
+def _read(facts: Sequence[RecordedFact]) -> list[RecordedFact]:
     """Facts as messages, and what the product reads from these."""
     return facts_of(tuple(Message.of(fact) for fact in facts))
 
 
-def _told(found: list[Recorded], all_: list[Recorded], at: int, lie: Lie) -> list[Recorded]:
+def _told(found: list[RecordedFact], all_: list[RecordedFact], at: int, lie: Lie) -> list[RecordedFact]:
     if not found:
         return found
     at %= len(found)
@@ -98,4 +98,4 @@ def _told(found: list[Recorded], all_: list[Recorded], at: int, lie: Lie) -> lis
         case Lie.FORGES:
             # Who can write a body can hash it; the link before it is what nobody knows who has not read the log.
             forged = replace(this, body=b'{"reason":"forged"}', type="case.withdrawn", type_version=1, prev=bytes([7] * 32))
-            return [*before, replace(forged, link=link_of(forged)), *after]
+            return [*before, replace(forged, link=compute_link(forged)), *after]

@@ -9,27 +9,27 @@ from operator import attrgetter
 from typing import Any, Final
 
 from caselog.append import LogUnavailable
-from caselog.chain import ZERO_LINK, link_of
-from caselog.outcomes import Append, Appended, Conflict, Outcome, Placed, Refused, Repeated
+from caselog.chain import ZERO_LINK, compute_link
+from caselog.outcomes import Appended, AppendRequest, Conflict, EventPosition, Outcome, Refused, Repeated
 from caselog.read import SQL_DIRECTORY
-from schemas.envelope import Recorded, shard_of
+from schemas.envelope import RecordedFact, shard_of
 from schemas.facts import AnyFact, UnknownFact, decode
-from tests.simulation.ground import NotAnswered, Record, names_of
+from tests.simulation.harness import NotAnswered, Record, names_of
 from tests.simulation.life import Life
 
 LOG_ID: Final = "51a51a51-a51a-451a-851a-51a51a51a51a"
 _NAMES: Final = names_of(SQL_DIRECTORY / "queries.sql", "log")
-_COLUMNS: Final = tuple(field.name for field in fields(Recorded))[1:]
+_COLUMNS: Final = tuple(field.name for field in fields(RecordedFact))[1:]
 _VALUES: Final = attrgetter(*_COLUMNS)
 
 
 class Log:
     """All shards. `told` hears of each fact when it is durable."""
 
-    def __init__(self, now: Callable[[], datetime], told: Callable[[Recorded, AnyFact | None], None]) -> None:
+    def __init__(self, now: Callable[[], datetime], told: Callable[[RecordedFact, AnyFact | None], None]) -> None:
         self._now, self._told = now, told
-        self.shards: dict[int, list[Recorded]] = {}
-        self.facts: list[tuple[Recorded, AnyFact]] = []
+        self.shards: dict[int, list[RecordedFact]] = {}
+        self.facts: list[tuple[RecordedFact, AnyFact]] = []
         """What this program can read, in the order in which it was appended."""
         self.replies_lost = 0
         self.loses_the_next_reply = False
@@ -38,22 +38,22 @@ class Log:
         """Whether a command was carried out."""
         return any(fact.command == command for fact, _ in self.facts)
 
-    def take(self, append: Append) -> Outcome:
+    def take(self, append: AppendRequest) -> Outcome:
         """What log.append does with one command."""
         facts = self.shards.setdefault(shard_of(append.stream), [])
         seen = [fact for fact in facts if fact.command == append.command]
         if seen:
             if seen[0].request != append.request:
                 return Refused("request_differs")
-            placed = tuple(Placed(each.position, each.version, each.link) for each in seen)
-            return Repeated(placed, seen[0].recorded_at, LOG_ID, 1)
+            events = tuple(EventPosition(each.position, each.version, each.link) for each in seen)
+            return Repeated(events, seen[0].recorded_at, LOG_ID, 1)
         version = sum(fact.stream == append.stream for fact in facts)
         if append.expected is not None and append.expected != version:
             return Conflict(version)
         made = [self._linked(append, ordinal, facts, version + 1 + ordinal) for ordinal in range(len(append.facts))]
-        return Appended(tuple(Placed(each.position, each.version, each.link) for each in made), self._now(), LOG_ID, 1)
+        return Appended(tuple(EventPosition(each.position, each.version, each.link) for each in made), self._now(), LOG_ID, 1)
 
-    def _linked(self, append: Append, ordinal: int, facts: list[Recorded], version: int) -> Recorded:
+    def _linked(self, append: AppendRequest, ordinal: int, facts: list[RecordedFact], version: int) -> RecordedFact:
         new, prev = append.facts[ordinal], facts[-1].link if facts else ZERO_LINK
         values: dict[str, Any] = {
             "shard": shard_of(append.stream), "seq": len(facts) + 1, "stream": append.stream, "version": version,
@@ -61,8 +61,8 @@ class Log:
             "cause": append.cause, "command": append.command, "ordinal": ordinal, "request": append.request,
             "meta": append.meta, "body": new.body, "prev": prev,
         }  # fmt: skip
-        unlinked = Recorded(log_id=LOG_ID, epoch=1, link=b"", **values)
-        recorded = Recorded(log_id=LOG_ID, epoch=1, link=link_of(unlinked), **values)
+        unlinked = RecordedFact(log_id=LOG_ID, epoch=1, link=b"", **values)
+        recorded = RecordedFact(log_id=LOG_ID, epoch=1, link=compute_link(unlinked), **values)
         facts.append(recorded)
         try:
             fact = decode(recorded.type, recorded.type_version, recorded.body)
@@ -82,7 +82,7 @@ class Log:
             raise NotAnswered(statement)
         return answer(*values)
 
-    def _rows(self, facts: Sequence[Recorded], limit: int = 1_000_000) -> list[Record]:
+    def _rows(self, facts: Sequence[RecordedFact], limit: int = 1_000_000) -> list[Record]:
         return [_row(fact) for fact in facts[:limit]]
 
     def log_identity(self) -> list[Record]:
@@ -114,7 +114,7 @@ class Appender:
     def __init__(self, log: Log, life: Life) -> None:
         self._log, self._life = log, life
 
-    async def append(self, append: Append) -> Outcome:
+    async def append(self, append: AppendRequest) -> Outcome:
         """Append, as caselog.append. Raises LogUnavailable when the reply is lost."""
         await self._life.step()
         outcome = self._log.take(append)
@@ -126,7 +126,7 @@ class Appender:
         return outcome
 
 
-def _row(fact: Recorded) -> Record:
+def _row(fact: RecordedFact) -> Record:
     row = Record(_VALUES(fact))
     row.names = _COLUMNS
     return row

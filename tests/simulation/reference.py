@@ -6,11 +6,11 @@ from collections import defaultdict
 from typing import Any, Final, cast
 
 from caselog.chain import ZERO_LINK
-from chassis.agenda.items import Cancel
-from chassis.command_ids import agenda_command
-from schemas.envelope import Recorded, shard_of
+from chassis.eventing.agenda.task import Cancel
+from chassis.eventing.commands.ids import agenda_command
+from schemas.envelope import RecordedFact, shard_of
 from schemas.facts import AnyFact
-from tests.simulation.ground import Database, Session
+from tests.simulation.harness import Database, Session
 from tests.simulation.life import Life
 from tests.simulation.services import OWES, READERS, rows_of
 
@@ -42,7 +42,7 @@ class Reference:
         self.ended: dict[bytes, tuple[int, str]] = {}
         """Item -> the seq of the fact that ends it, and how."""
 
-    def take(self, recorded: Recorded, fact: AnyFact | None) -> None:
+    def take(self, recorded: RecordedFact, fact: AnyFact | None) -> None:
         """A fact of the log; None when this program cannot read it: no row may come of it."""
         shard = recorded.shard
         if shard not in self._folds:
@@ -59,7 +59,7 @@ class Reference:
     def _tables(self, shard: int) -> Tables:
         return {name: dict(rows) for name, rows in self._folds[shard].tables.items()}
 
-    def _owe(self, recorded: Recorded, fact: AnyFact) -> None:
+    def _owe(self, recorded: RecordedFact, fact: AnyFact) -> None:
         if recorded.cause and any(bytes.fromhex(recorded.cause) == item for made in self.made.values() for _, item, _ in made):
             self.ended.setdefault(bytes.fromhex(recorded.cause), (recorded.seq, "done"))
         for each in OWES[self._service](fact, recorded):

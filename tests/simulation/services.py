@@ -7,34 +7,34 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from caselog.read import Head, LogReader
-from chassis.acting import Acting
-from chassis.agenda.items import Item, Owe
-from chassis.agenda.worker import Worker
-from chassis.bus.inbox import Inbox
-from chassis.bus.readers import Reader
-from chassis.bus.rows import Row
-from chassis.bus.shelf import Shelf
-from chassis.handling import Handler
+from chassis.eventing.agenda.task import ClaimedTask, React
+from chassis.eventing.agenda.worker import Worker
+from chassis.eventing.commands.acting import Acting
+from chassis.eventing.commands.handler import CommandHandler
+from chassis.eventing.processors.inbox import Inbox
+from chassis.eventing.processors.processor import EventProcessor
+from chassis.eventing.processors.store import ProcessorStore
+from chassis.eventing.projections.projection import Row
 from chassis.refusal import Stale
 from schemas.fact import Fact
 from schemas.facts import review
 from schemas.sealing import Clear, Sealed
-from services.audit import consume as audit_consume
+from services.audit import processors as audit_processors
 from services.inquiry import commands as inquiry_commands
-from services.inquiry import consume as inquiry_consume
 from services.inquiry import handle as inquiry_handle
+from services.inquiry import reactions as inquiry_consume
 from services.intake import commands as intake_commands
-from services.intake import consume as intake_consume
 from services.intake import handle as intake_handle
+from services.intake import reactions as intake_consume
 from services.notify import commands as notify_commands
-from services.notify import consume as notify_consume
 from services.notify import handle as notify_handle
+from services.notify import reactions as notify_consume
 from services.review import commands as review_commands
-from services.review import consume as review_consume
 from services.review import handle as review_handle
+from services.review import reactions as review_consume
 from tests.services import facts as f
 from tests.services.test_runs import ROWS
-from tests.simulation.ground import Database, Session
+from tests.simulation.harness import Database, Session
 from tests.simulation.life import Life
 from tests.simulation.log import Appender
 
@@ -68,21 +68,21 @@ class SimulatedVault:
 
 
 VAULT: Final = cast("Any", SimulatedVault())
-OWES: Final[Mapping[str, Owe]] = {
-    "intake": intake_consume.owe,
-    "review": review_consume.owe,
-    "inquiry": inquiry_consume.owe,
-    "notify": notify_consume.owe,
+OWES: Final[Mapping[str, React]] = {
+    "intake": intake_consume.react,
+    "review": review_consume.react,
+    "inquiry": inquiry_consume.react,
+    "notify": notify_consume.react,
 }
 """What each service owes because of a fact; the audit desk owes nothing."""
-READERS: Final[Mapping[str, Sequence[Reader]]] = {
-    "intake": intake_consume.readers(VAULT),
-    "review": review_consume.readers(VAULT),
-    "inquiry": inquiry_consume.readers(VAULT),
-    "notify": notify_consume.readers(VAULT),
-    "audit": audit_consume.readers(VAULT),
+READERS: Final[Mapping[str, Sequence[EventProcessor]]] = {
+    "intake": intake_consume.processors(VAULT),
+    "review": review_consume.processors(VAULT),
+    "inquiry": inquiry_consume.processors(VAULT),
+    "notify": notify_consume.processors(VAULT),
+    "audit": audit_processors.processors(VAULT),
 }
-HANDLING: Final[Mapping[str, Callable[[Handler, Any], Acting[Any, Any]]]] = {
+HANDLING: Final[Mapping[str, Callable[[CommandHandler, Any], Acting[Any, Any]]]] = {
     "intake": intake_handle.Handling,
     "review": review_handle.Handling,
     "inquiry": inquiry_handle.Handling,
@@ -115,8 +115,8 @@ class Service:
 
     def inbox(self, life: Life) -> Inbox:
         """The inbox of a new process."""
-        readers, own = READERS[self.name], cast("Any", Session(self.database, life))
-        return Inbox(readers, own=own, log=self.reader(life))
+        readers, db = READERS[self.name], cast("Any", Session(self.database, life))
+        return Inbox(readers, db=db, log=self.reader(life))
 
     def reader(self, life: Life) -> LogReader:
         """The log as a process reads it."""
@@ -125,16 +125,16 @@ class Service:
     def acting(self, life: Life) -> Acting[Any, Any]:
         """The way in which a process writes."""
         appender = cast("Any", Appender(self.world.log, life))
-        handler = Handler(appender=appender, reader=self.reader(life), vault=VAULT, service_key=bytes(32))
+        handler = CommandHandler(appender=appender, reader=self.reader(life), vault=VAULT, service_key=bytes(32))
         return HANDLING[self.name](handler, VAULT)
 
     def worker(self, life: Life) -> Worker:
         """The agenda's worker of a new process."""
-        own, log = cast("Any", Session(self.database, life)), self.reader(life)
-        shelf = Shelf(READERS[self.name][1], own)
+        db, log = cast("Any", Session(self.database, life)), self.reader(life)
+        store = ProcessorStore(READERS[self.name][1], db)
         acting = self.acting(life)
 
-        async def carry_out(item: Item) -> None:
+        async def carry_out(item: ClaimedTask) -> None:
             if self.name == "notify":
                 await life.step()
                 if not life.was_frozen and self.world.log.has(item.id):
@@ -143,17 +143,17 @@ class Service:
                 await life.step()
             await acting.by_agenda(_command(item, self.world), item)
 
-        return Worker(own=own, log=log, checkpoints=shelf.checkpoints, carry_out=_Every(carry_out))
+        return Worker(db=db, log=log, checkpoints=store.checkpoints, handlers=_Every(carry_out))
 
 
-class _Every(dict[str, Callable[[Item], Awaitable[None]]]):
+class _Every(dict[str, Callable[[ClaimedTask], Awaitable[None]]]):
     """The same work for every reaction."""
 
-    def __init__(self, carry_out: Callable[[Item], Awaitable[None]]) -> None:
+    def __init__(self, carry_out: Callable[[ClaimedTask], Awaitable[None]]) -> None:
         super().__init__()
         self._carry_out = carry_out
 
-    def __missing__(self, reaction: str) -> Callable[[Item], Awaitable[None]]:
+    def __missing__(self, reaction: str) -> Callable[[ClaimedTask], Awaitable[None]]:
         return self._carry_out
 
 
@@ -162,7 +162,7 @@ def _sealed(fact: Fact) -> Fact:
     return fact.model_copy(update=dict.fromkeys(clear, Sealed(key="k", box="b")))
 
 
-def _command(item: Item, world: World) -> Any:
+def _command(item: ClaimedTask, world: World) -> Any:
     key = item.key
     match item.reaction:
         case "set_target":

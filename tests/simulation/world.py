@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from caselog.append import LogUnavailable
-from caselog.outcomes import Append, NewFact
-from chassis.agenda.worker import LEASE, has_passed
-from chassis.bus.inbox import FORGED
-from chassis.handling import Done
+from caselog.outcomes import AppendRequest, NewFact
+from chassis.eventing.agenda.worker import LEASE, has_passed
+from chassis.eventing.commands.handler import CommandResult
+from chassis.eventing.processors.inbox import FORGED
+from chassis.principal import Principal
 from chassis.refusal import Refusal
-from chassis.web.principal import Principal
-from schemas.envelope import Recorded, shard_of
+from schemas.envelope import RecordedFact, shard_of
 from schemas.facts import AnyFact
 from services.inquiry import decide as inquiry_decide
 from services.intake import decide as intake_decide
@@ -70,11 +70,11 @@ class World:
 
     def _begun(self, name: str, life: Life | None = None) -> Any:
         inbox = self.services[name].inbox(life or Life())
-        for shelf in inbox.shelves.values():
-            self._city.run(shelf.begin())
+        for store in inbox.stores.values():
+            self._city.run(store.begin())
         return inbox
 
-    def _appended(self, recorded: Recorded, fact: AnyFact | None) -> None:
+    def _appended(self, recorded: RecordedFact, fact: AnyFact | None) -> None:
         self.topic.publish(recorded)
         for reference in self.references.values():
             reference.take(recorded, fact)
@@ -90,12 +90,12 @@ class World:
                 state = core.evolve(state, fact, recorded.recorded_at)
         return state
 
-    def ask(self, service: str, command: Any, *, stream: str = CASE) -> Done:
+    def ask(self, service: str, command: Any, *, stream: str = CASE) -> CommandResult:
         """A person asks; when the reply is lost, once more with the same key. Raises what the service refuses."""
         this = hashlib.sha256(f"person {len(self.log.facts)}".encode()).digest()
         acting, who = self.services[service].people, Principal("person", "x")
         try:
-            done: Done = self._city.run(acting.by_person(command, who, stream=stream, command_id=this))
+            done: CommandResult = self._city.run(acting.by_person(command, who, stream=stream, command_id=this))
         except LogUnavailable:
             done = self._city.run(acting.by_person(command, who, stream=stream, command_id=this))
             assert done.repeated, "what was durable was done once more"
@@ -107,7 +107,7 @@ class World:
         command = hashlib.sha256(f"newer {number}".encode()).digest()
         fact = NewFact("case.reimagined", 1, b"{}")
         self.newer += 1
-        self.log.take(Append(UNKNOWN, None, command, bytes(32), "person:x", None, b"{}", [fact]))
+        self.log.take(AppendRequest(UNKNOWN, None, command, bytes(32), "person:x", None, b"{}", [fact]))
 
     # the bus, the inbox
 
@@ -161,10 +161,10 @@ class World:
     # the agenda
 
     def _may_claim(self, service: str) -> bool:
-        here = self.services[service]
-        if here.heads and has_passed(here.heads, self._city.run(self.inboxes[service].shelves["agenda"].checkpoints())):
-            here.heads = {}  # a worker that was let in once stays in
-        return not here.heads
+        container = self.services[service]
+        if container.heads and has_passed(container.heads, self._city.run(self.inboxes[service].stores["agenda"].checkpoints())):
+            container.heads = {}  # a worker that was let in once stays in
+        return not container.heads
 
     def work(self, service: str, fate: Fate = Fate.GOES_ON, steps: int = 0) -> bool:
         """A worker claims what is due and carries it out; False when its process ended on the way."""
@@ -244,17 +244,17 @@ class World:
     def check(self) -> None:
         """Rows and agenda are the fold of the log up to the checkpoint; nothing forged was applied, nothing true was dropped."""
         for name, reference in self.references.items():
-            stand: dict[str, dict[int, int]] = {reader.name: {} for reader in READERS[name]}
+            states: dict[str, dict[int, int]] = {reader.name: {} for reader in READERS[name]}
             ahead, database = set(), self.services[name].database
             for reader, shard, seq in self._stand(name):
                 if seq:
                     checkpoint = database.checkpoints[reader, shard]
                     assert checkpoint["halted"] is None, f"{name}: a shard halted although the log was never changed"
                     assert checkpoint["hash"] == reference.links[shard][seq], f"{name}: a checkpoint that is not in the log"
-                stand[reader][shard] = seq
+                states[reader][shard] = seq
                 if seq < self._read_again.get((name, reader, shard), 0):
                     ahead.add(reader)
-            for reader, reached in stand.items():
+            for reader, reached in states.items():
                 if reader in ahead:
                     continue
                 if reader == "agenda":

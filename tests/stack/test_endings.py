@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from deploy.local.children import start, wait_until
+from deploy.local.subprocesses import start, wait_until
 from tests.conftest import ROOT
 
 TESTS: Final = """

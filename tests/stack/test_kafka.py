@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.kafka.broker import Broker
 from deploy.kafka.jars import Jar, check, locked, provide
-from deploy.local.children import StackError
+from deploy.local.subprocesses import StackError
 from tests.conftest import ROOT
 
 JARS = ROOT / "var" / "kafka-jars"

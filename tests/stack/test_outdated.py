@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from chassis.standing import migrate_service
-from deploy.local import keys, services
-from deploy.local.children import StackError
+from chassis.runtime.container import migrate_service
+from deploy.local import keys, process_supervision
+from deploy.local.process_supervision import Services
 from deploy.local.processes import KEYS, PROCESSES
-from deploy.local.services import Services
+from deploy.local.subprocesses import StackError
 from services.audit.app import PROCESS as AUDIT
 from tests.databases import Databases
-from tests.faults.doors import ground
+from tests.faults.doors import settings
 
 ONLY = next(process for process in PROCESSES if process.name == "audit")
 
@@ -27,12 +27,12 @@ async def supervised(
     databases: Databases, var: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[Services, list[str]]]:
     """A supervisor of the audit desk alone, whose rows an older version left, and the lines that it says."""
-    monkeypatch.setattr(services, "PROCESSES", (ONLY,))
+    monkeypatch.setattr(process_supervision, "PROCESSES", (ONLY,))
     keys.provide(var / "keys", KEYS)
     (var / "keys" / "audit" / "witnesses.json").write_text("[]")
-    here = ground(databases, var, "audit")
-    await migrate_service(here, "audit", AUDIT.room)
-    async with AUDIT.stand(here) as standing, standing.inbox.running():
+    here = settings(databases, var, "audit")
+    await migrate_service(here, "audit", AUDIT.package)
+    async with AUDIT.open_container(here) as standing, standing.inbox.running():
         pass  # its checkpoints are there
     owner = await databases.connect("audit", "owner")
     await owner.execute("UPDATE checkpoints SET version = version - 1")

@@ -21,7 +21,7 @@ async def test_a_killed_postgres_comes_back_with_all_that_was_acknowledged(datab
         facts = await reader.stream("case:k")
     assert isinstance(acknowledged, Appended)
     assert isinstance(after, Appended)
-    assert [fact.position for fact in facts] == [acknowledged.placed[0].position, after.placed[0].position]
+    assert [fact.position for fact in facts] == [acknowledged.events[0].position, after.events[0].position]
 
 
 async def test_a_wrong_password_and_no_password_are_refused(databases: Databases) -> None:

@@ -12,11 +12,11 @@ from typing import Final
 import asyncpg
 import pytest
 
-from caselog.migrations import migrate
+from caselog.db.migrate import migrate
 from caselog.outcomes import Refused
-from chassis.bus.relay import MIGRATIONS as RELAY
-from chassis.settings import Ground
-from chassis.standing import migrate_service
+from chassis.eventing.relay import MIGRATIONS as RELAY
+from chassis.runtime.container import migrate_service
+from chassis.settings import Settings
 from deploy.local.postgres import OWNER, Postgres
 from deploy.local.roles import DATABASES, READERS, ROLES, SERVICES
 from schemas.facts import FACTS
@@ -57,13 +57,13 @@ WHERE pronamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema
 async def whole(postgres: Postgres, passwords: dict[str, str]) -> AsyncIterator[Databases]:
     """All databases with all that the product's migrations make in them."""
     async with fresh_databases(postgres, passwords) as fresh:
-        ground = Ground(
+        settings = Settings(
             database_url=f"postgresql://127.0.0.1:{postgres.port}",
             database_prefix=fresh.prefix,
             owner_password=postgres.owner_password,
         )
         for service in (*SERVICES, "audit"):
-            await migrate_service(ground, service, ROOT / "services" / service)
+            await migrate_service(settings, service, ROOT / "services" / service)
         relay = await fresh.connect("relay", OWNER)
         await migrate(relay, "relay", RELAY)
         await relay.close()

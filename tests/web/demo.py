@@ -15,18 +15,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from caselog.append import LogUnavailable
-from caselog.migrations import migrate
+from caselog.db.migrate import migrate
+from chassis.accounts.accounts import Account, Accounts
+from chassis.accounts.oidc.relying_party import relying_party
+from chassis.accounts.one_time_codes import Codes
+from chassis.accounts.sessions import Sessions
+from chassis.principal import Principal
 from chassis.refusal import Refusal
-from chassis.settings import Ground
-from chassis.standing import WEB
-from chassis.web.accounts import Account, Accounts
-from chassis.web.application import application
-from chassis.web.codes import Codes
-from chassis.web.doors import once, require
-from chassis.web.oidc.relying_party import relying_party
+from chassis.runtime.container import WEB
+from chassis.settings import Settings
+from chassis.web.app import create_web_app
+from chassis.web.auth import idempotency_key, require
 from chassis.web.pages import render
-from chassis.web.principal import Principal
-from chassis.web.sessions import Sessions
 from tests.databases import Databases
 
 router = APIRouter()
@@ -60,7 +60,7 @@ async def mine(principal: Principal = require("citizen")) -> dict[str, str]:  # 
 
 
 @router.post("/api/number")
-async def number(body: Body, key: str = Depends(once)) -> dict[str, Any]:
+async def number(body: Body, key: str = Depends(idempotency_key)) -> dict[str, Any]:
     return {"number": body.number, "key": key}
 
 
@@ -92,10 +92,10 @@ def blind(kind: str, value: str) -> bytes:
 
 @asynccontextmanager
 async def running(
-    databases: Databases, ground: Ground | None = None, **settings: Any
+    databases: Databases, settings: Settings | None = None, **options: Any
 ) -> AsyncIterator[tuple[FastAPI, list[tuple[str, str]]]]:
     """The application and the one-time codes that were sent (mobile, code)."""
-    ground = ground or Ground()
+    settings = settings or Settings()
     connection = await databases.connect("review", "owner")
     await migrate(connection, "web", WEB)
     await connection.close()
@@ -104,25 +104,25 @@ async def running(
     async def send(mobile: str, code: str, _: str) -> None:
         sent.append((mobile, code))
 
-    async with asyncpg.create_pool(**databases.where("review", "review"), min_size=1, max_size=4) as own:
+    async with asyncpg.create_pool(**databases.where("review", "review"), min_size=1, max_size=4) as db:
 
         @asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             yield
 
         async def ready(_: FastAPI) -> dict[str, bool]:
-            return {"database": bool(await own.fetchval("SELECT true")), "bus": False}
+            return {"database": bool(await db.fetchval("SELECT true")), "bus": False}
 
-        app = application(
-            service="demo", title="Review", ground=ground, lifespan=lifespan, routers=(router,), room=Path(__file__).parent,
-            ready=ready, citizens=True, **settings,
+        app = create_web_app(
+            service="demo", title="Review", settings=settings, lifespan=lifespan, routers=(router,),
+            package=Path(__file__).parent, ready=ready, citizens=True, **options,
         )  # fmt: skip
-        app.state.sessions = Sessions(own)
-        app.state.accounts = Accounts(own, app.state.sessions)
-        app.state.codes = Codes(own, blind, send)
-        app.state.own = own
+        app.state.sessions = Sessions(db)
+        app.state.accounts = Accounts(db, app.state.sessions)
+        app.state.codes = Codes(db, blind, send)
+        app.state.db = db
         app.state.oidc = relying_party(
-            ground, "demo", own=own, sessions=app.state.sessions, roles=("reviewer", "supervisor"), blind=blind
+            settings, "demo", db=db, sessions=app.state.sessions, roles=("reviewer", "supervisor"), blind=blind
         )
         await app.state.accounts.put([Account("a1", "ann", "right", "reviewer", "Ann")], demonstration=True)
         yield app, sent

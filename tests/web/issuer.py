@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from deploy.local.children import wait_until
+from deploy.local.subprocesses import wait_until
 
 CLIENT: Final = "parvandeh-door"
 SECRET: Final = "a-secret-of-the-door-and-the-issuer"

@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 
 import httpx2
 
-from caselog.outcomes import Append, Appended, NewFact
-from chassis.web import persian
+from caselog.outcomes import Appended, AppendRequest, NewFact
+from chassis.web import formats
 from schemas.catalogue import catalogue
 from schemas.fact import Fact
 from schemas.facts import encode, inquiry, review
 from schemas.facts.intake import CaseSubmitted
 from services.inquiry.app import PROCESS as INQUIRY
 from services.inquiry.read import PAGE
-from tests.bus.ground import eventually
 from tests.databases import Databases
+from tests.eventing.harness import eventually
 from tests.faults.test_reread import sample
 from tests.services.facts import DUE
 from tests.web.city import PASSWORD, City, opened, sign_in
@@ -38,7 +38,7 @@ async def asked(databases: Databases, case: str, *questions: tuple[str, str, str
     for number, (writer, each) in enumerate(facts):
         async with databases.appender(writer) as appender:
             command = hashlib.sha256(f"{case} {number}".encode()).digest()
-            outcome = await appender.append(Append(f"case:{case}", None, command, bytes(32), "x:y", None, b"{}", [each]))
+            outcome = await appender.append(AppendRequest(f"case:{case}", None, command, bytes(32), "x:y", None, b"{}", [each]))
             assert isinstance(outcome, Appended)
 
 
@@ -61,7 +61,7 @@ async def test_an_answered_question_says_what_of_which_case_when_and_how(city: C
     officer = "account add o1 --username atash --role agency_officer --name آتش --agency fire"
     assert (await city.type("inquiry", officer, PASSWORD))[0] == 0
     await asked(city.databases, "known", ("aa01", "fire", "conditions"), ("aa02", "fire", ""), ("aa03", "heritage", "objection"))
-    async with opened(INQUIRY.door(city.ground("inquiry")), "inquiry") as client:
+    async with opened(INQUIRY.create_app(city.settings_of("inquiry")), "inquiry") as client:
         assert await sign_in(client, "atash", PASSWORD) == 303
 
         async def both() -> bool:
@@ -77,7 +77,7 @@ async def test_an_answered_question_says_what_of_which_case_when_and_how(city: C
                 assert codes["questions"]["fire_safety"].label(language) in row
                 assert kind.label(language) in row
                 assert number in row
-            assert answered.count(persian.day(now, language)) == 2, "asked and answered today"
+            assert answered.count(formats.day(now, language)) == 2, "asked and answered today"
             assert codes["answers"]["conditions"].label(language) in answered
             assert "aa03" not in page
             assert "heritage" not in page
@@ -98,7 +98,7 @@ async def test_a_long_list_of_answers_comes_in_pages(city: City) -> None:
     assert (await city.type("inquiry", "agency register registry"))[0] == 0
     officer = "account add o2 --username sabt --role agency_officer --name ثبت --agency registry"
     assert (await city.type("inquiry", officer, PASSWORD))[0] == 0
-    async with opened(INQUIRY.door(city.ground("inquiry")), "inquiry") as client:
+    async with opened(INQUIRY.create_app(city.settings_of("inquiry")), "inquiry") as client:
         assert await sign_in(client, "sabt", PASSWORD) == 303
 
         async def pages() -> list[str]:
@@ -127,7 +127,7 @@ async def test_what_waits_comes_in_pages_says_how_many_and_turning_one_list_keep
     assert (await city.type("inquiry", "agency register social_security"))[0] == 0
     officer = "account add o3 --username tamin --role agency_officer --name تأمین --agency social_security"
     assert (await city.type("inquiry", officer, PASSWORD))[0] == 0
-    async with opened(INQUIRY.door(city.ground("inquiry")), "inquiry") as client:
+    async with opened(INQUIRY.create_app(city.settings_of("inquiry")), "inquiry") as client:
         assert await sign_in(client, "tamin", PASSWORD) == 303
 
         async def all_there() -> bool:
@@ -135,7 +135,7 @@ async def test_what_waits_comes_in_pages_says_how_many_and_turning_one_list_keep
             return f"Waiting for your answer: {PAGE + 10}." in page and len(numbers(page)) == 2 * PAGE
 
         await eventually(all_there)
-        assert f"در انتظار پاسخ شما: {persian.digits(PAGE + 10, 'fa')}." in await desk(client, "fa")
+        assert f"در انتظار پاسخ شما: {formats.digits(PAGE + 10, 'fa')}." in await desk(client, "fa")
         first = await desk(client, "en")
         later, older = link(first, "Later questions"), link(first, "Older entries")
         assert "Most urgent questions" not in first

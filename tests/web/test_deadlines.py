@@ -16,9 +16,9 @@ from starlette.responses import StreamingResponse
 
 from caselog.append import LogUnavailable, NotTaken
 from chassis.refusal import NoRoom
-from chassis.settings import Ground
-from chassis.web.application import application
-from chassis.web.tokens import form_cookie, form_token
+from chassis.settings import Settings
+from chassis.web.app import create_web_app
+from chassis.web.csrf import form_cookie, form_token
 from tests.web.demo import browser
 
 PAGE_SECONDS = 0.4
@@ -71,8 +71,8 @@ def house() -> FastAPI:
     async def ready(_: FastAPI) -> dict[str, bool]:
         return {}
 
-    return application(
-        service="demo", title="Review", ground=Ground(), lifespan=lifespan, routers=(router,), room=Path(__file__).parent,
+    return create_web_app(
+        service="demo", title="Review", settings=Settings(), lifespan=lifespan, routers=(router,), package=Path(__file__).parent,
         ready=ready, page_seconds=PAGE_SECONDS, client_seconds=CLIENT_SECONDS,
     )  # fmt: skip
 

@@ -13,26 +13,26 @@ from itertools import count, islice
 import httpx2
 import pytest
 
-from caselog.outcomes import Append, Appended, NewFact
+from caselog.outcomes import Appended, AppendRequest, NewFact
 from caselog.read import LogReader
-from chassis.agenda.items import Item
-from chassis.command_ids import agenda_command
+from chassis.eventing.agenda.task import ClaimedTask
+from chassis.eventing.commands.ids import agenda_command
 from chassis.exit_codes import OUTDATED, ROWS_DIFFERED
-from chassis.process import agenda_door
 from chassis.refusal import Stale
-from chassis.settings import Ground
-from deploy.local.children import free_port
+from chassis.runtime.cli import create_agenda_app
+from chassis.settings import Settings
 from deploy.local.postgres import OWNER
-from schemas.envelope import Recorded, shard_of
+from deploy.local.subprocesses import free_port
+from schemas.envelope import RecordedFact, shard_of
 from schemas.fact import Fact
 from schemas.facts import decode, encode
 from schemas.facts.intake import CaseWithdrawn
 from schemas.facts.review import AssignmentRefused, DrawCommitted, DrawMade, ReviewerRetired
 from services.review.app import PROCESS as REVIEW
-from services.review.app import reactions, stand
-from tests.bus.ground import eventually
+from services.review.app import open_service, reactions
 from tests.conftest import ROOT
 from tests.databases import Databases
+from tests.eventing.harness import eventually
 from tests.web.city import PASSWORD, City, can_be_drawn, confirmed, is_in_queue, is_the_pool, opened, pin, queue, sign_in
 from tests.witness.test_witness import witness
 
@@ -42,12 +42,12 @@ class Desk:
     """Review's desk with one reviewer who can be drawn, so that each draw is certain."""
 
     city: City
-    ground: Ground
+    settings: Settings
     port: int
     """Where the witness listens when it is up."""
 
     async def type(self, line: str) -> None:
-        code, said = await self.city.type("review", line, PASSWORD, self.ground)
+        code, said = await self.city.type("review", line, PASSWORD, self.settings)
         assert code == 0, said
 
     async def joins(self, subject: str) -> None:
@@ -57,7 +57,7 @@ class Desk:
 
     async def enrolled(self, subject: str) -> None:
         await self.type(f"reviewer enrol {subject} --district 3")
-        await eventually(lambda: is_the_pool(self.ground, [subject]))
+        await eventually(lambda: is_the_pool(self.settings, [subject]))
 
     async def leaves(self, subject: str) -> None:
         await self.type(f"reviewer retire {subject} --reason left")
@@ -68,24 +68,24 @@ class Desk:
 
 @pytest.fixture
 async def desk(city: City) -> AsyncIterator[Desk]:
-    made = Desk(city, city.ground("review"), free_port())
+    made = Desk(city, city.settings_of("review"), free_port())
     (city.directory / "witness").mkdir(exist_ok=True)
     with witness(city.databases, city.directory / "witness", made.port):
         await pin(city, made.port)
     yield made
-    for subject in await can_be_drawn(made.ground):
+    for subject in await can_be_drawn(made.settings):
         await made.leaves(subject)
 
 
 @asynccontextmanager
 async def at_work(desk: Desk) -> AsyncIterator[httpx2.AsyncClient]:
     """Review's door and its agenda."""
-    worker = agenda_door(REVIEW, desk.ground)
-    async with opened(REVIEW.door(desk.ground), "review") as client, worker.router.lifespan_context(worker):
+    worker = create_agenda_app(REVIEW, desk.settings)
+    async with opened(REVIEW.create_app(desk.settings), "review") as client, worker.router.lifespan_context(worker):
         yield client
 
 
-async def facts(databases: Databases, case: str) -> list[tuple[Recorded, Fact]]:
+async def facts(databases: Databases, case: str) -> list[tuple[RecordedFact, Fact]]:
     async with databases.reader("review_reader") as log:
         return [(each, decode(each.type, each.type_version, each.body)) for each in await log.stream(f"case:{case}")]
 
@@ -129,9 +129,9 @@ async def is_empty(client: httpx2.AsyncClient) -> bool:
 
 async def looked_at(desk: Desk, case: str) -> bool:
     """Whether review has asked itself if who was drawn is still there."""
-    async with stand(desk.ground) as here:
+    async with open_service(desk.settings) as container:
         query = "SELECT state <> 'open' FROM agenda WHERE reaction = 'check_drawn' AND stream = $1"
-        return bool(await here.own.fetchval(query, f"case:{case}"))
+        return bool(await container.db.fetchval(query, f"case:{case}"))
 
 
 async def test_who_left_between_the_pool_and_the_draw_is_drawn_and_gives_the_case_back(desk: Desk) -> None:
@@ -161,18 +161,18 @@ async def test_who_came_back_keeps_their_cases_and_what_has_ended_stays_as_it_is
     # The agenda is away: what it owes is carried out here, late.
     await withdrawn(databases, "ended")
     await desk.leaves("rev-back")
-    async with stand(desk.ground) as here:
+    async with open_service(desk.settings) as container:
         with pytest.raises(Stale):
-            await reactions(here)["check_drawn"](await item(here.log, "case:ended", DrawMade))
-        left = await item(here.log, "staff:rev-back", ReviewerRetired)
+            await reactions(container)["check_drawn"](await item(container.log, "case:ended", DrawMade))
+        left = await item(container.log, "staff:rev-back", ReviewerRetired)
         with pytest.raises(TimeoutError):  # what review's rows have not read yet may be a case of theirs
             async with asyncio.timeout(0.5):
-                await reactions(here)["take_back"](left)
+                await reactions(container)["take_back"](left)
         await desk.type("reviewer enrol rev-back --district 3")
-        for late in (left, await item(here.log, "case:mine", DrawMade)):
+        for late in (left, await item(container.log, "case:mine", DrawMade)):
             with pytest.raises(Stale):
                 async with asyncio.timeout(5):
-                    await reactions(here)[late.reaction](late)
+                    await reactions(container)[late.reaction](late)
     for case in ("mine", "ended"):
         assert not await has(databases, case, AssignmentRefused)
 
@@ -200,21 +200,23 @@ async def withdrawn(databases: Databases, case: str) -> None:
     async with databases.appender("intake") as appender:
         fact = CaseWithdrawn(reason="sold")
         new = [NewFact(fact.TYPE, fact.VERSION, encode(fact))]
-        done = await appender.append(Append(f"case:{case}", None, case.encode().ljust(32), bytes(32), "x:y", None, b"{}", new))
+        done = await appender.append(
+            AppendRequest(f"case:{case}", None, case.encode().ljust(32), bytes(32), "x:y", None, b"{}", new)
+        )
         assert isinstance(done, Appended)
 
 
-async def item(log: LogReader, stream: str, kind: type[Fact]) -> Item:
+async def item(log: LogReader, stream: str, kind: type[Fact]) -> ClaimedTask:
     """What the last fact of a kind made owed."""
     cause = [each for each in await log.stream(stream) if each.type == kind.TYPE][-1]
     reaction = "take_back" if kind is ReviewerRetired else "check_drawn"
     this = agenda_command("review", reaction, cause.link, 0)
-    return Item(this, reaction, "", stream, stream, cause.position, cause.link, 0, None, None, {}, 1)
+    return ClaimedTask(this, reaction, "", stream, stream, cause.position, cause.link, 0, None, None, {}, 1)
 
 
 async def test_a_desk_whose_rows_another_version_left_says_what_to_run_and_does_not_start(city: City) -> None:
-    ground = city.ground("review")
-    async with opened(REVIEW.door(ground), "review"):
+    settings = city.settings_of("review")
+    async with opened(REVIEW.create_app(settings), "review"):
         pass  # its checkpoints are there
     owner = await city.databases.connect("review", OWNER)
     await owner.execute("UPDATE checkpoints SET version = version - 1 WHERE reader = 'agenda'")
@@ -229,6 +231,6 @@ async def test_a_desk_whose_rows_another_version_left_says_what_to_run_and_does_
     assert (code, "`python -m services.review rebuild agenda`" in said) == (OUTDATED, True), said
     code, said = await asyncio.to_thread(run, "rebuild", "agenda")
     assert code in (0, ROWS_DIFFERED), said
-    async with opened(REVIEW.door(ground), "review") as client:
+    async with opened(REVIEW.create_app(settings), "review") as client:
         assert (await client.get("/sign-in")).status_code == 200
     await owner.close()

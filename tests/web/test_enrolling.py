@@ -12,17 +12,17 @@ from typing import Final
 import httpx2
 import pytest
 
-from chassis.process import agenda_door
-from chassis.web.oidc.relying_party import RETURN, local_subject
-from chassis.web.oidc.settings import Seat
-from deploy.local.children import free_port
+from chassis.accounts.oidc.relying_party import RETURN, local_subject
+from chassis.oidc_settings import Seat
+from chassis.runtime.cli import create_agenda_app
+from deploy.local.subprocesses import free_port
 from services.intake.app import PROCESS as INTAKE
 from services.review.app import PROCESS as REVIEW
-from tests.bus.ground import eventually
 from tests.conftest import ROOT
+from tests.eventing.harness import eventually
 from tests.web.city import PASSWORD, PROCESSES, City, confirmed, is_in_queue, is_the_pool, opened, pin, sign_in, status
 from tests.web.issuer import Issuer, serving
-from tests.web.oidc_ground import believing
+from tests.web.oidc_harness import believing
 from tests.witness.test_witness import witness
 
 OPERATOR: Final = "add op-9 --username parisa --role office_operator --office office-9 --name پریسا‌راد"
@@ -37,7 +37,7 @@ async def test_an_operator_of_a_registered_office_signs_in_and_every_command_can
     assert await city.type("intake", f"account {OPERATOR}", PASSWORD) == (0, "op-9 may sign in as parisa\n")
     code, said = await city.type("intake", f"account {OPERATOR}", "another-password-1")
     assert (code, "nothing was changed" in said) == (0, True)
-    async with opened(INTAKE.door(city.ground("intake")), "intake") as client:
+    async with opened(INTAKE.create_app(city.settings_of("intake")), "intake") as client:
         assert await sign_in(client, "parisa", "another-password-1") == 422
         assert await sign_in(client, "Parisa", PASSWORD) == 303
         assert await status(client, "/office") == 200
@@ -191,31 +191,31 @@ async def test_an_enrolled_reviewer_is_drawn_by_a_local_account_and_by_openid_co
     with witness(databases, city.directory / "witness", port), serving(Issuer({f"http://review{RETURN}"}, person)) as issuer:
         await pin(city, port)
         oidc = believing(issuer).model_copy(update={"roles": {"reviewers": Seat(role="reviewer")}})
-        ground = city.ground("review", oidc=oidc)
+        settings = city.settings_of("review", oidc=oidc)
         await city.type("review", "account add rev-9 --username maryam --role reviewer --name مریم", PASSWORD)
         enrolled = "reviewer enrol rev-9 --district 3 --district 1 --weight 2"
-        assert (await city.type("review", enrolled, ground=ground))[0] == 0
-        code, said = await city.type("review", enrolled, ground=ground)
+        assert (await city.type("review", enrolled, settings=settings))[0] == 0
+        code, said = await city.type("review", enrolled, settings=settings)
         assert (code, "nothing was changed" in said) == (0, True)
-        assert (await city.type("review", f"{enrolled} --district 5", ground=ground))[0] == 1
-        worker = agenda_door(REVIEW, ground)
-        async with opened(REVIEW.door(ground), "review") as client, worker.router.lifespan_context(worker):
+        assert (await city.type("review", f"{enrolled} --district 5", settings=settings))[0] == 1
+        worker = create_agenda_app(REVIEW, settings)
+        async with opened(REVIEW.create_app(settings), "review") as client, worker.router.lifespan_context(worker):
             assert await sign_in(client, "maryam", PASSWORD) == 303
-            await eventually(lambda: is_the_pool(ground, ["rev-9"]))  # the pool is what review has read by then
+            await eventually(lambda: is_the_pool(settings, ["rev-9"]))  # the pool is what review has read by then
             await confirmed(databases, "first")
             await eventually(lambda: is_in_queue(client, "first"))
             code, said = await city.type("review", "account close rev-9")
             assert (code, "can still be drawn" in said) == (0, True)
             assert await status(client, "/api/queue") == 401
-            assert (await city.type("review", "reviewer retire rev-9 --reason left", ground=ground))[0] == 0
+            assert (await city.type("review", "reviewer retire rev-9 --reason left", settings=settings))[0] == 0
 
-            subject = local_subject(ground, person["sub"])  # type: ignore[arg-type]
-            assert (await city.type("review", f"reviewer enrol {subject} --district 3", ground=ground))[0] == 0
+            subject = local_subject(settings, person["sub"])  # type: ignore[arg-type]
+            assert (await city.type("review", f"reviewer enrol {subject} --district 3", settings=settings))[0] == 0
             client.cookies.clear()
             begun = await client.get("/sign-in/oidc", params={"next": "/queue"})
             back = await client.get(await at_door(begun.headers["location"]))
             assert (back.status_code, back.headers["location"]) == (303, "/queue")
-            await eventually(lambda: is_the_pool(ground, [subject]))
+            await eventually(lambda: is_the_pool(settings, [subject]))
             await confirmed(databases, "second")
             await eventually(lambda: is_in_queue(client, "second"))
             await eventually(lambda: is_in_queue(client, "first"))  # drawn anew, since who held it has left

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from chassis.web.principal import Principal
+from chassis.principal import Principal
 from services.intake.read import PAGE
-from tests.bus.ground import eventually
+from tests.eventing.harness import eventually
 from tests.web.city import City
 from tests.web.test_office_named import CITIZEN, OPERATOR, at_the_door, filed, page, registered
 

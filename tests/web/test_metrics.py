@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from chassis.build import UNKNOWN, Build
-from chassis.settings import Ground
+from chassis.settings import Settings
 from deploy.openapi.documents import DOORS
 from tests.conftest import ROOT
 
@@ -41,7 +41,7 @@ EXPORTED = {
 
 
 async def metrics_of(process: str) -> str:
-    transport = httpx2.ASGITransport(DOORS[process](Ground()))
+    transport = httpx2.ASGITransport(DOORS[process](Settings()))
     async with httpx2.AsyncClient(transport=transport, base_url="http://door") as client:
         answer = await client.get("/metrics")
     assert answer.status_code == 200

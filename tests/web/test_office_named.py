@@ -13,12 +13,12 @@ from typing import Final
 import httpx2
 import pytest
 
-from caselog.outcomes import Append, Appended, NewFact
-from chassis.web.principal import Principal
-from chassis.web.tokens import session_cookie
+from caselog.outcomes import Appended, AppendRequest, NewFact
+from chassis.principal import Principal
+from chassis.web.csrf import session_cookie
 from schemas.facts.intake import CaseSubmitted, OfficeHours
 from services.intake.app import PROCESS as INTAKE
-from services.intake.app import stand
+from services.intake.app import open_service
 from services.intake.read import Opening, openings
 from tests.faults.test_reread import sample
 from tests.web.city import City, opened
@@ -47,19 +47,19 @@ async def filed(city: City, case: str, office: str | None) -> None:
     """A request of the citizen, filed by an office or, with none, in the portal."""
     stream = f"case:{case}"
     body = json.loads(sample(CaseSubmitted).body)
-    async with stand(city.ground("intake")) as here:
-        body["applicant"] = here.vault.alias(CITIZEN.subject, stream)
+    async with open_service(city.settings_of("intake")) as container:
+        body["applicant"] = container.vault.alias(CITIZEN.subject, stream)
     body |= {"office": office} if office else {"office": None, "channel": "portal", "consent": None}
     fact = NewFact(CaseSubmitted.TYPE, CaseSubmitted.VERSION, json.dumps(body).encode())
     command = hashlib.sha256(stream.encode()).digest()
     async with city.databases.appender("intake") as appender:
-        outcome = await appender.append(Append(stream, None, command, bytes(32), "x:y", None, b"{}", [fact]))
+        outcome = await appender.append(AppendRequest(stream, None, command, bytes(32), "x:y", None, b"{}", [fact]))
     assert isinstance(outcome, Appended)
 
 
 @asynccontextmanager
 async def at_the_door(city: City, who: Principal) -> AsyncIterator[httpx2.AsyncClient]:
-    app = INTAKE.door(city.ground("intake"))
+    app = INTAKE.create_app(city.settings_of("intake"))
     async with opened(app, "intake") as client:
         client.cookies.set(session_cookie("intake"), await app.state.sessions.begin(who))
         yield client
@@ -92,10 +92,10 @@ async def test_an_office_and_the_citizen_it_filed_for_read_its_name_as_it_stands
         assert f"{LABEL[language]} {first}" in case
         assert not any(each in case for each in OPEN[language])
         await changed(city, office, "--fa", "دفتر مهتاب", "--en", "Mahtab office", "--district", "4", *HOURS)
-        own, case = await read(desk, "/office", language), await read(citizen, f"/cases/by{language}", language)
-    assert f"{last} {'منطقه ۴' if language == 'fa' else 'District 4'} {' '.join(OPEN[language])}" in own
+        db, case = await read(desk, "/office", language), await read(citizen, f"/cases/by{language}", language)
+    assert f"{last} {'منطقه ۴' if language == 'fa' else 'District 4'} {' '.join(OPEN[language])}" in db
     assert f"{LABEL[language]} {last} {' '.join(OPEN[language])}" in case
-    assert first not in own + case
+    assert first not in db + case
 
 
 @pytest.mark.parametrize("language", ["fa", "en"])

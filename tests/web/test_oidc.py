@@ -11,19 +11,19 @@ from joserfc.jwk import RSAKey
 from pydantic import SecretStr, ValidationError
 from starlette.responses import PlainTextResponse
 
-from chassis.process import revoke, say_subject
-from chassis.settings import Environment, Ground, Unset
-from chassis.vault.keys import KeyFileMissing
-from chassis.web.oidc.issuer import KEYS_SECONDS, RENEWAL_SECONDS
-from chassis.web.oidc.relying_party import RETURN, check
-from chassis.web.oidc.settings import Oidc, Seat
-from chassis.web.oidc.transactions import Transactions
-from chassis.web.principal import Principal
+from chassis.accounts.oidc.issuer import KEYS_SECONDS, RENEWAL_SECONDS
+from chassis.accounts.oidc.relying_party import RETURN, check
+from chassis.accounts.oidc.transactions import Transactions
+from chassis.oidc_settings import Oidc, Seat
+from chassis.principal import Principal
+from chassis.privacy.key_files import KeyFileMissing
+from chassis.runtime.cli import print_subject, revoke
+from chassis.settings import Environment, Settings, Unset
 from deploy.demo.person import forms
 from deploy.demo.week import national_code
 from tests.web.demo import browser, running
 from tests.web.issuer import SECRET, Lies
-from tests.web.oidc_ground import (
+from tests.web.oidc_harness import (
     CITIZEN,
     CODE,
     DOOR,
@@ -69,8 +69,8 @@ async def test_an_issuer_with_rsa_keys_and_the_secret_in_the_form_is_understood_
 
 
 async def test_a_cookie_of_a_door_behind_tls_never_goes_without_it(house: House) -> None:
-    ground = house.ground.model_copy(update={"doors": {"demo": "https://demo"}})
-    async with running(house.databases, ground) as (app, _), browser(app) as client:
+    settings = house.settings.model_copy(update={"doors": {"demo": "https://demo"}})
+    async with running(house.databases, settings) as (app, _), browser(app) as client:
         for path in ("/sign-in", "/sign-in/oidc"):
             assert "secure" in (await client.get(path)).headers["set-cookie"].lower()
 
@@ -81,11 +81,11 @@ async def test_the_local_subject_is_of_issuer_and_sub_and_tells_neither(house: H
         house.issuer.person = dict(person)
         async with house.browser() as client:
             await signed_in(client)
-        subjects.append(await house.own.fetchval("DELETE FROM web_sessions RETURNING subject"))
+        subjects.append(await house.db.fetchval("DELETE FROM web_sessions RETURNING subject"))
     assert subjects[0] == subjects[1] != subjects[2]
     assert "person" not in subjects[0]
     capsys.readouterr()
-    assert say_subject(house.ground, PERSON["sub"]) == 0
+    assert print_subject(house.settings, PERSON["sub"]) == 0
     assert capsys.readouterr().out.strip() == subjects[0]
 
 
@@ -110,7 +110,7 @@ async def test_a_person_without_one_role_at_this_desk_gets_a_page_and_no_session
 
 
 async def test_the_roles_may_stand_deeper_in_the_token_and_bring_an_office(house: House) -> None:
-    deeper = house.ground.oidc.model_copy(update={"roles_claim": "realm.roles"})
+    deeper = house.settings.oidc.model_copy(update={"roles_claim": "realm.roles"})
     party = house.app.state.oidc
     party._settings, party._roles = deeper, ("office_operator",)
     house.issuer.person = {"sub": "op", "realm": {"roles": "azadi"}}
@@ -223,7 +223,7 @@ async def test_a_session_of_before_never_lives_on_and_a_planted_one_is_not_adopt
 
 
 async def test_a_revoked_subject_is_out_at_the_next_request(house: House, capsys: pytest.CaptureFixture[str]) -> None:
-    ground = Ground(
+    settings = Settings(
         database_url=f"postgresql://127.0.0.1:{house.databases.server.port}",
         database_prefix=house.databases.prefix,
         password=SecretStr(house.databases.passwords["review"]),
@@ -231,9 +231,9 @@ async def test_a_revoked_subject_is_out_at_the_next_request(house: House, capsys
     async with house.browser() as client:
         await signed_in(client)
         subject = (await client.get("/staff")).json()["subject"]
-        assert await revoke(ground, "review", "oidc-somebody-else") == 1
+        assert await revoke(settings, "review", "oidc-somebody-else") == 1
         assert (await client.get("/staff")).status_code == 200
-        assert await revoke(ground, "review", subject) == 0
+        assert await revoke(settings, "review", subject) == 0
         assert (await client.get("/staff")).status_code == 401
     assert "ended: 1" in capsys.readouterr().out
 
@@ -243,11 +243,11 @@ async def test_a_session_ends_when_its_account_is_closed_or_changed_however_that
     async with house.browser() as client:
         await sign_in(client)
         assert (await client.get("/staff")).status_code == 200
-        await house.own.execute(f"UPDATE web_accounts SET {change} WHERE account_id = 'a1'")
+        await house.db.execute(f"UPDATE web_accounts SET {change} WHERE account_id = 'a1'")
         try:
             assert (await client.get("/staff")).status_code == 401
         finally:
-            await house.own.execute(ANN)
+            await house.db.execute(ANN)
 
 
 async def order(house: House, token: str) -> int:
@@ -314,7 +314,7 @@ async def test_a_citizen_by_issuer_is_the_citizen_by_one_time_code(house: House)
     async with house.browser() as client:
         assert (await signed_in(client, "/citizen/sign-in/oidc", "/mine")).headers["location"] == "/mine"
         by_issuer = (await client.get("/mine")).json()["subject"]
-        row = await house.own.fetchval("SELECT principal::text FROM web_sessions")
+        row = await house.db.fetchval("SELECT principal::text FROM web_sessions")
         assert CITIZEN["name"] not in row
         assert CODE not in row
     async with house.browser() as client:
@@ -365,8 +365,8 @@ async def test_the_issuers_mobile_ends_what_was_bound_to_anothers(house: House) 
 
 
 async def test_no_secret_of_a_transaction_but_hashes_and_what_must_be_sent_stands_in_its_row(house: House) -> None:
-    begun = await Transactions(house.own).begin(citizen=False, to="/")
-    row = str(tuple(await house.own.fetchrow("SELECT * FROM web_oidc_transactions") or ()))
+    begun = await Transactions(house.db).begin(citizen=False, to="/")
+    row = str(tuple(await house.db.fetchrow("SELECT * FROM web_oidc_transactions") or ()))
     assert begun.transaction.verifier in row
     assert begun.state not in row
     assert begun.browser not in row
@@ -376,8 +376,8 @@ async def test_no_secret_of_a_transaction_but_hashes_and_what_must_be_sent_stand
 
 async def test_who_begins_too_often_is_slowed_down(house: House) -> None:
     oidc = Oidc(issuer="https://127.0.0.1:9", client_id="c", roles=ROLES)  # nobody is there, and nobody need be
-    ground = house.ground.model_copy(update={"environment": Environment.PRODUCTION, "oidc": oidc})
-    async with running(house.databases, ground, sign_ins_a_minute=1) as (app, _), browser(app) as client:
+    settings = house.settings.model_copy(update={"environment": Environment.PRODUCTION, "oidc": oidc})
+    async with running(house.databases, settings, sign_ins_a_minute=1) as (app, _), browser(app) as client:
         assert [(await client.get("/sign-in/oidc")).status_code for _ in range(2)] == [503, 429]
 
 
@@ -403,14 +403,14 @@ def test_settings_that_could_not_be_safe_are_refused(tmp_path: Path) -> None:
     for wrong in refused:
         with pytest.raises(ValidationError):
             Oidc(**{**good, **wrong})
-    here = Oidc(**{**good, "issuer": "http://127.0.0.1:9"})
-    assert Ground(oidc=here).oidc.plain
+    container = Oidc(**{**good, "issuer": "http://127.0.0.1:9"})
+    assert Settings(oidc=container).oidc.plain
     with pytest.raises(ValidationError):
-        Ground(oidc=here, environment=Environment.PRODUCTION)
+        Settings(oidc=container, environment=Environment.PRODUCTION)
     with pytest.raises(Unset):
-        check(Ground(oidc=here), "demo")
+        check(Settings(oidc=container), "demo")
     with pytest.raises(KeyFileMissing):
-        check(Ground(oidc=here, doors={"demo": DOOR}, keys=tmp_path), "demo")
+        check(Settings(oidc=container, doors={"demo": DOOR}, keys=tmp_path), "demo")
 
 
 def test_the_table_of_roles_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,7 +418,7 @@ def test_the_table_of_roles_is_read_from_the_environment(monkeypatch: pytest.Mon
     monkeypatch.setenv("PARVANDEH_OIDC_CLIENT_ID", "c")
     monkeypatch.setenv("PARVANDEH_OIDC_ROLES", '{"azadi": {"role": "office_operator", "office": "office-1"}}')
     monkeypatch.setenv("PARVANDEH_OIDC_CLIENT_SECRET", SECRET)
-    oidc = Ground().oidc
+    oidc = Settings().oidc
     assert oidc.roles == {"azadi": Seat(role="office_operator", office="office-1")}
     assert SECRET not in repr(oidc)
     assert isinstance(oidc, Oidc)

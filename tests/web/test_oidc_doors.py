@@ -16,34 +16,34 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from chassis.settings import Ground
-from chassis.standing import migrate_service
-from chassis.web.oidc.relying_party import RETURN
-from chassis.web.oidc.settings import Seat
+from chassis.accounts.oidc.relying_party import RETURN
+from chassis.oidc_settings import Seat
+from chassis.runtime.container import migrate_service
+from chassis.settings import Settings
 from deploy.local import keys
-from deploy.local.children import wait_until
 from deploy.local.processes import KEYS
-from services.audit.app import door as audit_door
-from services.audit.settings import ROOM as AUDIT
-from services.intake.app import door as intake_door
-from services.intake.settings import ROOM as INTAKE
+from deploy.local.subprocesses import wait_until
+from services.audit.app import create_app as audit_door
+from services.audit.settings import PACKAGE as AUDIT
+from services.intake.app import create_app as intake_door
+from services.intake.settings import PACKAGE as INTAKE
 from tests.databases import Databases
 from tests.web.browser import browsing, needs_browser
 from tests.web.issuer import Issuer, Lies, serving
-from tests.web.oidc_ground import CITIZEN, House, believing, problem
+from tests.web.oidc_harness import CITIZEN, House, believing, problem
 
 ROOMS: Final = {"audit": AUDIT, "intake": INTAKE}
 NAME: Final = "مهرداد کیانی"
 AUDITOR: Final = {"sub": "auditor-3", "name": NAME, "roles": ["auditors"]}
 
 
-def ground(databases: Databases, service: str, issuer: Issuer, door: str, directory: Path) -> Ground:
+def settings(databases: Databases, service: str, issuer: Issuer, door: str, directory: Path) -> Settings:
     """The settings of one real service at this issuer; the bus is off, the log is enough here."""
     keys.provide(directory, KEYS)
     (directory / service / "witnesses.json").write_text("[]")
     issuer.redirect_uris.add(door + RETURN)
     oidc = believing(issuer).model_copy(update={"roles": {"auditors": Seat(role="auditor")}})
-    return Ground(
+    return Settings(
         database_url=f"postgresql://127.0.0.1:{databases.server.port}",
         database_prefix=databases.prefix,
         password=SecretStr(databases.passwords[service]),
@@ -77,17 +77,17 @@ async def through(client: httpx2.AsyncClient, path: str, to: str, door: str) -> 
 async def test_an_auditor_comes_in_at_the_real_audit_desk_and_a_citizen_at_the_real_intake(house: House, tmp_path: Path) -> None:
     databases = house.databases
     with serving(Issuer(set(), dict(AUDITOR))) as issuer:
-        here = ground(databases, "audit", issuer, "http://audit", tmp_path)
-        await migrate_service(here, "audit", AUDIT)
-        async with opened(audit_door(here), "http://audit") as client:
+        container = settings(databases, "audit", issuer, "http://audit", tmp_path)
+        await migrate_service(container, "audit", AUDIT)
+        async with opened(audit_door(container), "http://audit") as client:
             assert (await client.get("/cases/none", headers={"Accept": "text/html"})).headers["location"].startswith("/sign-in?")
             assert (await through(client, "/sign-in/oidc", "/", "http://audit")).status_code == 303
             assert (await client.get("/cases/none", headers={"Accept": "application/json"})).status_code == 404
             assert NAME in (await client.get("/")).text
 
-        here = ground(databases, "intake", issuer, "http://intake", tmp_path)
-        await migrate_service(here, "intake", INTAKE)
-        async with opened(intake_door(here), "http://intake") as client:
+        container = settings(databases, "intake", issuer, "http://intake", tmp_path)
+        await migrate_service(container, "intake", INTAKE)
+        async with opened(intake_door(container), "http://intake") as client:
             assert problem(await through(client, "/sign-in/oidc", "/", "http://intake")) == (403, "no_role")
             issuer.person = dict(CITIZEN)
             back = await through(client, "/citizen/sign-in/oidc", "/new", "http://intake")
@@ -119,9 +119,9 @@ async def test_a_real_browser_goes_to_the_issuers_site_and_comes_back_signed_in(
     with serving(Issuer(set(), dict(AUDITOR)), "localhost") as issuer:
 
         def make(address: str) -> FastAPI:
-            return audit_door(ground(databases, "audit", issuer, address, tmp_path))
+            return audit_door(settings(databases, "audit", issuer, address, tmp_path))
 
-        await migrate_service(ground(databases, "audit", issuer, "http://audit", tmp_path), "audit", AUDIT)
+        await migrate_service(settings(databases, "audit", issuer, "http://audit", tmp_path), "audit", AUDIT)
         with on_a_port(make) as door:
             async with browsing() as browser:
                 for lang, locale in (("fa", "fa-IR"), ("en", "en-GB")):

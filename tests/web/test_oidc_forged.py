@@ -19,9 +19,9 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from structlog.testing import capture_logs
 
-from chassis.web.oidc.issuer import BYTES
+from chassis.accounts.oidc.issuer import BYTES
 from tests.web.issuer import CLIENT, SECRET, Issuer, Lies
-from tests.web.oidc_ground import CITIZEN, PERSON, House, at_issuer, problem, signed_in, started
+from tests.web.oidc_harness import CITIZEN, PERSON, House, at_issuer, problem, signed_in, started
 
 Claims = dict[str, Any]
 
@@ -58,7 +58,7 @@ def signed(make: Callable[[Issuer, Claims], str]) -> Callable[[Issuer], Lies]:
 
 
 def responding(path: str, make: Callable[[], Response]) -> Callable[[Issuer], Lies]:
-    return lambda _: Lies(respond=lambda here, honest: make() if here == path else honest)
+    return lambda _: Lies(respond=lambda container, honest: make() if container == path else honest)
 
 
 def by_hand(header: Claims, claims: Claims, secret: bytes | None = None) -> str:
@@ -94,8 +94,8 @@ def by_stranger(issuer: Issuer, claims: Claims, kid: str | None = None) -> str:
 
 
 def by_key_in_the_header(issuer: Issuer, claims: Claims) -> str:
-    own = ECKey.generate_key("P-256", {"kid": str(issuer.key.kid)})
-    return issuer.signed(claims, own, jwk=own.as_dict(private=False))
+    db = ECKey.generate_key("P-256", {"kid": str(issuer.key.kid)})
+    return issuer.signed(claims, db, jwk=db.as_dict(private=False))
 
 
 def by_weak_key(issuer: Issuer, claims: Claims) -> str:
@@ -293,7 +293,7 @@ async def test_an_answer_is_believed_in_the_browser_that_asked_and_no_other(hous
 async def test_an_answer_after_ten_minutes_is_too_late(house: House) -> None:
     async with house.browser() as client:
         back = await at_issuer((await started(client)).headers["location"])
-        await house.own.execute("UPDATE web_oidc_transactions SET expires_at = now()")
+        await house.db.execute("UPDATE web_oidc_transactions SET expires_at = now()")
         assert problem(await client.get(back)) == (403, "sign_in_expired")
 
 

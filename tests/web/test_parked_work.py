@@ -12,14 +12,14 @@ import asyncpg
 import httpx2
 import pytest
 
-from chassis.web.language import OWN_LOCALE, Words
+from chassis.web.i18n import OWN_LOCALE, Translations
 from schemas.catalogue import catalogue
 from schemas.facts.intake import CaseSubmitted
 from services.notify.app import PROCESS as NOTIFY
 from services.review import refusals
 from services.review.app import PROCESS as REVIEW
-from tests.bus.ground import eventually
 from tests.conftest import ROOT
+from tests.eventing.harness import eventually
 from tests.faults.test_reread import sample
 from tests.web.city import PASSWORD, PROCESSES, City, confirmed, opened, sign_in
 
@@ -51,27 +51,27 @@ async def test_a_supervisor_reads_what_is_parked_of_which_case_since_when_and_wh
     await confirmed(city.databases, case)
     filed = CaseSubmitted.model_validate_json(sample(CaseSubmitted).body)
     kind = catalogue().types[filed.request_type].label(language)
-    words = Words([OWN_LOCALE, ROOT / "services" / "review" / "locale"])
-    async with opened(REVIEW.door(city.ground("review")), "review") as client:
+    words = Translations([OWN_LOCALE, ROOT / "services" / "review" / "locale"])
+    async with opened(REVIEW.create_app(city.settings_of("review")), "review") as client:
         assert await sign_in(client, "supervisor", PASSWORD) == 303
-        own = await owner(city, "review")
+        db = await owner(city, "review")
 
         async def is_owed() -> bool:
-            return bool(await own.fetchval("SELECT 1 FROM agenda WHERE stream = $1 AND reaction = 'commit_draw'", f"case:{case}"))
+            return bool(await db.fetchval("SELECT 1 FROM agenda WHERE stream = $1 AND reaction = 'commit_draw'", f"case:{case}"))
 
         await eventually(is_owed)
-        await own.execute(PARK, "commit_draw", "identity_open", f"case:{case}")
-        await own.execute(PARK, "set_target", "ZeroDivisionError", f"case:{case}")
-        await own.execute(
+        await db.execute(PARK, "commit_draw", "identity_open", f"case:{case}")
+        await db.execute(PARK, "set_target", "ZeroDivisionError", f"case:{case}")
+        await db.execute(
             "INSERT INTO parked_streams (reader, version, stream, shard, from_version, reason)"
             " VALUES ('cases', 1, $1, 0, 3, 'case.split/1')",
             f"case:{case}",
         )
         rows = await said(client, "/supervision", language, words.text(language, "Parked work"))
         streams = await said(client, "/supervision", language, words.text(language, "Parked streams"))
-        await own.execute("DELETE FROM parked_streams")
-        await own.execute("UPDATE agenda SET state = 'closed' WHERE state = 'parked'")
-        await own.close()
+        await db.execute("DELETE FROM parked_streams")
+        await db.execute("UPDATE agenda SET state = 'closed' WHERE state = 'parked'")
+        await db.close()
     day = "سه‌شنبه ۳ آذر ۱۴۰۵" if language == "fa" else "24 November 2026"
     why = words.text("fa", "refusal.identity_open") if language == "fa" else refusals.IdentityOpen.default_text()
     draw, target = sorted(rows, key=lambda row: "commit_draw" not in row)
@@ -92,19 +92,19 @@ UNFORESEEN = "A fault that nobody foresaw. The engineers find it in the log of t
 
 
 async def test_whose_cases_are_to_be_taken_back_is_not_said_to_the_supervisor(city: City) -> None:
-    own = await owner(city, "review")
-    await own.execute(
+    db = await owner(city, "review")
+    await db.execute(
         "INSERT INTO agenda (id, reaction, key, stream, target, cause_shard, cause_seq, cause_link, ordinal, details,"
         " state, outcome)"
         " VALUES (decode(repeat('ab', 32), 'hex'), 'take_back', '', 'staff:zahra', 'staff:zahra', 0, 1, '', 0, '{}',"
         " 'parked', 'busy')"
     )
-    async with opened(REVIEW.door(city.ground("review")), "review") as client:
+    async with opened(REVIEW.create_app(city.settings_of("review")), "review") as client:
         await staff(city, "review", "supervisor")
         assert await sign_in(client, "supervisor", PASSWORD) == 303
         (row,) = await said(client, "/supervision", "fa", "کارهای مانده")
-    await own.execute("DELETE FROM agenda WHERE stream = 'staff:zahra'")
-    await own.close()
+    await db.execute("DELETE FROM agenda WHERE stream = 'staff:zahra'")
+    await db.close()
     assert "پس گرفتن پرونده‌های بررسی‌کننده‌ای که رفته است" in row
     assert "عضویت یک بررسی‌کننده" in row
     assert "zahra" not in row
@@ -114,26 +114,26 @@ async def test_whose_cases_are_to_be_taken_back_is_not_said_to_the_supervisor(ci
 async def test_the_operator_reads_which_message_waits_by_which_way_and_no_case(city: City) -> None:
     await staff(city, "notify", "operator")
     await confirmed(city.databases, "untold")
-    async with opened(NOTIFY.door(city.ground("notify")), "notify") as client:
+    async with opened(NOTIFY.create_app(city.settings_of("notify")), "notify") as client:
         assert await sign_in(client, "operator", PASSWORD) == 303
-        own = await owner(city, "notify")
+        db = await owner(city, "notify")
 
         async def is_owed() -> bool:
             query = "SELECT count(*) FROM agenda WHERE stream = 'case:untold' AND details->>'template' = 'filed'"
-            return int(await own.fetchval(query)) == 3
+            return int(await db.fetchval(query)) == 3
 
         await eventually(is_owed)
-        await own.execute(PARK, "send_sms", "no_such_case", "case:untold")
-        await own.execute(
+        await db.execute(PARK, "send_sms", "no_such_case", "case:untold")
+        await db.execute(
             "UPDATE agenda SET attempts = 5, outcome = 'ChannelAway', next_at = '2026-11-26 08:00+00'"
             " WHERE reaction = 'send_email' AND stream = 'case:untold'"
         )
-        item = await own.fetchval("SELECT id FROM agenda WHERE reaction = 'send_sms' AND stream = 'case:untold'")
+        item = await db.fetchval("SELECT id FROM agenda WHERE reaction = 'send_sms' AND stream = 'case:untold'")
         (parked,) = await said(client, "/", "fa", "کارهای مانده")
         (trying,) = await said(client, "/", "fa", "بارها دوباره آزموده")
         english = await said(client, "/", "en", "Parked work")
         page = (await client.get("/")).text
-        await own.close()
+        await db.close()
     for part in ("درخواست شما ثبت شد.", "پیامک", "چنین پرونده‌ای نیست.", "no_such_case", "سه‌شنبه ۳ آذر ۱۴۰۵", item.hex()[:12]):
         assert part in parked, (part, parked)
     for part in ("ایمیل", "راه ارسال", "ChannelAway", "پنجشنبه ۵ آذر ۱۴۰۵"):
@@ -153,9 +153,9 @@ def typed(city: City, service: str, *words: str) -> tuple[int, str]:
 async def test_the_terminal_says_what_is_parked_in_words_and_the_last_line_is_what_releases_it(city: City) -> None:
     case, item = "case:terminal", "cd" * 32
     await confirmed(city.databases, "terminal")
-    own = await owner(city, "review")
+    db = await owner(city, "review")
     assert typed(city, "review", "parked") == (0, "review nothing is parked\n")
-    await own.execute(
+    await db.execute(
         "INSERT INTO agenda (id, reaction, key, stream, target, cause_shard, cause_seq, cause_link, ordinal, details,"
         " state, outcome, parked_at)"
         " VALUES (decode($1, 'hex'), 'commit_draw', '', $2, $2, 0, 1, '', 0, '{}', 'parked', 'identity_open',"
@@ -164,7 +164,7 @@ async def test_the_terminal_says_what_is_parked_in_words_and_the_last_line_is_wh
         item,
         case,
     )
-    await own.execute(
+    await db.execute(
         "INSERT INTO parked_streams (reader, version, stream, shard, from_version, reason, parked_at)"
         " VALUES ('cases', 1, $1, 0, 2, 'case.split/1', '2026-11-24 08:00+00')",
         case,
@@ -184,12 +184,12 @@ async def test_the_terminal_says_what_is_parked_in_words_and_the_last_line_is_wh
             f"    release agenda {'ef' * 32}",
         ],
     )
-    await own.execute("DELETE FROM parked_streams")  # review has read nothing yet here; a stream is released in test_8_watching
+    await db.execute("DELETE FROM parked_streams")  # review has read nothing yet here; a stream is released in test_8_watching
     for line in said.splitlines()[5::3]:
         assert typed(city, "review", *line.split()) == (0, "released\n"), line
     assert typed(city, "review", "parked") == (0, "review nothing is parked\n")
-    await own.execute("DELETE FROM agenda WHERE stream = $1", case)
-    await own.close()
+    await db.execute("DELETE FROM agenda WHERE stream = $1", case)
+    await db.close()
 
 
 @pytest.mark.parametrize(
@@ -205,18 +205,18 @@ async def test_the_terminal_says_what_is_parked_in_words_and_the_last_line_is_wh
 async def test_every_service_says_at_the_terminal_which_of_its_lists_a_case_is_missing_in(
     city: City, service: str, reader: str, name: str
 ) -> None:
-    async with PROCESSES[service].stand(city.ground(service)) as here:
-        version = here.inbox.shelves[reader].reader.version
-    own = await owner(city, service)
-    await own.execute(
+    async with PROCESSES[service].open_container(city.settings_of(service)) as container:
+        version = container.inbox.stores[reader].processor.version
+    db = await owner(city, service)
+    await db.execute(
         "INSERT INTO parked_streams (reader, version, stream, shard, from_version, reason)"
         " VALUES ($1, $2, 'case:lost', 0, 1, 'case.submitted/2: ValidationError')",
         reader,
         version,
     )
     code, said = typed(city, service, "parked")
-    await own.execute("DELETE FROM parked_streams")
-    await own.close()
+    await db.execute("DELETE FROM parked_streams")
+    await db.close()
     first, why, released = said.splitlines()[:3]  # behind it, what another test left in the agenda
     assert (code, released) == (1, f"    release {reader} case:lost")
     assert first.startswith(f"{service} {name}: case:lost from fact 1 on, parked since ")

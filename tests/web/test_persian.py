@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chassis.web.persian import percent, size, time_of_day, weekday
+from chassis.web.formats import percent, size, time_of_day, weekday
 
 
 @pytest.mark.parametrize(("share", "fa", "en"), [(1.0, "۱۰۰٫۰٪", "100.0%"), (0.995, "۹۹٫۵٪", "99.5%"), (0.0, "۰٫۰٪", "0.0%")])

@@ -10,15 +10,15 @@ from typing import Any
 import httpx2
 import pytest
 
-from caselog.outcomes import Append, Appended
-from chassis.bus.share import ENOUGH
-from chassis.process import agenda_door
+from caselog.outcomes import Appended, AppendRequest
+from chassis.eventing.processors.bus_share import ENOUGH
+from chassis.runtime.cli import create_agenda_app
 from schemas.envelope import shard_of
 from schemas.facts.intake import CaseSubmitted
-from services.intake.pages.status import Door
+from services.intake.pages.status import ProcessStatus
 from services.review.app import PROCESS as REVIEW
-from tests.bus.ground import eventually, fill, inbox_of, prepare
 from tests.databases import Databases
+from tests.eventing.harness import eventually, fill, inbox_of, prepare
 from tests.faults.test_reread import sample
 from tests.web.city import PROCESSES, City, opened
 
@@ -45,7 +45,7 @@ async def file(databases: Databases, cases: Sequence[str]) -> None:
     async with databases.appender("intake") as appender:
         for case in cases:
             command = hashlib.sha256(case.encode()).digest()
-            append = Append(f"case:{case}", None, command, bytes(32), "x:y", None, b"{}", [sample(CaseSubmitted)])
+            append = AppendRequest(f"case:{case}", None, command, bytes(32), "x:y", None, b"{}", [sample(CaseSubmitted)])
             assert isinstance(await appender.append(append), Appended)
 
 
@@ -56,7 +56,7 @@ async def told(client: httpx2.AsyncClient) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("service", list(PROCESSES))
 async def test_halted_shards_parked_streams_and_what_it_is_behind_are_said_by_every_service(city: City, service: str) -> None:
-    async with opened(PROCESSES[service].door(city.ground(service)), service) as client:
+    async with opened(PROCESSES[service].create_app(city.settings_of(service)), service) as client:
 
         async def caught_up() -> bool:
             return not any(each["behind"] for each in await told(client))
@@ -79,28 +79,28 @@ async def test_halted_shards_parked_streams_and_what_it_is_behind_are_said_by_ev
                 return all(f'parvandeh_halted_shards{{reader="{each["reader"]}"}} {HALTED}.0\n' in text for each in found)
 
             await eventually(measured)
-            door = Door(service, (await client.get("/status.json")).json())
+            door = ProcessStatus(service, (await client.get("/status.json")).json())
             for message in ("A shard has stopped at a fork: call the engineers at once.", "Cases are parked."):
                 assert message in door.troubles
         await eventually(caught_up)
 
 
 async def test_a_reader_that_stopped_is_said(city: City) -> None:
-    door = PROCESSES["audit"].door(city.ground("audit"))
+    door = PROCESSES["audit"].create_app(city.settings_of("audit"))
     async with opened(door, "audit") as client:
-        door.state.here.inbox.stopped.add("cases")
+        door.state.container.inbox.stopped.add("cases")
         assert [each["stopped"] for each in await told(client)] == [True]
 
 
 async def test_only_who_takes_facts_from_the_bus_says_whether_the_broker_lets_it(city: City) -> None:
-    async with opened(agenda_door(REVIEW, city.ground("review", bus=True, kafka="127.0.0.1:1")), "agenda") as client:
+    async with opened(create_agenda_app(REVIEW, city.settings_of("review", bus=True, kafka="127.0.0.1:1")), "agenda") as client:
         assert set((await client.get("/ready")).json()) == {"gate", *READY}  # it has an inbox, and nothing feeds it
-    door = REVIEW.door(city.ground("review", bus=True, kafka="127.0.0.1:1"))
+    door = REVIEW.create_app(city.settings_of("review", bus=True, kafka="127.0.0.1:1"))
     async with opened(door, "review") as client:
-        door.state.here.inbox.refused = "not this one"
+        door.state.container.inbox.refused = "not this one"
         answer = await client.get("/ready")
         assert (answer.status_code, answer.json()) == (503, READY | {"bus": False})
-    async with opened(PROCESSES["audit"].door(city.ground("audit", bus=True, kafka="127.0.0.1:1")), "audit") as client:
+    async with opened(PROCESSES["audit"].create_app(city.settings_of("audit", bus=True, kafka="127.0.0.1:1")), "audit") as client:
         assert (await client.get("/ready")).json() == READY
 
 
@@ -123,4 +123,4 @@ def reader(**found: object) -> dict[str, object]:
     [(None, 0), (1.0, 0), (0.99, 0), (0.98, 1), (0.0, 1)],
 )
 def test_a_bus_that_brings_nothing_at_all_is_a_trouble_too(share: float | None, troubles: int) -> None:
-    assert len(Door("review", {"readers": [reader(), reader(share=share)], "agenda": None}).troubles) == troubles
+    assert len(ProcessStatus("review", {"readers": [reader(), reader(share=share)], "agenda": None}).troubles) == troubles

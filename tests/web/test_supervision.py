@@ -9,22 +9,22 @@ import re
 import httpx2
 import pytest
 
-from caselog.outcomes import Append, Appended
-from chassis.web import persian
-from chassis.web.language import OWN_LOCALE, Words
+from caselog.outcomes import Appended, AppendRequest
+from chassis.web import formats
+from chassis.web.i18n import OWN_LOCALE, Translations
 from deploy.demo.person import forms
 from schemas.facts.review import CaseSuspended, TargetPassed
 from services.review.app import PROCESS as REVIEW
 from services.review.read import PAGE
-from tests.bus.ground import eventually
 from tests.conftest import ROOT
 from tests.databases import Databases
+from tests.eventing.harness import eventually
 from tests.faults.test_reread import sample
 from tests.web.city import PASSWORD, City, confirmed, opened, sign_in
 
 MANY = PAGE + 3
 TITLES = {"escalations": "Passed deadlines", "undrawn": "Without a reviewer", "suspended": "With the commission"}
-WORDS = Words([OWN_LOCALE, ROOT / "services" / "review" / "locale"])
+WORDS = Translations([OWN_LOCALE, ROOT / "services" / "review" / "locale"])
 
 
 async def suspended(databases: Databases, case: str) -> None:
@@ -33,7 +33,7 @@ async def suspended(databases: Databases, case: str) -> None:
     async with databases.appender("review") as appender:
         command = hashlib.sha256(case.encode()).digest()
         facts = [sample(TargetPassed), sample(CaseSuspended)]
-        outcome = await appender.append(Append(f"case:{case}", None, command, bytes(32), "x:y", None, b"{}", facts))
+        outcome = await appender.append(AppendRequest(f"case:{case}", None, command, bytes(32), "x:y", None, b"{}", facts))
         assert isinstance(outcome, Appended)
 
 
@@ -53,7 +53,7 @@ def resumable(text: str) -> list[str]:
 async def test_the_overview_says_how_many_and_leads_to_all_of_each_list(city: City) -> None:
     line = "account add s1 --username nazer --role supervisor --name ناظر"
     assert (await city.type("review", line, PASSWORD))[0] == 0
-    async with opened(REVIEW.door(city.ground("review")), "review") as client:
+    async with opened(REVIEW.create_app(city.settings_of("review")), "review") as client:
         assert await sign_in(client, "nazer", PASSWORD) == 303
         empty = await page(client, "/supervision")
         assert all(f"<h2>{title}</h2>" in empty for title in TITLES.values())
@@ -76,12 +76,12 @@ async def test_the_overview_says_how_many_and_leads_to_all_of_each_list(city: Ci
                 title = WORDS.text(language, english)
                 under = part(overview, title)
                 rows = under.count("<form") if name == "suspended" else under.count("<tr>") - 1
-                assert f'<span class="mark">{persian.digits(MANY, language)}</span>' in under
+                assert f'<span class="mark">{formats.digits(MANY, language)}</span>' in under
                 assert rows == PAGE
                 onward = re.search(rf'rel="next" href="(/supervision/{name}\?after=[^"]+)"', under)
                 assert onward
                 last = await page(client, onward[1], language)
-                assert f'<h1>{title} <span class="mark">{persian.digits(MANY, language)}</span></h1>' in last
+                assert f'<h1>{title} <span class="mark">{formats.digits(MANY, language)}</span></h1>' in last
                 assert (last.count("/supervision/resume/") or last.count("<tr>") - 1) == MANY - PAGE
                 assert 'rel="next"' not in last
                 assert f'href="/supervision/{name}"' in last
@@ -92,15 +92,15 @@ async def test_the_overview_says_how_many_and_leads_to_all_of_each_list(city: Ci
 
 
 async def test_a_form_returns_to_the_page_of_the_list_that_it_stood_on_which_no_longer_shows_the_case(city: City) -> None:
-    async with opened(REVIEW.door(city.ground("review")), "review") as client:
+    async with opened(REVIEW.create_app(city.settings_of("review")), "review") as client:
         assert await sign_in(client, "nazer", PASSWORD) == 303
         first = await page(client, "/supervision/suspended")
         onward = re.search(r'rel="next" href="([^"]+)"', first)
         assert onward
         for path in (onward[1], "/supervision/suspended", "/supervision"):
-            here = await page(client, path)
-            case = resumable(here)[0]
-            form = next(each for each in forms(here) if each.action.endswith(case))
+            container = await page(client, path)
+            case = resumable(container)[0]
+            form = next(each for each in forms(container) if each.action.endswith(case))
             answer = await client.post(form.action, data={**form.hidden, "reason": "violation_settled"})
             assert (answer.status_code, answer.headers["location"]) == (303, path)
             assert case not in resumable(await page(client, path))
@@ -109,6 +109,6 @@ async def test_a_form_returns_to_the_page_of_the_list_that_it_stood_on_which_no_
 @pytest.mark.parametrize("path", ["/supervision", *(f"/supervision/{name}" for name in TITLES)])
 async def test_a_reviewer_reads_no_list_of_the_supervisor(city: City, path: str) -> None:
     await city.type("review", "account add r1 --username barresi --role reviewer --name بررسی", PASSWORD)
-    async with opened(REVIEW.door(city.ground("review")), "review") as client:
+    async with opened(REVIEW.create_app(city.settings_of("review")), "review") as client:
         assert await sign_in(client, "barresi", PASSWORD) == 303
         assert (await client.get(path, headers={"Accept": "application/json"})).status_code == 403

@@ -19,7 +19,7 @@ from starlette.requests import Request
 
 from chassis.web.uploads import CHUNK, FIELD_BYTES, SealedSpool, UploadRoute
 from services.intake.pages import ROUTERS
-from services.intake.pages.room import FORM_BYTES
+from services.intake.pages.shared import FORM_BYTES
 
 Unnamed = Callable[[], list[bytes]]
 CANARY = b"canary-of-kenarsari "

@@ -10,10 +10,10 @@ from datetime import timedelta
 import httpx2
 import pytest
 
-from chassis.settings import DemonstrationRefused, Environment, Ground
-from chassis.web.application import refuse_demonstration_accounts
-from chassis.web.principal import Principal
-from chassis.web.sessions import Sessions
+from chassis.accounts.sessions import Sessions
+from chassis.principal import Principal
+from chassis.settings import DemonstrationRefused, Environment, Settings
+from chassis.web.app import refuse_demonstration_accounts
 from deploy.demo.person import forms
 from deploy.demo.week import national_code
 from tests.databases import Databases
@@ -60,24 +60,24 @@ async def test_a_session_begins_at_sign_in_rotates_ends_and_can_be_revoked(datab
 
 async def test_a_session_ends_by_rest_and_by_age(databases: Databases) -> None:
     async with running(databases) as (app, _):
-        own = app.state.sessions._own
-        rested = Sessions(own, idle=timedelta(seconds=-1))
-        aged = Sessions(own, absolute=timedelta(seconds=-1))
+        db = app.state.sessions._db
+        rested = Sessions(db, idle=timedelta(seconds=-1))
+        aged = Sessions(db, absolute=timedelta(seconds=-1))
         for sessions in (rested, aged):
             token = await sessions.begin(Principal("reviewer", "a1"))
-            assert await Sessions(own).principal(token) is None
-        assert await own.fetchval("SELECT count(*) FROM web_sessions WHERE token = $1", token.encode()) == 0
+            assert await Sessions(db).principal(token) is None
+        assert await db.fetchval("SELECT count(*) FROM web_sessions WHERE token = $1", token.encode()) == 0
 
 
 async def test_a_session_that_is_used_goes_on_and_its_row_moves_once_a_minute(databases: Databases) -> None:
     async with running(databases) as (app, _):
-        own = app.state.sessions._own
+        db = app.state.sessions._db
         token = await app.state.sessions.begin(Principal("reviewer", "a1"))
         left = "SELECT extract(epoch FROM idle_until - now())::float FROM web_sessions"
         for rested, after in ((10, (1780, 1791)), (90, (1795, 1801)), (1700, (1795, 1801))):
-            await own.execute("UPDATE web_sessions SET idle_until = now() + make_interval(secs => $1)", 1800.0 - rested)
+            await db.execute("UPDATE web_sessions SET idle_until = now() + make_interval(secs => $1)", 1800.0 - rested)
             assert await app.state.sessions.principal(token) is not None
-            assert after[0] < await own.fetchval(left) < after[1], rested
+            assert after[0] < await db.fetchval(left) < after[1], rested
 
 
 async def test_a_role_opens_its_rooms_only(databases: Databases) -> None:
@@ -125,7 +125,7 @@ async def test_a_one_time_code_opens_once_and_not_after_too_many_or_too_late(dat
             assert await answer_with(client, again, wrong) == 422
         assert await answer_with(client, again, sent[1][1]) == 422
         late = await challenge(client)
-        await app.state.sessions._own.execute("UPDATE web_codes SET expires_at = now() - interval '1 second'")
+        await app.state.sessions._db.execute("UPDATE web_codes SET expires_at = now() - interval '1 second'")
         assert await answer_with(client, late, sent[2][1]) == 422
 
 
@@ -146,7 +146,7 @@ async def test_neither_code_nor_mobile_nor_token_stands_in_the_database(database
         rows = [
             str(tuple(row))
             for table in ("web_codes", "web_citizens", "web_sessions")
-            for row in await app.state.sessions._own.fetch(f"SELECT * FROM {table}")
+            for row in await app.state.sessions._db.fetch(f"SELECT * FROM {table}")
         ]
         assert rows
         assert not any(client.cookies["parvandeh_demo"] in row for row in rows)
@@ -281,7 +281,7 @@ async def test_static_files_are_kept_for_long_and_only_known_names_are_served(da
 
 async def test_production_refuses_to_start_with_demonstration_accounts(databases: Databases) -> None:
     async with running(databases) as (app, _):
-        production = Ground(environment=Environment.PRODUCTION)
+        production = Settings(environment=Environment.PRODUCTION)
         with pytest.raises(DemonstrationRefused):
             await refuse_demonstration_accounts(production, app.state.accounts)
         await app.state.accounts.close("a1")

@@ -16,9 +16,9 @@ import httpx2
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from caselog.outcomes import Append, Appended, NewFact
-from chassis.witnesses import WitnessEntry, WitnessRefused, WitnessUnavailable, signature
-from deploy.local.children import free_port, listening, wait_until
+from caselog.outcomes import Appended, AppendRequest, NewFact
+from chassis.runtime.witness_client import WitnessEntry, WitnessRefused, WitnessUnavailable, signature
+from deploy.local.subprocesses import free_port, listening, wait_until
 from schemas.draws import CODE_VERSION
 from schemas.envelope import Position
 from schemas.fact import Fact
@@ -68,9 +68,9 @@ async def told(databases: Databases, stream: str, *facts: Fact) -> list[tuple[Po
     async with databases.appender("review") as appender:
         command = hashlib.sha256(repr((stream, facts)).encode()).digest()
         made = [NewFact(fact.TYPE, fact.VERSION, encode(fact)) for fact in facts]
-        outcome = await appender.append(Append(stream, None, command, bytes(32), "system:review", None, b"{}", made))
+        outcome = await appender.append(AppendRequest(stream, None, command, bytes(32), "system:review", None, b"{}", made))
     assert isinstance(outcome, Appended)
-    return [(placed.position, placed.link) for placed in outcome.placed]
+    return [(events.position, events.link) for events in outcome.events]
 
 
 async def code_of(by: WitnessEntry, stream: str, position: Position, link: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from chassis.refusal import NotYet, Stale
+from chassis.refusal import NotDue, Stale
 from schemas.calendar import WorkingTime
 from schemas.documents import Audience
 from schemas.fact import Fact
@@ -30,13 +30,13 @@ IdentityCommand = c.ConfirmIdentity | c.QuestionIdentity | c.AnswerIdentity | c.
 
 
 def identity(command: IdentityCommand, state: State, at: datetime, working_time: WorkingTime) -> list[Fact]:
-    """What the identity desk finds, asks and is told. Raises the refusals of intake; Stale and NotYet to the agenda."""
+    """What the identity desk finds, asks and is told. Raises the refusals of intake; Stale and NotDue to the agenda."""
     if isinstance(command, c.EscalateIdentity):
         waits = state.identity_open and not state.identity_overdue
         if not waits or state.identity_round != command.round or state.identity_due is None:
             raise Stale
         if at < state.identity_due:
-            raise NotYet(state.identity_due)  # a timer of another clock must not declare a deadline passed
+            raise NotDue(state.identity_due)  # a timer of another clock must not declare a deadline passed
         return [intake.IdentityOverdue(round=command.round, due_at=state.identity_due)]
     running(state)
     match command:

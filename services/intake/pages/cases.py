@@ -8,13 +8,13 @@ from fastapi import Depends, Form
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from chassis.bus.readers import Reach
-from chassis.handling import Done
-from chassis.web.doors import once, require
+from chassis.eventing.commands.handler import CommandResult
+from chassis.eventing.processors.processor import Reach
+from chassis.principal import Principal
+from chassis.web.auth import idempotency_key, require
 from chassis.web.pages import render
-from chassis.web.principal import Principal
 from chassis.web.problems import NotFound
-from chassis.web.routes import Download, routes, sends
+from chassis.web.routes import Download, accepts_form, routes
 from chassis.web.uploads import UploadRoute
 from schemas.catalogue import catalogue
 from schemas.clocks import fold
@@ -22,7 +22,7 @@ from schemas.facts import AnyFact, intake, review
 from schemas.labels import label
 from services.intake.commands import AnswerCorrection, AnswerIdentity, WithdrawCase
 from services.intake.pages.forms import answer_form
-from services.intake.pages.room import command_id, document, own_case, person_of, receipt, room, store, uploads, words_of
+from services.intake.pages.shared import command_id, deps, document, own_case, person_of, receipt, store, uploads, words_of
 from services.intake.read import Case
 
 router = routes(UploadRoute)
@@ -40,7 +40,7 @@ async def show(request: Request, case_id: str, filed: str = "", principal: Princ
 
 async def page(request: Request, case: Case, principal: Principal, *, filed: str = "", with_note: bool = False) -> HTMLResponse:
     """The page of a case. An office reads the note of an open question only `with_note`: after its opening is in the log."""
-    now = max(await room(request).here.log.now(), case.facts[-1][0].recorded_at)
+    now = max(await deps(request).container.log.now(), case.facts[-1][0].recorded_at)
     lang = request.state.language
     steps = [
         {"words": label(recorded.type, lang), "at": recorded.recorded_at, "position": str(recorded.position), "fact": fact}
@@ -49,11 +49,11 @@ async def page(request: Request, case: Case, principal: Principal, *, filed: str
     ]
     checkable = await _checkable(request, case)
     clocks = fold((fact, recorded.recorded_at) for recorded, fact in case.facts)
-    told = await room(request).cases.told(case.stream)
+    told = await deps(request).cases.told(case.stream)
     # An office need not read its own name here: its desk shows it.
-    by = await room(request).cases.office(case.state.office) if case.state.office and principal.role == "citizen" else None
+    by = await deps(request).cases.office(case.state.office) if case.state.office and principal.role == "citizen" else None
     if principal.office and told:
-        await room(request).cases.see(principal.office, case.stream, max(each.version for each in told))
+        await deps(request).cases.see(principal.office, case.stream, max(each.version for each in told))
     return render(
         request,
         "case.html",
@@ -61,7 +61,7 @@ async def page(request: Request, case: Case, principal: Principal, *, filed: str
         steps=steps,
         filed=filed,
         receipt=receipt(request, case).text(),
-        tracking_code=room(request).here.vault.tracking_code(case.case_id),
+        tracking_code=deps(request).container.vault.tracking_code(case.case_id),
         told=told,
         by=by,
         clocks=clocks,
@@ -77,7 +77,7 @@ async def _checkable(request: Request, case: Case) -> bool:
     issued = next((recorded for recorded, fact in reversed(case.facts) if isinstance(fact, intake.CertificateIssued)), None)
     if issued is None:
         return False
-    reach = await room(request).here.inbox.wait("cases", issued.position, case.stream, WAIT_SECONDS)
+    reach = await deps(request).container.inbox.wait("cases", issued.position, case.stream, WAIT_SECONDS)
     return reach is Reach.REACHED
 
 
@@ -93,19 +93,19 @@ async def _asked(request: Request, case: Case, *, with_note: bool) -> dict[str, 
     recorded, fact = next((r, f) for r, f in reversed(case.facts) if isinstance(f, wanted))
     if not isinstance(fact, intake.IdentityQuestioned | review.CorrectionRequested):
         return None
-    note = (await room(request).here.vault.open(recorded, "note", fact.note))["text"] if fact.note and with_note else ""
+    note = (await deps(request).container.vault.open(recorded, "note", fact.note))["text"] if fact.note and with_note else ""
     group = "identity_questions" if isinstance(fact, intake.IdentityQuestioned) else "corrections"
     sealed = fact.note is not None and not with_note
     return {"reasons": fact.reasons, "group": group, "note": note, "sealed": sealed, "due_at": fact.deadline.due_at}
 
 
 @router.post("/cases/{case_id}/answer")
-@sends(answer_form)
+@accepts_form(answer_form)
 async def answer(
     request: Request,
     case_id: str,
     principal: Principal = require(*OWNERS),
-    key: str = Depends(once),
+    key: str = Depends(idempotency_key),
     text: Annotated[str, Form(max_length=2000)] = "",
 ) -> RedirectResponse:
     case = await own_case(request, case_id, principal)
@@ -118,11 +118,11 @@ async def answer(
         command = AnswerIdentity(note=text or None, person=person, documents=documents)
     else:
         command = AnswerCorrection(answer=text, person=person, documents=documents)
-    found = await room(request).handling.look(command, stream=case.stream, command_id=this)
-    if not isinstance(found, Done):
-        async with room(request).here.staging(case_id) as staged:
+    found = await deps(request).handling.find_previous(command, stream=case.stream, command_id=this)
+    if not isinstance(found, CommandResult):
+        async with deps(request).container.staging(case_id) as staged:
             command = command.model_copy(update={"stored": await store(staged, files, person=person)})
-            done = await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this, loaded=found)
+            done = await deps(request).handling.by_person(command, principal, stream=case.stream, command_id=this, loaded=found)
             staged.appended(done)
     return RedirectResponse(f"/cases/{case_id}", 303)
 
@@ -134,11 +134,13 @@ async def withdraw(
     reason: Annotated[str, Form(max_length=60)],
     seen: Annotated[int, Form(ge=1)],
     principal: Principal = require(*OWNERS),
-    key: str = Depends(once),
+    key: str = Depends(idempotency_key),
 ) -> RedirectResponse:
     case = await own_case(request, case_id, principal)
     this = command_id(principal, "/withdraw", case.stream, key)
-    await room(request).handling.by_person(WithdrawCase(reason=reason), principal, stream=case.stream, command_id=this, seen=seen)
+    await deps(request).handling.by_person(
+        WithdrawCase(reason=reason), principal, stream=case.stream, command_id=this, expected_by_page=seen
+    )
     return RedirectResponse(f"/cases/{case_id}", 303)
 
 

@@ -9,20 +9,20 @@ from fastapi import Depends, Form
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from chassis.copies import clean_copy
-from chassis.handling import Done
-from chassis.web.doors import once, require
+from chassis.eventing.commands.handler import CommandResult
+from chassis.principal import Principal
+from chassis.web.auth import idempotency_key, require
 from chassis.web.pages import render
-from chassis.web.principal import Principal
 from chassis.web.problems import NotFound
-from chassis.web.routes import Download, once_in_link, routes
+from chassis.web.routes import Download, idempotency_key_in_link, routes
 from schemas.catalogue import catalogue
 from schemas.documents import Audience, DocumentRef
 from schemas.facts.intake import CaseSubmitted
 from schemas.sealing import DataClass
 from services.intake.commands import ConfirmIdentity, OpenPapers, QuestionIdentity, ReleaseDocument
-from services.intake.pages.room import DOCUMENT_BYTES, command_id, document, person_of, room, words_of
+from services.intake.pages.shared import DOCUMENT_BYTES, command_id, deps, document, person_of, words_of
 from services.intake.read import Case
+from services.intake.strip_metadata import clean_copy
 
 router = routes()
 CLERK = "identity_clerk"
@@ -31,7 +31,7 @@ WAIT_SECONDS = 2.0
 
 @router.get("/identity")
 async def queue(request: Request, principal: Principal = require(CLERK)) -> HTMLResponse:
-    rows, waiting = await room(request).cases.for_clerks()
+    rows, waiting = await deps(request).cases.for_clerks()
     return render(request, "identity_queue.html", rows=rows, waiting=waiting, types=catalogue().types)
 
 
@@ -42,16 +42,18 @@ async def closed(request: Request, case_id: str, principal: Principal = require(
 
 
 @router.post("/identity/{case_id}/open")
-async def opened(request: Request, case_id: str, principal: Principal = require(CLERK), key: str = Depends(once)) -> HTMLResponse:
+async def opened(
+    request: Request, case_id: str, principal: Principal = require(CLERK), key: str = Depends(idempotency_key)
+) -> HTMLResponse:
     """Show the sealed papers: the opening is in the log before anything is shown."""
     case = await _case(request, case_id)
     this = command_id(principal, "/identity/open", case.stream, key)
     command = OpenPapers(what=("identity", "contact", "property"), reason="identity_check")
-    await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    await deps(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
     recorded, fact = case.facts[0]
     if not isinstance(fact, CaseSubmitted):
         raise NotFound
-    vault = room(request).here.vault
+    vault = deps(request).container.vault
     return render(
         request,
         "identity_open.html",
@@ -66,14 +68,18 @@ async def opened(request: Request, case_id: str, principal: Principal = require(
 
 @router.get("/identity/{case_id}/documents/{document_id}")
 async def paper(
-    request: Request, case_id: str, document_id: str, principal: Principal = require(CLERK), key: str = Depends(once_in_link)
+    request: Request,
+    case_id: str,
+    document_id: str,
+    principal: Principal = require(CLERK),
+    key: str = Depends(idempotency_key_in_link),
 ) -> Download:
     case = await _case(request, case_id)
     if document_id not in case.state.documents:
         raise NotFound
     this = command_id(principal, "/identity/document", f"{case.stream} {document_id}", key)
     command = OpenPapers(what=(document_id,), reason="identity_check")
-    await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    await deps(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
     return await document(request, case.state.documents[document_id])
 
 
@@ -83,7 +89,7 @@ async def confirm(
     case_id: str,
     seen: Annotated[int, Form(ge=1)],
     principal: Principal = require(CLERK),
-    key: str = Depends(once),
+    key: str = Depends(idempotency_key),
 ) -> RedirectResponse:
     """Release the reviewer's copies that are still missing, then confirm (when that was not done before)."""
     case = await _case(request, case_id)
@@ -94,21 +100,23 @@ async def confirm(
         compared = tuple(each for each, ref in case.state.documents.items() if ref.audience is Audience.IDENTITY_CLERK)
         this = command_id(principal, "/identity/confirm", case.stream, key)
         command = ConfirmIdentity(documents=compared)
-        done = await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this, seen=seen)
+        done = await deps(request).handling.by_person(
+            command, principal, stream=case.stream, command_id=this, expected_by_page=seen
+        )
         await _shown(request, done)
     return RedirectResponse("/identity", 303)
 
 
 async def _release(request: Request, case: Case, ref: DocumentRef, principal: Principal, key: str) -> None:
-    blobs = room(request).here.blobs
-    content = b"".join([piece async for piece in blobs.get(ref)])
+    document_store = deps(request).container.document_store
+    content = b"".join([piece async for piece in document_store.get(ref)])
     copied = clean_copy(content, ref.media_type)
 
     async def pieces() -> AsyncIterator[bytes]:
         yield copied
 
     this = command_id(principal, "/identity/release", f"{case.stream} {ref.document_id}", key)
-    async with room(request).here.staging(case.case_id) as staged:
+    async with deps(request).container.staging(case.case_id) as staged:
         copy = await staged.put(
             pieces(),
             person=case.state.applicant,
@@ -118,7 +126,7 @@ async def _release(request: Request, case: Case, ref: DocumentRef, principal: Pr
             limit=4 * DOCUMENT_BYTES,
         )
         command = ReleaseDocument(document_id=ref.document_id, copy_of=copy)
-        staged.appended(await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this))
+        staged.appended(await deps(request).handling.by_person(command, principal, stream=case.stream, command_id=this))
 
 
 @router.post("/identity/{case_id}/question")
@@ -129,23 +137,23 @@ async def question(
     reasons: Annotated[list[str], Form(max_length=10)] = [],  # noqa: B006 - FastAPI copies it
     note: Annotated[str, Form(max_length=2000)] = "",
     principal: Principal = require(CLERK),
-    key: str = Depends(once),
+    key: str = Depends(idempotency_key),
 ) -> RedirectResponse:
     case = await _case(request, case_id)
     this = command_id(principal, "/identity/question", case.stream, key)
     command = QuestionIdentity(reasons=tuple(reasons), note=note or None, person=await person_of(request, case))
-    done = await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this, seen=seen)
+    done = await deps(request).handling.by_person(command, principal, stream=case.stream, command_id=this, expected_by_page=seen)
     await _shown(request, done)
     return RedirectResponse("/identity", 303)
 
 
-async def _shown(request: Request, done: Done) -> None:
+async def _shown(request: Request, done: CommandResult) -> None:
     """Wait a little until the list has what was just done; a slow projection only shows it later."""
-    await room(request).here.inbox.wait("cases", done.placed[-1].position, done.stream, WAIT_SECONDS)
+    await deps(request).container.inbox.wait("cases", done.events[-1].position, done.stream, WAIT_SECONDS)
 
 
 async def _case(request: Request, case_id: str) -> Case:
-    case = await room(request).cases.load(case_id)
+    case = await deps(request).cases.load(case_id)
     if case is None:
         raise NotFound
     return case

@@ -10,16 +10,16 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from chassis.blobs import TooLarge, WrongType
-from chassis.bus.readers import Reach
-from chassis.command_ids import NEW, case_id_of
-from chassis.handling import Done
-from chassis.web.codes import subject_of
-from chassis.web.doors import once, require
+from chassis.accounts.one_time_codes import subject_of
+from chassis.eventing.commands.handler import CommandResult
+from chassis.eventing.commands.ids import NEW, case_id_of
+from chassis.eventing.processors.processor import Reach
+from chassis.principal import Principal
+from chassis.privacy.documents.store import TooLarge, WrongType
+from chassis.web.auth import idempotency_key, require
 from chassis.web.pages import render
-from chassis.web.principal import Principal
 from chassis.web.problems import refused, text_of
-from chassis.web.routes import RefusedPage, refuses, routes, sends
+from chassis.web.routes import RefusedPage, accepts_form, may_refuse, routes
 from chassis.web.uploads import UploadRoute
 from schemas.catalogue import RequestType, Stored, catalogue
 from schemas.facts.intake import Channel
@@ -27,7 +27,7 @@ from schemas.identifiers import normalised
 from services.intake.commands import Contact, Identity, SubmitCase
 from services.intake.decide.filing import WORDINGS, filable
 from services.intake.pages.forms import filing_forms
-from services.intake.pages.room import Upload, command_id, room, store, uploads
+from services.intake.pages.shared import Upload, command_id, deps, store, uploads
 from services.intake.refusals import InvalidField, UnknownDocument, UnknownRequestType, WrongPerson
 
 router = routes(UploadRoute)
@@ -41,7 +41,7 @@ async def kinds(request: Request, principal: Principal = require(*FILERS)) -> HT
 
 
 @router.get("/new/{kind}")
-@refuses(UnknownRequestType)
+@may_refuse(UnknownRequestType)
 async def form(request: Request, kind: str, principal: Principal = require(*FILERS)) -> HTMLResponse:
     if kind not in catalogue().types:
         raise UnknownRequestType
@@ -49,9 +49,9 @@ async def form(request: Request, kind: str, principal: Principal = require(*FILE
 
 
 @router.post("/new/{kind}")
-@sends(filing_forms)
+@accepts_form(filing_forms)
 async def file(
-    request: Request, kind: str, principal: Principal = require(*FILERS), key: str = Depends(once)
+    request: Request, kind: str, principal: Principal = require(*FILERS), key: str = Depends(idempotency_key)
 ) -> RefusedPage | RedirectResponse:
     if kind not in catalogue().types:
         raise UnknownRequestType
@@ -66,20 +66,20 @@ async def file(
 
 
 async def _file(request: Request, kind: RequestType, sent: FormData, principal: Principal, key: str) -> RedirectResponse:
-    here = room(request)
+    container = deps(request)
     new_id = command_id(principal, "/new", NEW, key)
     case_id = case_id_of(new_id)
     stream = f"case:{case_id}"
     files = await uploads(sent, kind.documents)
     command = _command(request, kind, sent, principal, stream, files)
-    found = await here.handling.look(command, stream=stream, command_id=new_id)
-    if not isinstance(found, Done):
+    found = await container.handling.find_previous(command, stream=stream, command_id=new_id)
+    if not isinstance(found, CommandResult):
         filable(command)  # refused before anything is stored
-        async with here.here.staging(case_id) as staged:
+        async with container.container.staging(case_id) as staged:
             command = command.model_copy(update={"stored": await store(staged, files, person=command.person)})
-            done = await here.handling.by_person(command, principal, stream=stream, command_id=new_id, loaded=found)
+            done = await container.handling.by_person(command, principal, stream=stream, command_id=new_id, loaded=found)
             staged.appended(done)
-        reach = await here.here.inbox.wait("cases", done.placed[-1].position, stream, WAIT_SECONDS)
+        reach = await container.container.inbox.wait("cases", done.events[-1].position, stream, WAIT_SECONDS)
         if reach is not Reach.REACHED:
             return RedirectResponse(f"/cases/{case_id}?filed=late", 303)
     return RedirectResponse(f"/cases/{case_id}?filed=yes", 303)
@@ -92,7 +92,7 @@ def _command(
         value = sent.get(name, "")
         return value if isinstance(value, str) else ""
 
-    vault = room(request).here.vault
+    vault = deps(request).container.vault
     code = normalised(text("national_code")).replace(" ", "")
     person = subject_of(vault.blind("national_code", code))
     if principal.role == "citizen" and person != principal.subject:

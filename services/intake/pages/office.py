@@ -13,15 +13,15 @@ from pydantic import AwareDatetime
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from chassis.web.doors import once, require
+from chassis.principal import Principal
+from chassis.web.auth import idempotency_key, require
 from chassis.web.pages import render
-from chassis.web.principal import Principal
 from chassis.web.routes import Download, routes
 from chassis.web.uploads import UploadRoute
 from schemas.catalogue import catalogue
 from services.intake.commands import OpenForApplicant
 from services.intake.pages.cases import certificate, page
-from services.intake.pages.room import command_id, own_case, room
+from services.intake.pages.shared import command_id, deps, own_case
 from services.intake.read import Case
 
 router = routes(UploadRoute)
@@ -30,7 +30,7 @@ OPERATOR = "office_operator"
 
 @router.get("/office")
 async def filings(request: Request, before: str = "", principal: Principal = require(OPERATOR)) -> HTMLResponse:
-    office, cases = principal.office or "", room(request).cases
+    office, cases = principal.office or "", deps(request).cases
     notices, unread = await cases.of_office_told(office)
     return render(
         request,
@@ -40,7 +40,7 @@ async def filings(request: Request, before: str = "", principal: Principal = req
         notices=notices,
         unread=unread,
         office=await cases.office(office),
-        until=(notices[0]["sent_at"] if notices else await room(request).here.log.now()).isoformat(),
+        until=(notices[0]["sent_at"] if notices else await deps(request).container.log.now()).isoformat(),
         types=catalogue().types,
     )
 
@@ -50,13 +50,13 @@ async def seen(
     request: Request, until: Annotated[AwareDatetime, Form()], principal: Principal = require(OPERATOR)
 ) -> RedirectResponse:
     """Everything that the page showed was read; what arrived meanwhile stays unread."""
-    await room(request).cases.see_all(principal.office or "", until)
+    await deps(request).cases.see_all(principal.office or "", until)
     return RedirectResponse("/office", 303)
 
 
 @router.post("/cases/{case_id}/note")
 async def note(
-    request: Request, case_id: str, principal: Principal = require(OPERATOR), key: str = Depends(once)
+    request: Request, case_id: str, principal: Principal = require(OPERATOR), key: str = Depends(idempotency_key)
 ) -> HTMLResponse:
     case = await own_case(request, case_id, principal)
     await _open(request, case, "note", principal, key)
@@ -65,7 +65,7 @@ async def note(
 
 @router.post("/cases/{case_id}/certificate")
 async def hand_over(
-    request: Request, case_id: str, principal: Principal = require(OPERATOR), key: str = Depends(once)
+    request: Request, case_id: str, principal: Principal = require(OPERATOR), key: str = Depends(idempotency_key)
 ) -> Download:
     case = await own_case(request, case_id, principal)
     await _open(request, case, "certificate", principal, key)
@@ -75,4 +75,4 @@ async def hand_over(
 async def _open(request: Request, case: Case, what: Literal["note", "certificate"], principal: Principal, key: str) -> None:
     """The opening is in the log before anything is shown. Raises NothingAsked, UnknownDocument."""
     this = command_id(principal, f"/open/{what}", case.stream, key)
-    await room(request).handling.by_person(OpenForApplicant(what=what), principal, stream=case.stream, command_id=this)
+    await deps(request).handling.by_person(OpenForApplicant(what=what), principal, stream=case.stream, command_id=this)

@@ -8,16 +8,16 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from caselog.chain import link_of
-from chassis.vault.codes import read_tracking_code
-from chassis.web.doors import signed_in
+from caselog.chain import compute_link
+from chassis.privacy.tracking_codes import read_tracking_code
+from chassis.web.auth import signed_in
 from chassis.web.pages import render
 from chassis.web.problems import NotFound, refused
-from chassis.web.routes import Shown, refuses, routes
+from chassis.web.routes import ResponseModel, may_refuse, routes
 from schemas.catalogue import catalogue
 from schemas.envelope import Position
 from schemas.facts.intake import CertificateIssued
-from services.intake.pages.room import room
+from services.intake.pages.shared import deps
 
 router = routes()
 
@@ -26,16 +26,16 @@ router = routes()
 async def landing(request: Request, before: str = "") -> HTMLResponse:
     """The door of everybody; a citizen's requests behind `before`, the one that ended the page before."""
     principal = signed_in(request)
-    cases = room(request).cases
+    cases = deps(request).cases
     mine = await cases.mine(principal.subject, before) if principal and principal.role == "citizen" else None
     return render(request, "landing.html", mine=mine, before=before, types=catalogue().types, figures_of=await cases.figures())
 
 
 @router.get("/track")
-@refuses(NotFound)
+@may_refuse(NotFound)
 async def track(request: Request, code: str = "") -> HTMLResponse:
     shown = read_tracking_code(code) if code else None
-    row = await room(request).cases.by_tracking_code(shown) if shown else None
+    row = await deps(request).cases.by_tracking_code(shown) if shown else None
     page: dict[str, Any] = {"code": code[:40], "row": row, "asked": bool(code), "types": catalogue().types}
     if code and row is None:
         return refused(request, NotFound("code"), lambda: render(request, "track.html", 404, **page))
@@ -50,7 +50,7 @@ class Asked(BaseModel):
     code: Annotated[str, Field(min_length=5, max_length=40)]
 
 
-class Tracked(Shown):
+class Tracked(ResponseModel):
     """What anyone who has the tracking code may know."""
 
     tracking_code: str
@@ -62,10 +62,10 @@ class Tracked(Shown):
 
 
 @router.post("/api/track")
-@refuses(NotFound)
+@may_refuse(NotFound)
 async def track_api(request: Request, asked: Asked) -> Tracked:
     shown = read_tracking_code(asked.code)
-    row = await room(request).cases.by_tracking_code(shown) if shown else None
+    row = await deps(request).cases.by_tracking_code(shown) if shown else None
     if row is None:
         raise NotFound("code")
     return Tracked(
@@ -78,7 +78,7 @@ async def track_api(request: Request, asked: Asked) -> Tracked:
 
 
 @router.get("/check")
-@refuses(NotFound)
+@may_refuse(NotFound)
 async def check_form(request: Request, code: str = "") -> HTMLResponse:
     if code:
         return await check(request, code)
@@ -89,14 +89,14 @@ async def check_form(request: Request, code: str = "") -> HTMLResponse:
 async def check(request: Request, code: str) -> HTMLResponse:
     """A certificate is genuine when its fact stands in the log and the approval to which it is bound is unchanged."""
     shown = read_tracking_code(code)
-    row = await room(request).cases.by_certificate(shown) if shown else None
-    case = await room(request).cases.load(row["stream"].removeprefix("case:")) if row else None
+    row = await deps(request).cases.by_certificate(shown) if shown else None
+    case = await deps(request).cases.load(row["stream"].removeprefix("case:")) if row else None
     if case is None:
         page: dict[str, Any] = {"found": None, "code": code[:40], "asked": True, "whole": False, "kind": None}
         return refused(request, NotFound("code"), lambda: render(request, "check.html", 404, **page))
     found = next(fact for _, fact in case.facts if isinstance(fact, CertificateIssued))
-    approval = await room(request).here.log.at(Position.parse(found.decided_at_position))
-    whole = approval is not None and link_of(approval).hex() == found.decided_link == approval.link.hex()
+    approval = await deps(request).container.log.at(Position.parse(found.decided_at_position))
+    whole = approval is not None and compute_link(approval).hex() == found.decided_link == approval.link.hex()
     kind = catalogue().types[case.state.request_type]
     return render(
         request, "check.html", found=found, code=shown, asked=True, whole=whole, kind=kind, district=case.state.district

@@ -10,9 +10,9 @@ import httpx2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from chassis.web.doors import require
+from chassis.principal import Principal
+from chassis.web.auth import require
 from chassis.web.pages import render
-from chassis.web.principal import Principal
 from chassis.web.routes import routes
 
 router = routes()
@@ -25,7 +25,7 @@ LEAST_SHARE: Final = 0.99
 
 
 @dataclass(frozen=True)
-class Door:
+class ProcessStatus:
     """What one process says of itself; `found` is None when it does not answer."""
 
     name: str
@@ -68,12 +68,12 @@ class Door:
         return min(shares, default=None)
 
 
-async def _ask(client: httpx2.AsyncClient, name: str, door: str) -> Door:
+async def _ask(client: httpx2.AsyncClient, name: str, door: str) -> ProcessStatus:
     try:
         answer = await client.get(f"{door}/status.json")
-        return Door(name, answer.json() if answer.status_code == 200 else None)
+        return ProcessStatus(name, answer.json() if answer.status_code == 200 else None)
     except (httpx2.HTTPError, ValueError):
-        return Door(name, None)
+        return ProcessStatus(name, None)
 
 
 @router.get("/status")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from chassis.refusal import NotYet, Stale
+from chassis.refusal import NotDue, Stale
 from schemas.calendar import IRAN, WorkingTime
 from schemas.catalogue import catalogue
 from schemas.clocks import Holder
@@ -69,14 +69,14 @@ def _time(
             # Only the city's clock counts against the target: what others held is added (domain.md, Time).
             due = state.target + spent[Holder.CITIZEN] + spent[Holder.AGENCY] + spent[Holder.SUSPENDED]
             if at < due:
-                raise NotYet(due)
+                raise NotDue(due)
             return [review.TargetPassed(due_at=due)]
         case c.EscalateCorrection():
             waits = state.correction_open and not state.correction_overdue
             if not waits or state.correction_round != command.round or state.correction_due is None:
                 raise Stale
             if at < state.correction_due:
-                raise NotYet(state.correction_due)  # a timer of another clock must not declare a deadline passed
+                raise NotDue(state.correction_due)  # a timer of another clock must not declare a deadline passed
             return [review.CorrectionOverdue(round=command.round, due_at=state.correction_due)]
 
 

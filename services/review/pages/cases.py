@@ -10,18 +10,18 @@ from pydantic import AwareDatetime
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from chassis.web.doors import once, require, signed_in
+from chassis.principal import Principal
+from chassis.web.auth import idempotency_key, require, signed_in
 from chassis.web.pages import render
-from chassis.web.principal import Principal
 from chassis.web.problems import NotFound
-from chassis.web.routes import Download, Shown, once_in_link, refuses, routes
+from chassis.web.routes import Download, ResponseModel, idempotency_key_in_link, may_refuse, routes
 from schemas.catalogue import catalogue
 from schemas.clocks import Holder
 from schemas.facts import inquiry, intake
 from schemas.facts import review as facts
 from schemas.labels import label
 from services.review import commands as c
-from services.review.pages.room import WAIT_SECONDS, command_id, room
+from services.review.pages.shared import WAIT_SECONDS, command_id, deps
 from services.review.read import Case
 from services.review.refusals import NotYourCase
 
@@ -41,11 +41,11 @@ async def first(request: Request) -> RedirectResponse:
 
 @router.get("/queue")
 async def queue(request: Request, principal: Principal = require(REVIEWER)) -> HTMLResponse:
-    rows = await room(request).cases.queue(principal.subject)
+    rows = await deps(request).cases.queue(principal.subject)
     return render(request, "queue.html", rows=rows, types=catalogue().types)
 
 
-class Task(Shown):
+class Task(ResponseModel):
     """A case that is drawn for the reviewer: nothing of it tells who the applicant is."""
 
     case: str
@@ -71,22 +71,22 @@ async def queue_api(request: Request, principal: Principal = require(REVIEWER)) 
             open_inquiries=len(row["inquiries"]),
             suspended=row["suspended"],
         )
-        for row in await room(request).cases.queue(principal.subject)
+        for row in await deps(request).cases.queue(principal.subject)
     ]
 
 
 async def _drawn(request: Request, case_id: str, principal: Principal) -> tuple[Case, str]:
-    case = await room(request).cases.load(case_id)
+    case = await deps(request).cases.load(case_id)
     if case is None or not case.state.request_type or not case.state.round:
         raise NotFound
-    alias = room(request).cases.alias_in(principal.subject, case.stream, case.state)
+    alias = deps(request).cases.alias_in(principal.subject, case.stream, case.state)
     if case.state.drawn != alias:
         raise NotYourCase
     return case, alias
 
 
 @router.get("/cases/{case_id}")
-@refuses(NotYourCase)
+@may_refuse(NotYourCase)
 async def closed(request: Request, case_id: str, principal: Principal = require(REVIEWER)) -> HTMLResponse:
     case, _ = await _drawn(request, case_id, principal)
     return render(request, "case_closed.html", case=case, kind=catalogue().types[case.state.request_type])
@@ -94,7 +94,7 @@ async def closed(request: Request, case_id: str, principal: Principal = require(
 
 @router.post("/cases/{case_id}/open")
 async def opened(
-    request: Request, case_id: str, principal: Principal = require(REVIEWER), key: str = Depends(once)
+    request: Request, case_id: str, principal: Principal = require(REVIEWER), key: str = Depends(idempotency_key)
 ) -> HTMLResponse:
     """Show the material: the opening is in the log before anything is shown."""
     case, _ = await _drawn(request, case_id, principal)
@@ -102,24 +102,24 @@ async def opened(
     shown = _BY_GRADE[kind.blindness_grade]
     this = command_id(principal, "/open", case.stream, key)
     command = c.OpenMaterial(what=("documents", *shown), reason="review")
-    await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    await deps(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
     return render(request, "case_open.html", case=case, kind=kind, key=key, **await _material(request, case, shown))
 
 
 async def _material(request: Request, case: Case, shown: tuple[str, ...]) -> dict[str, Any]:
-    here, lang = room(request).here, request.state.language
+    container, lang = deps(request).container, request.state.language
     recorded, submitted = case.facts[0]
     if not isinstance(submitted, intake.CaseSubmitted):
         raise NotFound
-    sealed = await here.vault.open(recorded, "property", submitted.property) if shown else {}
+    sealed = await container.vault.open(recorded, "property", submitted.property) if shown else {}
     answers = []
     for each, fact in case.facts:
         if isinstance(fact, intake.CorrectionAnswered):
             answers.append(
-                {"words": label(each.type, lang), "text": (await here.vault.open(each, "answer", fact.answer))["text"]}
+                {"words": label(each.type, lang), "text": (await container.vault.open(each, "answer", fact.answer))["text"]}
             )
         if isinstance(fact, inquiry.InquiryAnswered):
-            note = (await here.vault.open(each, "note", fact.note))["text"] if fact.note else ""
+            note = (await container.vault.open(each, "note", fact.note))["text"] if fact.note else ""
             answers.append({"words": catalogue().codes["answers"][fact.answer].label(lang), "text": note})
     released = [fact for _, fact in case.facts if isinstance(fact, intake.DocumentReleased)]
     return {
@@ -136,7 +136,11 @@ async def _material(request: Request, case: Case, shown: tuple[str, ...]) -> dic
 
 @router.get("/cases/{case_id}/documents/{document_id}")
 async def released_copy(
-    request: Request, case_id: str, document_id: str, principal: Principal = require(REVIEWER), key: str = Depends(once_in_link)
+    request: Request,
+    case_id: str,
+    document_id: str,
+    principal: Principal = require(REVIEWER),
+    key: str = Depends(idempotency_key_in_link),
 ) -> Download:
     case, _ = await _drawn(request, case_id, principal)
     found = [f for _, f in case.facts if isinstance(f, intake.DocumentReleased) and f.document_id == document_id]
@@ -144,9 +148,9 @@ async def released_copy(
         raise NotFound
     this = command_id(principal, "/document", f"{case.stream} {document_id}", key)
     command = c.OpenMaterial(what=(document_id,), reason="review")
-    await room(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    await deps(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
     copy = found[-1].copy_of
-    return Download(room(request).here.blobs.get(copy), copy.media_type, copy.kind)
+    return Download(deps(request).container.document_store.get(copy), copy.media_type, copy.kind)
 
 
 async def _do(
@@ -157,15 +161,15 @@ async def _do(
     seen: int | None,
     command: Callable[[str], c.ReviewCommand],
 ) -> RedirectResponse:
-    case = await room(request).cases.load(case_id)
+    case = await deps(request).cases.load(case_id)
     if case is None or not case.state.request_type:
         raise NotFound
-    alias = room(request).cases.alias_in(principal.subject, case.stream, case.state)
+    alias = deps(request).cases.alias_in(principal.subject, case.stream, case.state)
     made = command(alias)
     this = command_id(principal, f"/{type(made).__name__}", case.stream, key)
-    done = await room(request).handling.by_person(made, principal, stream=case.stream, command_id=this, seen=seen)
+    done = await deps(request).handling.by_person(made, principal, stream=case.stream, command_id=this, expected_by_page=seen)
     # The queue that follows shows what was just decided; a slow projection only shows it later.
-    await room(request).here.inbox.wait("cases", done.placed[-1].position, case.stream, WAIT_SECONDS)
+    await deps(request).container.inbox.wait("cases", done.events[-1].position, case.stream, WAIT_SECONDS)
     return RedirectResponse("/queue", 303)
 
 
@@ -183,7 +187,7 @@ async def approve(
     conditions: Codes = [],  # noqa: B006 - FastAPI copies it
     note: Note = "",
     principal: Principal = require(REVIEWER),
-    key: str = Depends(once),
+    key: str = Depends(idempotency_key),
 ) -> RedirectResponse:
     def command(reviewer: str) -> c.ReviewCommand:
         return c.ApproveCase(reviewer=reviewer, conditions=tuple(conditions), note=note)
@@ -199,7 +203,7 @@ async def reject(
     reasons: Codes = [],  # noqa: B006 - FastAPI copies it
     note: Note = "",
     principal: Principal = require(REVIEWER),
-    key: str = Depends(once),
+    key: str = Depends(idempotency_key),
 ) -> RedirectResponse:
     def command(reviewer: str) -> c.ReviewCommand:
         return c.RejectCase(reviewer=reviewer, reasons=tuple(reasons), note=note)
@@ -215,7 +219,7 @@ async def correct(
     reasons: Codes = [],  # noqa: B006 - FastAPI copies it
     note: Note = "",
     principal: Principal = require(REVIEWER),
-    key: str = Depends(once),
+    key: str = Depends(idempotency_key),
 ) -> RedirectResponse:
     def command(reviewer: str) -> c.ReviewCommand:
         return c.RequestCorrection(reviewer=reviewer, reasons=tuple(reasons), note=note)
@@ -232,7 +236,7 @@ async def inquire(
     question: Code,
     note: Note = "",
     principal: Principal = require(REVIEWER),
-    key: str = Depends(once),
+    key: str = Depends(idempotency_key),
 ) -> RedirectResponse:
     # The inquiry's id comes from the key of the request, so that a repetition asks once.
     inquiry_id = command_id(principal, "/inquiry-id", case_id, key).hex()[:16]
@@ -250,7 +254,7 @@ async def take_back(
     inquiry_id: Code,
     reason: Code,
     principal: Principal = require(REVIEWER),
-    key: str = Depends(once),
+    key: str = Depends(idempotency_key),
 ) -> RedirectResponse:
     def command(reviewer: str) -> c.ReviewCommand:
         return c.WithdrawInquiry(reviewer=reviewer, inquiry_id=inquiry_id, reason=reason)
@@ -260,13 +264,18 @@ async def take_back(
 
 @router.post("/cases/{case_id}/suspend")
 async def suspend(
-    request: Request, case_id: str, seen: Seen, reason: Code, principal: Principal = require(REVIEWER), key: str = Depends(once)
+    request: Request,
+    case_id: str,
+    seen: Seen,
+    reason: Code,
+    principal: Principal = require(REVIEWER),
+    key: str = Depends(idempotency_key),
 ) -> RedirectResponse:
     return await _do(request, case_id, principal, key, seen, lambda me: c.SuspendCase(reviewer=me, reason=reason))
 
 
 @router.post("/cases/{case_id}/refuse")
 async def refuse(
-    request: Request, case_id: str, reason: Code, principal: Principal = require(REVIEWER), key: str = Depends(once)
+    request: Request, case_id: str, reason: Code, principal: Principal = require(REVIEWER), key: str = Depends(idempotency_key)
 ) -> RedirectResponse:
     return await _do(request, case_id, principal, key, None, lambda me: c.RefuseAssignment(reviewer=me, reason=reason))

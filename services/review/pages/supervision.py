@@ -9,20 +9,20 @@ from fastapi import Depends, Form
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from chassis.agenda.worker import parked_items, release_item
-from chassis.paging import Page
+from chassis.eventing.agenda.worker import parked_items, release_item
+from chassis.eventing.projections.paging import Page
+from chassis.principal import Principal
 from chassis.refusal import NotBegun, refusals_in
-from chassis.web.doors import once, require
+from chassis.web.auth import idempotency_key, require
 from chassis.web.pages import render
-from chassis.web.parked import Sayings
-from chassis.web.principal import Principal
+from chassis.web.parked_page import ParkedWorkPage
 from chassis.web.problems import NotFound
-from chassis.web.routes import refuses, routes
+from chassis.web.routes import may_refuse, routes
 from schemas.catalogue import catalogue
 from schemas.labels import labels
 from services.review import refusals
 from services.review.commands import ResumeCase
-from services.review.pages.room import WAIT_SECONDS, command_id, room
+from services.review.pages.shared import WAIT_SECONDS, command_id, deps
 
 router = routes()
 SUPERVISOR = "supervisor"
@@ -30,8 +30,8 @@ SUPERVISOR = "supervisor"
 
 @router.get("/supervision")
 async def overview(request: Request, principal: Principal = require(SUPERVISOR)) -> HTMLResponse:
-    cases, here = room(request).cases, room(request).here
-    parked, streams = await parked_items(here.own), await here.inbox.parked()
+    cases, container = deps(request).cases, deps(request).container
+    parked, streams = await parked_items(container.db), await container.inbox.parked()
     return render(
         request,
         "supervision.html",
@@ -43,7 +43,7 @@ async def overview(request: Request, principal: Principal = require(SUPERVISOR))
         parked=parked,
         parked_streams=streams,
         named=await cases.named([*(item["stream"] for item in parked), *(each.stream for each in streams)]),
-        said=Sayings(request, refusals_in(refusals)),
+        said=ParkedWorkPage(request, refusals_in(refusals)),
         types=catalogue().types,
         codes=catalogue().codes,
         labels=labels(),
@@ -52,17 +52,17 @@ async def overview(request: Request, principal: Principal = require(SUPERVISOR))
 
 @router.get("/supervision/escalations")
 async def escalations(request: Request, after: str = "", principal: Principal = require(SUPERVISOR)) -> HTMLResponse:
-    return await _list(request, "escalations", await room(request).cases.escalations(after), after)
+    return await _list(request, "escalations", await deps(request).cases.escalations(after), after)
 
 
 @router.get("/supervision/undrawn")
 async def undrawn(request: Request, after: str = "", principal: Principal = require(SUPERVISOR)) -> HTMLResponse:
-    return await _list(request, "undrawn", await room(request).cases.undrawn(after), after)
+    return await _list(request, "undrawn", await deps(request).cases.undrawn(after), after)
 
 
 @router.get("/supervision/suspended")
 async def suspended(request: Request, after: str = "", principal: Principal = require(SUPERVISOR)) -> HTMLResponse:
-    return await _list(request, "suspended", await room(request).cases.suspended(after), after)
+    return await _list(request, "suspended", await deps(request).cases.suspended(after), after)
 
 
 async def _list(request: Request, name: str, page: Page, after: str) -> HTMLResponse:
@@ -73,7 +73,7 @@ async def _list(request: Request, name: str, page: Page, after: str) -> HTMLResp
         list=name,
         page=page,
         after=after,
-        counts=await room(request).cases.supervised(),
+        counts=await deps(request).cases.supervised(),
         types=catalogue().types,
         codes=catalogue().codes,
         labels=labels(),
@@ -88,14 +88,14 @@ async def resume(
     listed: Annotated[bool, Form()] = False,
     after: Annotated[str, Form(max_length=100)] = "",
     principal: Principal = require(SUPERVISOR),
-    key: str = Depends(once),
+    key: str = Depends(idempotency_key),
 ) -> RedirectResponse:
     """Let the case go on, and return to where the form stood: the overview, or the list's own page (`listed`) behind `after`."""
     stream = f"case:{case_id}"
     this = command_id(principal, "/resume", stream, key)
-    done = await room(request).handling.by_person(ResumeCase(reason=reason), principal, stream=stream, command_id=this)
+    done = await deps(request).handling.by_person(ResumeCase(reason=reason), principal, stream=stream, command_id=this)
     # The list that follows no longer shows the case: who sees it again would send its form again.
-    await room(request).here.inbox.wait("cases", done.placed[-1].position, stream, WAIT_SECONDS)
+    await deps(request).container.inbox.wait("cases", done.events[-1].position, stream, WAIT_SECONDS)
     behind = f"?{urlencode({'after': after})}" if after else ""
     return RedirectResponse(f"/supervision/suspended{behind}" if listed else "/supervision", 303)
 
@@ -104,19 +104,19 @@ async def resume(
 async def release(
     request: Request, item: Annotated[str, Form(pattern=r"^[0-9a-f]{64}$")], principal: Principal = require(SUPERVISOR)
 ) -> RedirectResponse:
-    await release_item(room(request).here.own, bytes.fromhex(item))
+    await release_item(deps(request).container.db, bytes.fromhex(item))
     return RedirectResponse("/supervision", 303)
 
 
 @router.post("/supervision/release-stream")
-@refuses(NotFound, NotBegun)
+@may_refuse(NotFound, NotBegun)
 async def release_stream(
     request: Request,
     reader: Annotated[str, Form(max_length=40)],
     stream: Annotated[str, Form(max_length=100)],
     principal: Principal = require(SUPERVISOR),
 ) -> RedirectResponse:
-    if reader not in room(request).here.inbox.shelves:
+    if reader not in deps(request).container.inbox.stores:
         raise NotFound
-    await room(request).here.inbox.release(reader, stream)
+    await deps(request).container.inbox.release(reader, stream)
     return RedirectResponse("/supervision", 303)

@@ -7,8 +7,8 @@ from typing import Final
 from tests.architecture.tree import Tree
 
 ROOMS: Final = {
-    "__init__", "__main__", "app", "settings", "commands", "decide", "handle", "consume", "project", "read", "api", "pages",
-    "draw", "refusals", "certificate", "enrolment",
+    "__init__", "__main__", "app", "settings", "commands", "decide", "handle", "reactions", "project", "read", "api", "pages",
+    "verify_draw", "refusals", "certificate", "registration", "strip_metadata", "processors",
 }  # fmt: skip
 NOTHING_SAID: Final = {"utils", "util", "common", "helpers", "helper", "manager", "misc", "base"}
 

@@ -1,0 +1,66 @@
+"""What is owed, as a service declares it and as a worker carries it out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from schemas.envelope import Position, RecordedFact
+from schemas.facts import AnyFact
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A fact makes something owed: at once, or at `due_at`."""
+
+    reaction: str
+    """The name of what is to be done; stable, since it is part of the command id."""
+    key: str = ""
+    """Tells items of one reaction in one stream apart for `Cancel`, for example the round of a correction."""
+    ordinal: int = 0
+    """Tells items of one reaction to one fact apart."""
+    due_at: datetime | None = None
+    target: str | None = None
+    """The stream that the command goes to; None: the stream of the fact."""
+    recipient: str | None = None
+    """Items of one stream and recipient are carried out in order. A role, never an address."""
+    details: Mapping[str, str] = field(default_factory=dict)
+    """What the worker needs beside the stream; coded, never personal data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """A fact makes earlier items of its stream needless: those of `reaction` with `key`."""
+
+    reaction: str
+    key: str = ""
+
+
+React = Callable[[AnyFact, RecordedFact], Iterable[Task | Cancel]]
+"""What a service declares: pure, so that a rebuild owes the same again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedTask:
+    """One claimed row of the agenda."""
+
+    id: bytes
+    """32 bytes: at the same time the id of the command that carries it out."""
+    reaction: str
+    key: str
+    stream: str
+    target: str
+    cause: Position
+    """The position of the fact that made it owed."""
+    cause_link: bytes
+    ordinal: int
+    due_at: datetime | None
+    recipient: str | None
+    details: Mapping[str, str]
+    attempts: int
+
+    @property
+    def cause_name(self) -> str:
+        """What stands as `cause` in the facts that carry it out."""
+        return self.id.hex()

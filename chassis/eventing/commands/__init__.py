@@ -1,0 +1,1 @@
+"""Handling a command: load the stream, decide, seal, append."""

@@ -1,0 +1,1 @@
+"""Kafka: the connection, the topic, the form of a message, the consumer."""

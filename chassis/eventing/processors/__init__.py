@@ -1,0 +1,1 @@
+"""Event processors: what follows the facts, its checkpoints, and the inbox that feeds it."""

@@ -1,0 +1,58 @@
+"""What a service builds from the facts: named readers, each with checkpoints of its own (design.md section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import asyncpg
+
+from schemas.envelope import RecordedFact
+from schemas.facts import AnyFact
+
+Batch = Sequence[tuple[AnyFact, RecordedFact]]
+"""Facts of one shard in the order of seq, perhaps with gaps where a parked stream was left out."""
+Apply = Callable[[asyncpg.Connection, Batch], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class EventProcessor:
+    """A projection, or the agenda. `version` is raised when `apply` changes: the new version is built anew from the log."""
+
+    name: str
+    version: int
+    apply: Apply
+    """Writes the rows of a run of facts, inside the transaction that moves the checkpoint. A row is a fold of one stream.
+
+    A run may be one fact or ten thousand: the rows must come out the same however the facts are cut into runs.
+    """
+    tables: Mapping[str, str] = field(default_factory=dict)
+    """The tables that only this reader writes -> the columns that a rebuild gives again (`*` for all)."""
+    carry_over: str = ""
+    """SQL that takes into a rebuilt table what no fact says (leases of the agenda), from the table in `public`."""
+
+
+class Source(StrEnum):
+    """Where a fact came from; the share applied from the bus is a metric."""
+
+    BUS = "bus"
+    LOG = "log"
+
+
+class Reach(StrEnum):
+    """Whether a reader has reached a position."""
+
+    REACHED = "reached"
+    NOT_YET = "not_yet"
+    PARKED = "parked"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a reader has applied a shard."""
+
+    epoch: int
+    seq: int
+    hash: bytes
+    halted: str | None

@@ -1,0 +1,1 @@
+"""Projections: rows folded from facts, and how they are built anew."""

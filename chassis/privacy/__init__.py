@@ -1,0 +1,1 @@
+"""Sealed personal data: the vault, its keys, tracking codes, documents."""

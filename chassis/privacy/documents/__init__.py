@@ -1,0 +1,1 @@
+"""Documents: sealed in object storage, staged until a fact names them."""

@@ -1,0 +1,1 @@
+"""Running a service: its container, its lifespan, its command line."""

@@ -1,0 +1,274 @@
+"""A service as processes: `migrate`, `serve`, `agenda`, `demonstration`; and what is said to it from a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+import asyncpg
+import uvicorn
+from fastapi import FastAPI
+from rich.progress import Progress
+
+from caselog.db.errors import TRANSIENT
+from caselog.read import LogReader
+from chassis.accounts.cli import ACCOUNT, accounts
+from chassis.accounts.oidc.relying_party import check, local_subject
+from chassis.accounts.registration import Registration, run_reporting
+from chassis.accounts.sessions import Sessions
+from chassis.eventing.agenda.worker import METRICS, TaskHandler, Worker
+from chassis.eventing.commands.handler import APPENDED
+from chassis.eventing.kafka.connection import KafkaConnection
+from chassis.eventing.processors.processor import EventProcessor
+from chassis.eventing.projections.rebuild import Rebuild, Rebuilt
+from chassis.eventing.projections.rebuild_workers import RebuildRefused
+from chassis.exit_codes import OUTDATED, ROWS_DIFFERED
+from chassis.privacy.key_files import KeyFileMissing
+from chassis.refusal import NotBegun, Refusal, StillFaulty
+from chassis.runtime.container import Container, ReadOnlyContainer, migrate_service
+from chassis.runtime.parked import parked_lines, release
+from chassis.settings import Settings, Unset
+from chassis.telemetry import configure
+from chassis.web.app import create_probe_app
+from chassis.web.i18n import OWN_LOCALE, Translations
+from chassis.web.parked_work import ParkedWork
+
+USAGE: Final = (
+    "usage: python -m services.%s migrate | serve | demonstration | rebuild [READER ...] | parked"
+    " | release READER STREAM | revoke SUBJECT | subject SUB%s, or"
+)
+AGENDA: Final = " | agenda | release agenda ITEM"
+"""What only a service can be asked that has an agenda."""
+C = TypeVar("C", bound=ReadOnlyContainer)
+
+GARBAGE: Final = 20_000
+"""Objects that were made and not let go before Python looks for cycles: those of some twenty requests under way."""
+
+OLD_ROWS: Final = (
+    "{service} does not start: another version built the rows of {readers};"
+    " `python -m services.{service} rebuild {readers}` builds them anew from the log\n"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOnlyServiceApp(Generic[C]):
+    """What the app.py of a service offers to be run that reads the log and decides nothing."""
+
+    service: str
+    package: Path
+    open_container: Callable[[Settings], AbstractAsyncContextManager[C]]
+    create_app: Callable[[Settings], FastAPI]
+    demonstrate: Callable[[C], Awaitable[None]]
+    registration: Registration[C]
+    refusals: tuple[type[Refusal], ...] = ()
+    """What its decisions refuse: why its work may be parked."""
+
+    def check(self, settings: Settings) -> None:
+        """Raise Unset or KeyFileMissing for what it could not do with: here, since a reason inside the application is lost."""
+        check(settings, self.service)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceApp(ReadOnlyServiceApp[Container]):
+    """What the app.py of a service offers to be run that decides: it listens to the bus, and owes things."""
+
+    reactions: Callable[[Container], Mapping[str, TaskHandler]]
+
+    def check(self, settings: Settings) -> None:
+        """The same, and its way to Kafka."""
+        if settings.bus:
+            KafkaConnection.of(settings)
+        super().check(settings)
+
+
+def main(process: ReadOnlyServiceApp[C], arguments: list[str]) -> int:
+    """Run one of the service's processes."""
+    settings = Settings()
+    match arguments:
+        case ["migrate"]:
+            asyncio.run(migrate_service(settings, process.service, process.package))
+        case ["rebuild", *names]:
+            return asyncio.run(_rebuild(process, settings, names))
+        case ["parked"]:
+            return asyncio.run(_parked(process, settings))
+        case ["release", reader, what]:
+            return asyncio.run(_release(process, settings, reader, what))
+        case ["revoke", subject]:
+            return asyncio.run(revoke(settings, process.service, subject))
+        case ["subject", sub]:
+            return print_subject(settings, sub)
+        case ["account", *rest]:
+            return asyncio.run(accounts(settings, process.service, process.registration, rest))
+        case [word, *rest] if word in process.registration.commands:
+            return asyncio.run(register(process, settings, word, rest))
+        case ["demonstration"]:
+            settings.refuse_demonstration("demonstration data")
+            asyncio.run(_demonstrate(process, settings))
+        case ["serve"]:
+            try:
+                process.check(settings)
+                old = asyncio.run(_outdated(process, settings))
+            except (Unset, KeyFileMissing) as missing:
+                sys.stderr.write(f"{process.service} does not start: {missing}\n")
+                return 2
+            if old:
+                sys.stderr.write(OLD_ROWS.format(service=process.service, readers=" ".join(old)))
+                return OUTDATED
+            configure(process.service, settings)
+            serve(process.create_app(settings), settings)
+        case ["agenda"] if isinstance(process, ServiceApp):
+            configure(f"{process.service}-agenda", settings)
+            serve(create_agenda_app(process, settings), settings)
+        case _:
+            first = USAGE % (process.service, AGENDA if isinstance(process, ServiceApp) else "")
+            sys.stderr.write("\n  ".join((first, *ACCOUNT, *process.registration.usage)) + "\n")
+            return 2
+    return 0
+
+
+def serve(app: FastAPI, settings: Settings) -> None:
+    """Answer HTTP until SIGTERM."""
+    # What stands now stays: looking for cycles in all that is imported, after each 700 objects, took a sixth of a filing.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+async def _outdated(process: ReadOnlyServiceApp[C], settings: Settings) -> list[str]:
+    """The readers whose rows are of another version; none where the database is away, since the start itself waits for it."""
+    try:
+        async with process.open_container(settings) as container:
+            return [name for name, store in container.inbox.stores.items() if await store.outdated()]
+    except (asyncpg.PostgresError, *TRANSIENT):
+        return []
+
+
+async def _rebuild(process: ReadOnlyServiceApp[C], settings: Settings, names: list[str]) -> int:
+    """Build the named readers (or all) anew, one after the other, with progress; 3 when rows were otherwise than the log says."""
+    async with process.open_container(settings) as container:
+        known = list(container.inbox.stores)
+    for name in names:
+        if name not in known:
+            sys.stdout.write(f"{process.service} has no reader {name}; it has {', '.join(known)}\n")
+            return 2
+    differed = False
+    for name in names or known:
+        try:
+            done = await _rebuild_one(process, settings, name)
+        except RebuildRefused as refused:
+            sys.stdout.write(f"{process.service} {name}: {refused}; nothing was changed\n")
+            return 1
+        differed = differed or any(done.differing.values())
+        wrong = ", ".join(f"{rows} in {table}" for table, rows in done.differing.items() if rows)
+        found = f"rows that differed and are right now: {wrong}" if wrong else "every row as it was"
+        sys.stdout.write(f"{process.service} {name}: built anew from {done.facts} facts; {found}\n")
+    return ROWS_DIFFERED if differed else 0
+
+
+async def _rebuild_one(process: ReadOnlyServiceApp[C], settings: Settings, name: str) -> Rebuilt:
+    @asynccontextmanager
+    async def open_container() -> AsyncIterator[tuple[EventProcessor, LogReader]]:
+        async with process.open_container(settings) as container:
+            yield container.inbox.stores[name].processor, container.log
+
+    with Progress(auto_refresh=False) as progress:  # no thread of its own: the parts are forked
+        bar = progress.add_task(f"{process.service} {name}", total=None)
+
+        def say(applied: int, of: int) -> None:
+            progress.update(bar, completed=applied, total=of, refresh=True)
+
+        return await Rebuild(open_container, settings.as_owner(process.service), say).run()
+
+
+async def _parked(process: ReadOnlyServiceApp[C], settings: Settings) -> int:
+    async with process.open_container(settings) as container:
+        words = ParkedWork(Translations([OWN_LOCALE, process.package / "locale"]), "en", process.refusals)
+        lines = await parked_lines(container.inbox, container.db, words)
+    sys.stdout.write("\n".join(f"{process.service} {line}" for line in lines or ["nothing is parked"]) + "\n")
+    return 1 if lines else 0
+
+
+async def _release(process: ReadOnlyServiceApp[C], settings: Settings, reader: str, what: str) -> int:
+    async with process.open_container(settings) as container:
+        try:
+            released = await release(container.inbox, container.db, reader, what)
+        except (StillFaulty, NotBegun) as refusal:
+            sys.stdout.write(refusal.default_text() + "\n")
+            return 1
+    sys.stdout.write("released\n" if released else "nothing of that name is parked\n")
+    return 0 if released else 1
+
+
+async def revoke(settings: Settings, service: str, subject: str) -> int:
+    """End every session of `subject` at this service at once; 1 when there was none."""
+    async with asyncpg.create_pool(**settings.as_service(service, service), min_size=1, max_size=1) as db:
+        ended = await Sessions(db).revoke(subject)
+    sys.stdout.write(f"{service} sessions of {subject} that were ended: {ended}\n")
+    return 0 if ended else 1
+
+
+def print_subject(settings: Settings, sub: str) -> int:
+    """Print what staff with this `sub` of the issuer is called here, as an enrolment or `revoke` wants it."""
+    try:
+        sys.stdout.write(local_subject(settings, sub) + "\n")
+    except (Unset, KeyFileMissing) as missing:
+        sys.stderr.write(f"{missing}\n")
+        return 2
+    return 0
+
+
+async def register(process: ReadOnlyServiceApp[C], settings: Settings, word: str, arguments: list[str]) -> int:
+    """Carry out a desk's own command; the exit code: 0 done or so already, 1 refused, 2 not understood."""
+
+    async def done() -> str:
+        async with process.open_container(settings) as container:
+            return await process.registration.commands[word](container, arguments)
+
+    return await run_reporting(process.service, done)
+
+
+async def _demonstrate(process: ReadOnlyServiceApp[C], settings: Settings) -> None:
+    async with process.open_container(settings) as container:
+        await process.demonstrate(container)
+
+
+def create_agenda_app(process: ServiceApp, settings: Settings) -> FastAPI:
+    """The agenda worker of a service behind /health and /ready."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with process.open_container(settings) as container:
+            worker = Worker(
+                db=container.db,
+                log=container.log,
+                checkpoints=container.inbox.stores["agenda"].checkpoints,
+                handlers=process.reactions(container),
+            )
+            app.state.worker, app.state.container = worker, container
+            tasks = [asyncio.create_task(worker.run(), name="agenda"), asyncio.create_task(worker.watch(), name="agenda-watch")]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def ready(app: FastAPI) -> dict[str, bool]:
+        return {"gate": app.state.worker.state.gate_passed, **await app.state.container.ready()}
+
+    return create_probe_app(process="agenda", lifespan=lifespan, ready=ready, metrics=(*METRICS, APPENDED))

@@ -1,0 +1,82 @@
+"""`python -m chassis.eventing [migrate]`: the relay as a process with /health and /ready."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import uvicorn
+from fastapi import FastAPI
+
+from caselog.db.migrate import migrate
+from caselog.db.pool import create_pool
+from caselog.read import LogReader
+from chassis.eventing.kafka.connection import KafkaConnection
+from chassis.eventing.relay import METRICS, MIGRATIONS, Relay, RelayState
+from chassis.settings import Settings, Unset
+from chassis.telemetry import configure
+from chassis.web.app import create_probe_app
+from chassis.web.probes import RelayStatus
+
+
+async def _migrate(settings: Settings) -> None:
+    connection = await asyncpg.connect(**settings.as_owner("relay"))
+    try:
+        await migrate(connection, "relay", MIGRATIONS)
+    finally:
+        await connection.close()
+
+
+def create_relay_app(settings: Settings, connection: KafkaConnection) -> FastAPI:
+    """The relay behind its two doors for whoever watches over it."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with (
+            create_pool(settings.as_reader("relay"), min_size=1, max_size=2) as log_pool,
+            create_pool(settings.as_service("relay", "relay"), min_size=2, max_size=3, keeps_state=True) as db,
+        ):
+            relay = Relay(connection=connection, log=LogReader(log_pool), db=db)
+            app.state.relay = relay
+            task = asyncio.create_task(relay.run(), name="relay")
+            try:
+                yield
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    async def ready(app: FastAPI) -> dict[str, bool]:
+        state: RelayState = app.state.relay.state
+        return {"leading": state.leading, "connected": state.connected}
+
+    async def status(app: FastAPI) -> RelayStatus:
+        state: RelayState = app.state.relay.state
+        return RelayStatus(leading=state.leading, connected=state.connected, behind=state.behind, published=state.published)
+
+    return create_probe_app(process="relay", lifespan=lifespan, ready=ready, status=status, metrics=METRICS)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the relay, or its migrations."""
+    settings = Settings()
+    if arguments == ["migrate"]:
+        asyncio.run(_migrate(settings))
+        return 0
+    if arguments:
+        sys.stderr.write("usage: python -m chassis.eventing [migrate]\n")
+        return 2
+    try:
+        connection = KafkaConnection.of(settings)
+    except Unset as missing:
+        sys.stderr.write(f"the relay does not start: {missing}\n")
+        return 2
+    configure("relay", settings)
+    uvicorn.run(create_relay_app(settings, connection), host=settings.host, port=settings.port, log_config=None, access_log=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

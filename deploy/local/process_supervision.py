@@ -1,0 +1,215 @@
+"""Our own processes on the embedded stack: started behind their gates, watched, stopped in reverse order."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Final
+
+from chassis.exit_codes import OUTDATED, ROWS_DIFFERED
+from deploy.local import keys
+from deploy.local.backoff import BackOff
+from deploy.local.processes import DEMONSTRATIONS, KEYS, PROCESSES, Process
+from deploy.local.subprocesses import POLL_SECONDS, StackError, die_with_parent, listening, stop, wait_until
+
+WATCHED: Final = ("relay",)
+"""Processes without pages that the status page asks as well."""
+READY_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 4.0
+ROOT: Final = Path(__file__).parents[2]
+
+
+class Stopped(Exception):
+    """What was being done is not wanted any more: the house stops."""
+
+
+class Services:
+    """Every process of ours in one directory `var`."""
+
+    def __init__(
+        self,
+        var: Path,
+        settings: Mapping[str, str],
+        passwords: Mapping[str, str],
+        kafka: Callable[[str], Mapping[str, str]],
+        say: Callable[[str], None],
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`settings`: the environment that all share; each process gets its own passwords on top, and no other.
+
+        `kafka` answers what the process of a name alone is told of Kafka; `stopping` whether what is being done is still wanted.
+        """
+        self._var, self._ground, self._passwords, self._kafka, self._say = var, dict(settings), passwords, kafka, say
+        self._stopping = stopping
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._back_off: dict[str, BackOff] = {}
+        self._again_at: dict[str, float] = {}
+
+    def environment(self, process: Process) -> dict[str, str]:
+        """The environment of one process."""
+        own = {
+            "PARVANDEH_PORT": str(process.port),
+            "PARVANDEH_READER_PASSWORD": self._passwords[process.reader],
+            "PARVANDEH_KEYS": str(self._var / "keys" / process.name.removesuffix("-agenda")),
+            "PARVANDEH_STORAGE": f"file://{self._var / 'documents'}",
+            "PARVANDEH_OUTBOX": str(self._var / "outbox"),
+            "PARVANDEH_DOORS": ",".join(f"{p.name}=http://127.0.0.1:{p.port}" for p in PROCESSES if _is_door(p)),
+        }
+        if process.role is not None:
+            own["PARVANDEH_PASSWORD"] = self._passwords[process.role]
+        return {**self._ground, **own, **self._kafka(process.name)}
+
+    def prepare(self) -> None:
+        """Keys, the witness' public line, and once the demonstration data."""
+        keys.provide(self._var / "keys", KEYS)
+        witness = next(process for process in PROCESSES if process.name == "witness")
+        line = self._run([witness], "key")
+        for service in ("review", "audit"):
+            (self._var / "keys" / service / "witnesses.json").write_bytes(line)
+        done = self._var / "demonstration.done"
+        if not done.exists():
+            self._run([process for process in PROCESSES if process.name in DEMONSTRATIONS], "demonstration")
+            done.touch()
+
+    def _run(self, processes: Sequence[Process], command: str) -> bytes:
+        """Run a short command of each, all at once; what they print. Raises StackError, Stopped."""
+        running = {process: self._popen(process, (command,), stderr=None) for process in processes}
+        printed = []
+        for process, child in running.items():
+            printed.append(self._printed(child))
+            if child.returncode != 0:
+                raise StackError(f"{process.module} {command} failed; the lines above say why")
+        return b"".join(printed)
+
+    def _printed(self, child: subprocess.Popen[bytes]) -> bytes:
+        """What a short command prints until it ends. Raises Stopped: the command itself dies with us."""
+        while True:
+            try:
+                return child.communicate(timeout=POLL_SECONDS)[0]
+            except subprocess.TimeoutExpired:
+                if self._stopping():
+                    raise Stopped from None
+
+    def start(self, owner_password: str) -> None:
+        """Start all, then wait until each says that it is ready. Raises StackError.
+
+        `owner_password`: rows that another version of a service left are built anew, which no service itself may.
+        """
+        cancelled = self._stopping
+        for process in PROCESSES:
+            if listening(process.port):
+                raise StackError(
+                    f"port {process.port}, which {process.name} needs, is taken by another program: stop it and start again"
+                )
+        for process in PROCESSES:
+            if not cancelled():
+                self._spawn(process)
+        for process in PROCESSES:
+            self._await(process, cancelled)
+            if not cancelled() and self._is_outdated(process):  # in this order: who was told to stop has spawned nothing
+                self._rebuild(process, owner_password)
+                self._spawn(process)
+                self._await(process, cancelled)
+
+    def _await(self, process: Process, cancelled: Callable[[], bool]) -> None:
+        wait_until(
+            lambda: cancelled() or self._is_outdated(process) or self._ready(process),
+            READY_SECONDS,
+            f"{process.name}'s readiness",
+        )
+
+    def _is_outdated(self, process: Process) -> bool:
+        return self._children[process.name].poll() == OUTDATED
+
+    def _rebuild(self, process: Process, owner_password: str) -> None:
+        self._say(f"{process.name} is of a newer version than its rows: they are built anew from the log")
+        done = subprocess.run(
+            [sys.executable, "-m", process.module, "rebuild"],
+            env=self.environment(process) | {"PARVANDEH_OWNER_PASSWORD": owner_password}, cwd=ROOT, check=False,
+            preexec_fn=die_with_parent(),
+        )  # fmt: skip
+        if done.returncode not in (0, ROWS_DIFFERED):
+            raise StackError(f"the rows of {process.name} could not be built anew; the lines above say why")
+
+    def _ready(self, process: Process) -> bool:
+        child = self._children[process.name]
+        if child.poll() is not None:
+            raise StackError(f"{process.name} ended at once; its lines above say why")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{process.port}/ready", timeout=2) as answer:
+                return int(answer.status) == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _spawn(self, process: Process) -> None:
+        child = self._popen(process, process.arguments, stderr=subprocess.STDOUT)
+        self._children[process.name] = child
+        now = time.monotonic()
+        self._back_off.setdefault(process.name, BackOff(now)).began = now
+        assert child.stdout is not None
+        threading.Thread(target=self._stream, args=(process.name, child.stdout), daemon=True).start()
+
+    def _popen(self, process: Process, arguments: tuple[str, ...], *, stderr: int | None) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", process.module, *arguments],
+            env=self.environment(process), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
+            start_new_session=True, preexec_fn=die_with_parent(),
+        )  # fmt: skip
+
+    def _stream(self, name: str, output: IO[bytes]) -> None:
+        """Keep and show what a process says. A full disk costs lines, never the reading: a full pipe would stop the process."""
+        path = self._var / "logs" / f"{name}.log"
+        for line in output:
+            with suppress(OSError):
+                path.parent.mkdir(exist_ok=True)
+                with path.open("ab", buffering=0) as kept:
+                    kept.write(line)
+            self._say(f"{name:<15} {readable(line)}")
+
+    def watch(self) -> None:
+        """Start again, with back-off, what ended by itself."""
+        for process in PROCESSES:
+            child = self._children.get(process.name)
+            if child is None or child.poll() is None:
+                continue
+            now = time.monotonic()
+            if process.name not in self._again_at:
+                wait = self._back_off[process.name].ended(now)
+                self._again_at[process.name] = now + wait
+                self._say(f"{process.name} ended by itself; it is started again in {wait} s")
+            elif now >= self._again_at[process.name]:
+                del self._again_at[process.name]
+                self._spawn(process)
+
+    def stop(self) -> None:
+        """Ask all to stop at once, wait, then kill what is still there."""
+        for child in self._children.values():
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
+        for child in self._children.values():
+            stop(child, signal.SIGTERM, STOP_SECONDS)
+        self._children.clear()
+
+
+def _is_door(process: Process) -> bool:
+    return process.arguments == ("serve",) or process.name in WATCHED
+
+
+def readable(line: bytes) -> str:
+    """A JSON log line as a person reads it; any other line as it is."""
+    try:
+        record = json.loads(line)
+        event, level = record.pop("event"), record.pop("level")
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return line.decode(errors="replace").rstrip()
+    hidden = {"timestamp", "service", "trace"}
+    return f"{level:<8} {event}  " + " ".join(f"{key}={value}" for key, value in record.items() if key not in hidden)

@@ -1,0 +1,31 @@
+"""Inquiry's bus door: what it builds from the facts, and what it owes because of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chassis.eventing.agenda.reader import agenda_reader
+from chassis.eventing.agenda.task import Cancel, Task
+from chassis.eventing.processors.processor import EventProcessor
+from chassis.privacy.vault import Vault
+from schemas.envelope import RecordedFact
+from schemas.facts import AnyFact, inquiry, review
+from services.inquiry.project import projection
+
+
+def processors(_vault: Vault) -> Sequence[EventProcessor]:
+    """Every reader of inquiry."""
+    return (projection(), agenda_reader("inquiry", 1, react))
+
+
+def react(fact: AnyFact, _recorded: RecordedFact) -> list[Task | Cancel]:
+    """What `fact` makes owed, or takes off the agenda."""
+    match fact:
+        case review.InquiryRequested():
+            return [Task("open_inquiry", key=fact.inquiry_id)]
+        case inquiry.InquiryOpened():
+            return [Task("escalate_inquiry", key=fact.inquiry_id, due_at=fact.deadline.due_at)]
+        case inquiry.InquiryAnswered() | review.InquiryWithdrawn():
+            return [Cancel("escalate_inquiry", key=fact.inquiry_id)]
+        case _:
+            return []  # a timer that the end of the case made needless closes as stale when it is due

@@ -1,0 +1,64 @@
+"""Who may be enrolled at inquiry: the agencies of the catalogue, and their officers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from caselog.read import LogReader
+from chassis.accounts.cli_input import NotUnderstood, RegistrationRefused
+from chassis.accounts.registration import Registration, Seat
+from chassis.eventing.commands.ids import http_command
+from chassis.eventing.commands.loaded_stream import LoadedStream
+from chassis.principal import Principal
+from chassis.runtime.container import Container
+from schemas.catalogue import Labelled, catalogue
+from services.inquiry.commands import RegisterAgency
+from services.inquiry.decide import State, evolve
+from services.inquiry.handle import Handling
+
+ROLES: Final = ("agency_officer",)
+"""The staff of this desk (domain.md, Who acts)."""
+AGENCY: Final = "agency register AGENCY"
+LIST: Final = "agency list"
+
+
+async def agency(container: Container, arguments: list[str]) -> str:
+    """`agency register` and `list`. Raises RegistrationRefused, NotUnderstood."""
+    match arguments:
+        case ["register", key]:
+            new = await register(container, key)
+            return f"{key} is registered" + ("" if new else " already; nothing was changed")
+        case ["list"]:
+            return "\n".join([await _line(container.log, each) for each in catalogue().codes["agencies"].values()])
+    raise NotUnderstood(f"it is:\n  {AGENCY}\n  {LIST}")
+
+
+async def _line(log: LogReader, agency: Labelled) -> str:
+    state = "takes part" if await registered(log, agency.key) else "not registered"
+    return f"{agency.key:<24} {state:<14}  {agency.fa} / {agency.en}"
+
+
+async def register(container: Container, key: str) -> bool:
+    """Let an agency take part, under its names of the catalogue; whether it did not before. Raises RegistrationRefused."""
+    agencies = catalogue().codes["agencies"]
+    if key not in agencies:
+        raise RegistrationRefused("AGENCY", f"the catalogue has {', '.join(agencies)}")
+    if await registered(container.log, key):
+        return False
+    stream = f"agency:{key}"
+    this = http_command("inquiry", "system", "/enrolment", stream, "register")
+    command = RegisterAgency(agency=key, name_fa=agencies[key].fa, name_en=agencies[key].en)
+    handling = Handling(container.handler, container.vault)
+    await handling.by_person(command, Principal("system", "inquiry"), stream=stream, command_id=this)
+    return True
+
+
+async def registered(log: LogReader, key: str) -> bool:
+    """Whether an agency takes part."""
+    if key not in catalogue().codes["agencies"]:
+        return False
+    found = await LoadedStream.load(log, f"agency:{key}", State(), evolve)
+    return found is not None and found.state.registered
+
+
+REGISTRATION: Final = Registration(ROLES, {"agency_officer": Seat("agency", registered)}, {"agency": agency}, (AGENCY, LIST))

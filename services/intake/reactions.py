@@ -1,0 +1,31 @@
+"""Intake's bus door: what it builds from the facts, and what it owes because of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chassis.eventing.agenda.reader import agenda_reader
+from chassis.eventing.agenda.task import Cancel, Task
+from chassis.eventing.processors.processor import EventProcessor
+from chassis.privacy.vault import Vault
+from schemas.envelope import RecordedFact
+from schemas.facts import AnyFact, intake, review
+from services.intake.project import projection
+
+
+def processors(vault: Vault) -> Sequence[EventProcessor]:
+    """Every reader of intake."""
+    return (projection(vault), agenda_reader("intake", 1, react))
+
+
+def react(fact: AnyFact, _recorded: RecordedFact) -> list[Task | Cancel]:
+    """What `fact` makes owed, or takes off the agenda."""
+    match fact:
+        case review.CaseApproved():
+            return [Task("issue_certificate")]
+        case intake.IdentityQuestioned():
+            return [Task("escalate_identity", key=str(fact.round), due_at=fact.deadline.due_at)]
+        case intake.IdentityAnswered():
+            return [Cancel("escalate_identity", key=str(fact.round))]
+        case _:
+            return []  # a timer that a withdrawal made needless closes as stale when it is due

@@ -1,0 +1,30 @@
+"""Notify's bus door: what it builds from the facts, and which messages it owes because of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from chassis.eventing.agenda.reader import agenda_reader
+from chassis.eventing.agenda.task import Task
+from chassis.eventing.processors.processor import EventProcessor
+from chassis.privacy.vault import Vault
+from schemas.envelope import RecordedFact
+from schemas.facts import AnyFact
+from services.notify.decide import messages_for
+from services.notify.project import projection
+
+_REACTIONS: Final = {"inapp": "send_inapp", "sms": "send_sms", "email": "send_email"}
+
+
+def processors(_vault: Vault) -> Sequence[EventProcessor]:
+    """Every reader of notify."""
+    return (projection(), agenda_reader("notify", 1, react))
+
+
+def react(fact: AnyFact, _recorded: RecordedFact) -> list[Task]:
+    """The messages that `fact` makes owed; those of one channel go in order."""
+    return [
+        Task(_REACTIONS[message.channel], recipient=f"applicant {message.channel}", details={"template": message.template})
+        for message in messages_for(fact)
+    ]

@@ -1,0 +1,43 @@
+"""Review's bus door: what it builds from the facts, and what it owes because of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chassis.eventing.agenda.reader import agenda_reader
+from chassis.eventing.agenda.task import Cancel, Task
+from chassis.eventing.processors.processor import EventProcessor
+from chassis.privacy.vault import Vault
+from schemas.envelope import RecordedFact
+from schemas.facts import AnyFact, intake, review
+from services.review.project import projection
+
+
+def processors(_vault: Vault) -> Sequence[EventProcessor]:
+    """Every reader of review."""
+    return (projection(), agenda_reader("review", 2, react))
+
+
+def react(fact: AnyFact, _recorded: RecordedFact) -> list[Task | Cancel]:
+    """What `fact` makes owed, or takes off the agenda."""
+    match fact:
+        case intake.CaseSubmitted():
+            return [Task("set_target")]
+        case review.TargetSet():
+            return [Task("pass_target", due_at=fact.deadline.due_at)]
+        case intake.IdentityConfirmed() | review.AssignmentRefused():
+            return [Task("commit_draw")]
+        case review.DrawCommitted():
+            return [Task("make_draw", key=str(fact.round))]
+        case review.DrawMade():
+            return [Task("check_drawn")]  # who left between the pool and the draw can still be drawn
+        case review.ReviewerRetired():
+            return [Task("take_back")]
+        case review.CorrectionRequested():
+            return [Task("escalate_correction", key=str(fact.round), due_at=fact.deadline.due_at)]
+        case intake.CorrectionAnswered():
+            return [Cancel("escalate_correction", key=str(fact.round))]
+        case intake.CaseWithdrawn() | review.CaseApproved() | review.CaseRejected():
+            return [Cancel("pass_target"), Cancel("check_drawn")]
+        case _:
+            return []  # a timer that became needless otherwise closes as stale when it is due

@@ -1,0 +1,150 @@
+"""Who may be enrolled at review: its staff, and which of them can be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from caselog.read import LogReader
+from chassis.accounts.cli_input import NotUnderstood, Options, RegistrationRefused, identifier, whole
+from chassis.accounts.oidc.people import is_staff
+from chassis.accounts.registration import Registration
+from chassis.eventing.commands.ids import http_command
+from chassis.eventing.commands.loaded_stream import LoadedStream
+from chassis.principal import Principal
+from chassis.runtime.container import Container
+from schemas.catalogue import catalogue
+from schemas.fact import StreamKind
+from schemas.facts.review import ReviewerEnrolled
+from services.review.commands import EnrolReviewer, RetireReviewer
+from services.review.decide import State, evolve
+from services.review.handle import Handling
+from services.review.refusals import InvalidField
+
+ROLES: Final = ("reviewer", "supervisor")
+"""The staff of this desk (domain.md, Who acts)."""
+ENROL: Final = "reviewer enrol SUBJECT --district DISTRICT ... [--stage STAGE ...] [--weight WEIGHT] [--office OFFICE]"
+RETIRE: Final = "reviewer retire SUBJECT --reason REASON"
+LIST: Final = "reviewer list"
+
+
+async def reviewer(container: Container, arguments: list[str]) -> str:
+    """`reviewer enrol`, `retire` and `list`. Raises RegistrationRefused, NotUnderstood."""
+    match arguments:
+        case ["enrol", *rest]:
+            return await _enrol(container, rest)
+        case ["retire", *rest]:
+            return await _retire(container, rest)
+        case ["list"]:
+            lines = [await _line(container.log, each) for each in await container.log.streams(StreamKind.STAFF)]
+            return "\n".join(lines) or "nobody was ever enrolled"
+    raise NotUnderstood("it is:\n  " + "\n  ".join((ENROL, RETIRE, LIST)))
+
+
+async def _line(log: LogReader, stream: str) -> str:
+    found = await LoadedStream.load(log, stream, State(), evolve)
+    if found is None:
+        raise LookupError(stream)
+    last = next(fact for _, fact in reversed(found.facts) if isinstance(fact, ReviewerEnrolled))
+    return (
+        f"{stream.removeprefix('staff:'):<38} {'can be drawn' if found.state.enrolled else 'retired':<12}"
+        f"  districts {','.join(map(str, last.districts)):<10} weight {last.weight:<4}"
+        f" stages {','.join(last.stages) or 'all'}  office {last.office or '-'}"
+    )
+
+
+async def _enrol(container: Container, arguments: list[str]) -> str:
+    options = Options(ENROL)
+    options.add_argument("subject")
+    options.add_argument("--district", action="append", required=True)
+    options.add_argument("--stage", action="append", default=[])
+    options.add_argument("--weight", default="1")
+    options.add_argument("--office")
+    given = options.read(arguments)
+    subject = identifier("SUBJECT", given.subject)
+    await _can_come_in(container, subject)
+    if given.office and not await container.log.stream(f"office:{identifier('--office', given.office)}", until_version=1):
+        raise RegistrationRefused("--office", "there is no such office; intake's `office register` registers it")
+    command = EnrolReviewer(
+        districts=tuple(sorted({whole("--district", each) for each in given.district})),
+        stages=tuple(sorted(set(given.stage))),
+        weight=whole("--weight", given.weight),
+        office=given.office,
+    )
+    new = await enrol(container, subject, command)
+    return f"{subject} can be drawn" + (" from now on" if new else " so already; nothing was changed")
+
+
+async def enrol(container: Container, subject: str, command: EnrolReviewer) -> bool:
+    """Let a member of staff be drawn; whether they could not before. Raises RegistrationRefused."""
+    found = await LoadedStream.load(container.log, f"staff:{subject}", State(), evolve)
+    if found is not None and found.state.enrolled:
+        last = next(fact for _, fact in reversed(found.facts) if isinstance(fact, ReviewerEnrolled))
+        if last == ReviewerEnrolled(**command.model_dump()):
+            return False
+        raise RegistrationRefused("SUBJECT", "is enrolled otherwise already; `reviewer retire` first, then enrol anew")
+    try:
+        await _send(container, command, subject, found.version if found else 0)
+    except InvalidField as refused:
+        raise RegistrationRefused(*_WRONG[refused.field or ""]()) from None
+    return True
+
+
+async def _retire(container: Container, arguments: list[str]) -> str:
+    options = Options(RETIRE)
+    options.add_argument("subject")
+    options.add_argument("--reason", required=True)
+    given = options.read(arguments)
+    subject = identifier("SUBJECT", given.subject)
+    found = await LoadedStream.load(container.log, f"staff:{subject}", State(), evolve)
+    if found is None:
+        raise RegistrationRefused("SUBJECT", "nobody of this name was ever enrolled")
+    if not found.state.enrolled:
+        return f"{subject} is drawn no longer already; nothing was changed"
+    try:
+        await _send(container, RetireReviewer(reason=given.reason), subject, found.version)
+    except InvalidField as refused:
+        raise RegistrationRefused(*_WRONG[refused.field or ""]()) from None
+    return f"{subject} is drawn no longer; what was drawn for them is drawn anew"
+
+
+async def _send(container: Container, command: EnrolReviewer | RetireReviewer, subject: str, version: int) -> None:
+    # The version, since one who left can come back: the same words then are another command.
+    stream, key = f"staff:{subject}", f"{type(command).__name__} after {version}"
+    this = http_command("review", "system", "/enrolment", stream, key)
+    handling = Handling(container.handler, container.vault)
+    await handling.by_person(command, Principal("system", "review"), stream=stream, command_id=this)
+
+
+async def _can_come_in(container: Container, subject: str) -> None:
+    """Raises RegistrationRefused: a case that is drawn for a name that nobody has would wait for ever."""
+    if container.settings.oidc.on and is_staff(subject):
+        return
+    found = await container.accounts.find(subject)
+    if found is None or not found.active or found.principal.role != "reviewer":
+        wanted = "`account add` makes one" + (", or name who `subject SUB` prints" if container.settings.oidc.on else "")
+        raise RegistrationRefused("SUBJECT", f"there is no open reviewer's account of this name at this desk: {wanted}")
+
+
+async def still(log: LogReader, subject: str) -> str:
+    """What to do about somebody whose account was closed or changed and who is still in the pool."""
+    found = await LoadedStream.load(log, f"staff:{subject}", State(), evolve)
+    if found is None or not found.state.enrolled:
+        return ""
+    return f"{subject} can still be drawn as a reviewer: `reviewer retire {subject} --reason ...` ends that"
+
+
+def _stages() -> list[str]:
+    kinds = catalogue().types.values()
+    return sorted({stage.key for kind in kinds for stage in kind.stages if stage.key == kind.decided_in})
+
+
+_WRONG: Final[Mapping[str, Callable[[], tuple[str, str]]]] = {
+    "districts": lambda: ("--district", "the city has districts 1 to 5"),
+    "stages": lambda: ("--stage", f"cases are decided in {', '.join(_stages())}"),
+    "weight": lambda: ("--weight", "is 1 to 100"),
+    "reason": lambda: ("--reason", f"is one of {', '.join(catalogue().codes['retirements'])}"),
+}
+"""What the decision refuses, as it is called on a terminal."""
+
+REGISTRATION: Final = Registration(ROLES, commands={"reviewer": reviewer}, usage=(ENROL, RETIRE, LIST), still=still)

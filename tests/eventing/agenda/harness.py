@@ -1,0 +1,146 @@
+"""A service in miniature for the tests of the agenda: what three facts make owed, and who carries it out."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import asyncpg
+
+from caselog.append import Appender
+from caselog.db.migrate import migrate
+from caselog.outcomes import Appended, AppendRequest, NewFact
+from caselog.read import LogReader
+from chassis.eventing.agenda.reader import MIGRATIONS, agenda_reader
+from chassis.eventing.agenda.task import Cancel, ClaimedTask, Task
+from chassis.eventing.agenda.worker import Worker
+from chassis.eventing.commands.handler import Command, CommandHandler
+from chassis.eventing.processors.inbox import Inbox
+from chassis.refusal import Refusal
+from schemas.deadline import Deadline
+from schemas.envelope import RecordedFact
+from schemas.fact import Fact
+from schemas.facts import AnyFact, encode
+from schemas.facts.intake import CaseWithdrawn, CorrectionAnswered, IdentityConfirmed
+from schemas.facts.review import CaseResumed, CorrectionOverdue, CorrectionRequested
+from schemas.sealing import Sealed
+from tests.databases import Databases
+from tests.eventing.harness import INBOX_MIGRATIONS, eventually
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+class Resume(Command):
+    why: str
+
+
+class NotNow(Refusal):
+    """Not now."""
+
+    code = "not_now"
+
+
+class NoSeals:
+    async def seal(self, facts: Sequence[Fact], *, log_id: str, stream: str, command: bytes) -> list[Fact]:
+        return list(facts)  # nothing in these facts is personal
+
+
+def react(fact: AnyFact, recorded: RecordedFact) -> list[Task | Cancel]:
+    match fact:
+        case IdentityConfirmed():
+            return [Task("resume", details={"why": "first"}, recipient="applicant")]
+        case CaseWithdrawn():
+            return [Task("resume", ordinal=n, details={"why": str(n)}) for n in range(3)]
+        case CorrectionRequested():
+            return [Task("overdue", key=str(fact.round), due_at=fact.deadline.due_at)]
+        case CorrectionAnswered():
+            return [Cancel("overdue", key=str(fact.round))]
+    return []
+
+
+@dataclass
+class AgendaHarness:
+    appender: Appender
+    intake: Appender
+    inbox: Inbox
+    db: asyncpg.Pool
+    log: LogReader
+    handler: CommandHandler
+    done: list[str] = field(default_factory=list)
+
+    async def resume(self, item: ClaimedTask) -> None:
+        self.done.append(item.details["why"])
+        await self.handler.handle(
+            Resume(why=item.details["why"]),
+            stream=item.target,
+            command_id=item.id,
+            cause=item.cause_name,
+            actor="system:review",
+            initial=None,
+            evolve=lambda state, _, __: state,
+            decide=lambda command, _, __: [CaseResumed(reason=command.why)],
+        )
+
+    async def overdue(self, item: ClaimedTask) -> None:
+        await self.handler.handle(
+            Resume(why=item.key),
+            stream=item.target,
+            command_id=item.id,
+            cause=item.cause_name,
+            actor="system:review",
+            initial=None,
+            evolve=lambda state, _, __: state,
+            decide=lambda command, _, __: [CorrectionOverdue(round=int(command.why), due_at=NOW)],
+        )
+
+    def worker(self, **instead: Callable[[ClaimedTask], object]) -> Worker:
+        carry_out = {"resume": self.resume, "overdue": self.overdue, **instead}
+        return Worker(db=self.db, log=self.log, checkpoints=self.inbox.stores["agenda"].checkpoints, handlers=carry_out)  # type: ignore[arg-type]
+
+    async def tell(self, stream: str, *facts: Fact, by: Appender | None = None) -> None:
+        command = random.randbytes(32)
+        outcome = await (by or self.intake).append(
+            AppendRequest(
+                stream, None, command, bytes(32), "x:y", None, b"{}", [NewFact(f.TYPE, f.VERSION, encode(f)) for f in facts]
+            )
+        )
+        assert isinstance(outcome, Appended), outcome
+        await eventually(lambda: self.inbox.caught_up("agenda"))
+
+    async def facts(self, kind: type[Fact]) -> int:
+        return int(await self.log._pool.fetchval("SELECT count(*) FROM log.facts WHERE type = $1", kind.TYPE))
+
+    async def items(self) -> list[tuple[str, str | None]]:
+        rows = await self.db.fetch("SELECT state, outcome FROM agenda ORDER BY cause_shard, cause_seq, ordinal")
+        return [(row["state"], row["outcome"]) for row in rows]
+
+
+@asynccontextmanager
+async def harness(databases: Databases) -> AsyncIterator[AgendaHarness]:
+    connection = await databases.connect("review", "owner")
+    await migrate(connection, "inbox", INBOX_MIGRATIONS)
+    await migrate(connection, "agenda", MIGRATIONS)
+    await connection.close()
+    async with (
+        databases.appender("review") as appender,
+        databases.appender("intake") as intake,
+        databases.reader("review_reader") as log,
+        asyncpg.create_pool(**databases.where("review", "review"), min_size=1, max_size=6) as db,
+    ):
+        inbox = Inbox([agenda_reader("review", 1, react)], db=db, log=log, bus=False)
+        handler = CommandHandler(appender=appender, reader=log, vault=NoSeals(), service_key=bytes(32))
+        async with inbox.running():
+            yield AgendaHarness(appender, intake, inbox, db, log, handler)
+
+
+def asked(round_: int, due_at: datetime) -> CorrectionRequested:
+    return CorrectionRequested(
+        round=round_, reasons=("plans_wrong",), deadline=Deadline(due_at=due_at, working_days=1, calendar_version=1)
+    )
+
+
+def answered(round_: int) -> CorrectionAnswered:
+    return CorrectionAnswered(round=round_, answer=Sealed(key="k", box="b"))
