@@ -66,11 +66,15 @@ class Relay:
     def __init__(self, *, connection: KafkaConnection, log: LogReader, db: asyncpg.Pool) -> None:
         self._connection, self._log, self._db = connection, log, db
         self._sql = Queries.load(Path(__file__).with_name("relay.sql"))
+        self._marks: dict[int, int] = {}
         self._kept: dict[int, int] = {}
         self.state = RelayState()
 
     async def run(self) -> None:
         """Publish until cancelled; a broker or a database that is away is waited for, and so is one that refuses us."""
+        await _first_to_end(self._publish_for_ever(), self._watch())
+
+    async def _publish_for_ever(self) -> None:
         while True:
             rest = RETRY_SECONDS
             try:
@@ -101,11 +105,11 @@ class Relay:
     async def _publish(self, lock: asyncpg.Connection) -> None:
         await check_write_access(self._connection)
         fresh = await ensure(self._connection)
-        marks = {row["shard"]: row["seq"] for row in await self._db.fetch(self._sql.marks)}
-        self._kept = dict(marks)
+        marks = await self._read_marks()
+        self._marks, self._kept = marks, dict(marks)
         if fresh and marks:
             # A wiped broker: go on at the log's head, since publishing years again would hold up today; readers repair the rest.
-            marks = {shard: head.seq for shard, head in (await self._log.heads()).items()}
+            self._marks = marks = {shard: head.seq for shard, head in (await self._log.heads()).items()}
             await self._keep(marks)
             _log.warning("broker_was_wiped")
         producer = AIOKafkaProducer(
@@ -120,17 +124,17 @@ class Relay:
         await producer.start()
         self.state.connected = True
         try:
-            await self._publish_for_ever(producer, marks, lock)
+            await self._publish_pages(producer, marks, lock)
         finally:
             self.state.connected = False
             with suppress(TimeoutError):  # it would wait for a silent broker to take what is sent anew in any case
                 async with asyncio.timeout(STOP_SECONDS):
                     await producer.stop()
 
-    async def _publish_for_ever(self, producer: AIOKafkaProducer, marks: dict[int, int], lock: asyncpg.Connection) -> None:
+    async def _publish_pages(self, producer: AIOKafkaProducer, marks: dict[int, int], lock: asyncpg.Connection) -> None:
         """Read one page while the one before is on its way to the broker; a mark moves only when the broker has acknowledged."""
         ahead, rest = {shard: marks.get(shard, 0) for shard in range(SHARDS)}, IDLE_SECONDS[0]
-        looked_at = kept_at = 0.0
+        kept_at = 0.0
         under_way = asyncio.create_task(self._deliver(producer, [], marks))
         try:
             while not lock.is_closed():
@@ -140,9 +144,6 @@ class Relay:
                 if now - kept_at > KEEP_SECONDS:
                     kept_at = now
                     await self._keep(marks)
-                if now - looked_at > LOOK_SECONDS:
-                    looked_at = now
-                    await self._look(marks)
                 if facts:
                     rest = IDLE_SECONDS[0]
                     ahead.update({fact.shard: fact.seq for fact in facts})
@@ -154,8 +155,18 @@ class Relay:
             under_way.cancel()
             await asyncio.gather(under_way, return_exceptions=True)
 
-    async def _look(self, marks: Mapping[int, int]) -> None:
+    async def _watch(self) -> None:
+        """Show how far behind the broker is: above all while it takes nothing, and also while another relay leads."""
+        while True:
+            try:
+                await self._look()
+            except Exception as error:  # noqa: BLE001 - a watch that died unseen would show an old figure for ever
+                _log.warning("figures_interrupted", error=type(error).__name__)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look(self) -> None:
         heads = await self._log.heads()
+        marks = self._marks if self.state.connected else await self._read_marks()
         self.state.behind = sum(max(0, head.seq - marks.get(shard, 0)) for shard, head in heads.items())
         BEHIND.set(self.state.behind)
 
@@ -177,6 +188,9 @@ class Relay:
         marks.update({fact.shard: fact.seq for fact in facts})
         self.state.published += len(facts)
         PUBLISHED.inc(len(facts))
+
+    async def _read_marks(self) -> dict[int, int]:
+        return {row["shard"]: row["seq"] for row in await self._db.fetch(self._sql.marks)}
 
     async def _keep(self, marks: Mapping[int, int]) -> None:
         """Write down the marks that moved. What was not written down is published again after a restart, and skipped."""

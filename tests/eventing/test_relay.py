@@ -12,6 +12,7 @@ from chassis.eventing.kafka.connection import KafkaConnection
 from chassis.eventing.kafka.consumer import subscription
 from chassis.eventing.kafka.topic import TOPIC, ensure, partition_of
 from chassis.eventing.processors.inbox import Inbox
+from chassis.eventing.relay import BEHIND
 from deploy.kafka.broker import Broker
 from tests.conftest import ROOT
 from tests.databases import Databases
@@ -105,6 +106,30 @@ async def test_a_mark_moves_only_when_the_broker_has_the_facts(databases: Databa
         own_broker.start(own_broker.port)
         await eventually(lambda: _published(relay, 50))
         await eventually(lambda: _all_marked(databases, 50))
+
+
+async def test_what_is_not_published_is_counted_by_every_relay_also_while_none_can_publish(
+    databases: Databases, own_broker: Broker
+) -> None:
+    await prepare(databases)
+    async with (
+        databases.appender() as appender,
+        relaying(databases, own_broker.connection) as first,
+        relaying(databases, own_broker.connection) as second,
+    ):
+
+        async def behind(count: int) -> bool:
+            return (first.state.behind, second.state.behind) == (count, count)
+
+        await fill(appender, 10)
+        await eventually(lambda: _all_marked(databases, 10))
+        await eventually(lambda: behind(0))
+        own_broker.kill()
+        await fill(appender, 50, tag="unpublished")
+        await eventually(lambda: behind(50))
+        assert BEHIND._value.get() == 50
+        own_broker.start(own_broker.port)
+        await eventually(lambda: behind(0))
 
 
 async def _all_marked(databases: Databases, count: int) -> bool:
