@@ -34,6 +34,11 @@ class Broker(Node):
 
     def start(self, port: int | None = None) -> None:
         """Format the storage when it is new, and start; returns when the broker accepts clients."""
+        self.begin(port)
+        self.wait()
+
+    def begin(self, port: int | None = None) -> None:
+        """The same without waiting for the broker."""
         self.port = port or self.port or free_port()
         controller = free_port()
         more = {
@@ -44,4 +49,3 @@ class Broker(Node):
         written = settings(node=1, port=self.port, controller=controller, data=data, replicas=1, more=more)
         self.format(written, cluster_id(), "--standalone")
         self.spawn(self.port)
-        self.wait()

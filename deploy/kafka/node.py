@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -83,6 +83,8 @@ class Node:
         shutil.rmtree(data, ignore_errors=True)  # a stopped first start may have left a half-formatted directory
         tool = [*self._java("-Xmx128m"), "kafka.tools.StorageTool", "format", *how, "-t", cluster, "-c", str(self._settings)]
         done = subprocess.run(tool, capture_output=True, check=False)
+        if b"No space left on device" in done.stdout + done.stderr:
+            raise StackError(f"the disk under {self.directory} is full: make room, then start again")
         if done.returncode != 0:
             raise StackError(f"Kafka's storage could not be formatted: {done.stderr.decode(errors='replace').strip()[-500:]}")
 
@@ -92,10 +94,10 @@ class Node:
         with self._log.open("ab") as log:
             self._child = start([*self._java("-Xmx256m", "-Xms32m"), "kafka.Kafka", str(self._settings)], log)
 
-    def wait(self) -> None:
-        """Return when it accepts clients. Raises StackError with the end of its log."""
+    def wait(self, cancelled: Callable[[], bool] = lambda: False) -> None:
+        """Return when it accepts clients, or when nobody waits for it any more. Raises StackError with the end of its log."""
         try:
-            wait_until(lambda: listening(self._port) or not self.running, _START_SECONDS, "Kafka's start")
+            wait_until(lambda: cancelled() or listening(self._port) or not self.running, _START_SECONDS, "Kafka's start")
         except StackError as error:
             self.stop()
             raise StackError(f"{error}; its log ends:\n{tail(self._log)}") from None

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
-import sys
+import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Final
 
 from chassis.exit_codes import OUTDATED, ROWS_DIFFERED
 from deploy.local import keys
 from deploy.local.backoff import BackOff
+from deploy.local.fork_server import Order
+from deploy.local.forks import Fork, Forks
 from deploy.local.processes import DEMONSTRATIONS, KEYS, PROCESSES, Process
-from deploy.local.subprocesses import POLL_SECONDS, StackError, die_with_parent, listening, stop, wait_until
+from deploy.local.subprocesses import POLL_SECONDS, StackError, listening, stop, wait_until
 
 WATCHED: Final = ("relay",)
 """Processes without pages that the status page asks as well."""
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 4.0
-ROOT: Final = Path(__file__).parents[2]
+MIGRATE: Final = "deploy.local.migrate"
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Stopped(Exception):
@@ -50,7 +55,8 @@ class Services:
         """
         self._var, self._ground, self._passwords, self._kafka, self._say = var, dict(settings), passwords, kafka, say
         self._stopping = stopping
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._forks: Forks | None = None
+        self._children: dict[str, Fork] = {}
         self._back_off: dict[str, BackOff] = {}
         self._again_at: dict[str, float] = {}
 
@@ -68,6 +74,10 @@ class Services:
             own["PARVANDEH_PASSWORD"] = self._passwords[process.role]
         return {**self._ground, **own, **self._kafka(process.name)}
 
+    def begin(self) -> None:
+        """Have the fork server import what our processes need while other things start."""
+        assert self.forks
+
     def prepare(self) -> None:
         """Keys, the witness' public line, and once the demonstration data."""
         keys.provide(self._var / "keys", KEYS)
@@ -82,22 +92,31 @@ class Services:
 
     def _run(self, processes: Sequence[Process], command: str) -> bytes:
         """Run a short command of each, all at once; what they print. Raises StackError, Stopped."""
-        running = {process: self._popen(process, (command,), stderr=None) for process in processes}
-        printed = []
-        for process, child in running.items():
-            printed.append(self._printed(child))
-            if child.returncode != 0:
-                raise StackError(f"{process.module} {command} failed; the lines above say why")
-        return b"".join(printed)
+        with ExitStack() as files:
+            running = []
+            for process in processes:
+                printed = files.enter_context(tempfile.TemporaryFile())
+                running.append((process, printed, self._order(process, (command,), output=printed.fileno())))
+            for process, _, fork in running:
+                if self._result(fork) != 0:
+                    raise StackError(f"{process.module} {command} failed; the lines above say why")
+            return b"".join(_all_of(printed) for _, printed, _ in running)
 
-    def _printed(self, child: subprocess.Popen[bytes]) -> bytes:
-        """What a short command prints until it ends. Raises Stopped: the command itself dies with us."""
-        while True:
-            try:
-                return child.communicate(timeout=POLL_SECONDS)[0]
-            except subprocess.TimeoutExpired:
-                if self._stopping():
-                    raise Stopped from None
+    def _result(self, fork: Fork) -> int:
+        """The exit code of a short command. Raises Stopped when it is not waited for any more; it dies with the fork server."""
+        while (code := fork.poll()) is None:
+            if self._stopping():
+                raise Stopped
+            with suppress(subprocess.TimeoutExpired):
+                fork.wait(POLL_SECONDS)
+        return code
+
+    def migrate(self, owner_password: str) -> None:
+        """Bring every database forward. Raises StackError, Stopped."""
+        environment = self._ground | {"PARVANDEH_OWNER_PASSWORD": owner_password}
+        fork = self.forks.spawn(Order("migrate", MIGRATE, [], environment), output=1, errors=2)
+        if self._result(fork) != 0:
+            raise StackError("the databases could not be migrated; the lines above say why")
 
     def start(self, owner_password: str) -> None:
         """Start all, then wait until each says that it is ready. Raises StackError.
@@ -132,12 +151,8 @@ class Services:
 
     def _rebuild(self, process: Process, owner_password: str) -> None:
         self._say(f"{process.name} is of a newer version than its rows: they are built anew from the log")
-        done = subprocess.run(
-            [sys.executable, "-m", process.module, "rebuild"],
-            env=self.environment(process) | {"PARVANDEH_OWNER_PASSWORD": owner_password}, cwd=ROOT, check=False,
-            preexec_fn=die_with_parent(),
-        )  # fmt: skip
-        if done.returncode not in (0, ROWS_DIFFERED):
+        fork = self._order(process, ("rebuild",), output=1, more={"PARVANDEH_OWNER_PASSWORD": owner_password})
+        if self._result(fork) not in (0, ROWS_DIFFERED):
             raise StackError(f"the rows of {process.name} could not be built anew; the lines above say why")
 
     def _ready(self, process: Process) -> bool:
@@ -151,19 +166,26 @@ class Services:
             return False
 
     def _spawn(self, process: Process) -> None:
-        child = self._popen(process, process.arguments, stderr=subprocess.STDOUT)
-        self._children[process.name] = child
+        reading, writing = os.pipe()
+        self._children[process.name] = self._order(process, process.arguments, output=writing, errors=writing)
+        os.close(writing)
         now = time.monotonic()
         self._back_off.setdefault(process.name, BackOff(now)).began = now
-        assert child.stdout is not None
-        threading.Thread(target=self._stream, args=(process.name, child.stdout), daemon=True).start()
+        output = os.fdopen(reading, "rb")
+        threading.Thread(target=self._stream, args=(process.name, output), daemon=True).start()
 
-    def _popen(self, process: Process, arguments: tuple[str, ...], *, stderr: int | None) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", process.module, *arguments],
-            env=self.environment(process), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
-            start_new_session=True, preexec_fn=die_with_parent(),
-        )  # fmt: skip
+    def _order(
+        self, process: Process, arguments: Sequence[str], *, output: int, errors: int = 2, more: Mapping[str, str] = NOTHING
+    ) -> Fork:
+        order = Order(process.name, process.module, list(arguments), {**self.environment(process), **more})
+        return self.forks.spawn(order, output=output, errors=errors)
+
+    @property
+    def forks(self) -> Forks:
+        """The fork server; a new one when the last was killed."""
+        if self._forks is None or not self._forks.alive:
+            self._forks = Forks({name: self._ground[name] for name in ("PATH", "LANG")})
+        return self._forks
 
     def _stream(self, name: str, output: IO[bytes]) -> None:
         """Keep and show what a process says. A full disk costs lines, never the reading: a full pipe would stop the process."""
@@ -198,10 +220,18 @@ class Services:
         for child in self._children.values():
             stop(child, signal.SIGTERM, STOP_SECONDS)
         self._children.clear()
+        if self._forks is not None:
+            self._forks.close()
+            self._forks = None
 
 
 def _is_door(process: Process) -> bool:
     return process.arguments == ("serve",) or process.name in WATCHED
+
+
+def _all_of(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 def readable(line: bytes) -> str:

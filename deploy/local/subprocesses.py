@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 _PR_SET_PDEATHSIG: Final = 1
 POLL_SECONDS: Final = 0.02
@@ -92,7 +92,19 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
         time.sleep(POLL_SECONDS)  # the condition is asked again; nothing here trusts a fixed wait
 
 
-def stop(child: subprocess.Popen[bytes], how: signal.Signals, seconds: float) -> None:
+class Child(Protocol):
+    """What is needed of a child process, whoever forked it."""
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+def stop(child: Child, how: signal.Signals, seconds: float) -> None:
     """Send `how`; kill when the child is still there after `seconds`."""
     if child.poll() is None:
         child.send_signal(how)

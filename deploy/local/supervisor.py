@@ -7,7 +7,6 @@ import fcntl
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -27,7 +26,7 @@ from deploy.local.external_servers import ExternalServers
 from deploy.local.postgres import OWNER, Postgres
 from deploy.local.process_supervision import Services, Stopped
 from deploy.local.processes import PROCESSES, SIGN_INS, kafka_port, postgres_port
-from deploy.local.subprocesses import POLL_SECONDS, StackError, die_with_parent, end_with_starter, listening
+from deploy.local.subprocesses import POLL_SECONDS, StackError, end_with_starter, listening
 
 PASSED_ON: Final = (
     "PARVANDEH_BUS", "PARVANDEH_REFILL", "PARVANDEH_SMTP", "PARVANDEH_OTLP", "PARVANDEH_WORKING_DAY_SECONDS",
@@ -67,7 +66,7 @@ class Supervisor:
                 self._announce()
                 self._watch()
         except Stopped:
-            pass
+            pass  # while it started: what stands is taken down
         except (asyncpg.PostgresError, *TRANSIENT) as error:
             if self._full:
                 raise StackError(f"the disk under {self._var} is full: make room, then start again") from None
@@ -83,19 +82,21 @@ class Supervisor:
         for name, _, port in self._embedded():
             if listening(port):
                 raise StackError(f"port {port}, which {name} needs, is taken by another program: stop it and start again")
+        self._services = services = self.services(_say)
+        services.begin()
         if not self.external.database:
             _say("PostgreSQL 18 starts")
             self._postgres.start(postgres_port())
         asyncio.run(self._roles_and_databases())
-        self._migrate()
-        if not self._stopping and not self.external.kafka:
+        if not self.external.kafka:
             _say("Apache Kafka starts (the first time its jars are fetched and checked)")
-            self._kafka.start(kafka_port())
+            self._kafka.begin(kafka_port())
+        services.migrate(self.owner_password)
+        _say("our own processes start; the first time with demonstration data")
+        services.prepare()
+        if not self.external.kafka:
+            self._kafka.wait(lambda: self._stopping)
         if not self._stopping:
-            _say("our own processes start; the first time with demonstration data")
-            services = self.services(_say)
-            services.prepare()
-            self._services = services
             services.start(self.owner_password)
 
     def _embedded(self) -> list[tuple[str, Postgres | Broker, int]]:
@@ -134,14 +135,6 @@ class Supervisor:
             await roles.ensure(connection, roles.passwords(self._var / "roles.json"))
         finally:
             await connection.close()
-
-    def _migrate(self) -> None:
-        environment = self.environment() | {"PARVANDEH_OWNER_PASSWORD": self.owner_password}
-        done = subprocess.run(
-            [sys.executable, "-m", "deploy.local.migrate"], env=environment, check=False, preexec_fn=die_with_parent()
-        )
-        if done.returncode != 0:
-            raise StackError("the databases could not be migrated; the lines above say why")
 
     def environment(self) -> dict[str, str]:
         """What every process of ours is told."""

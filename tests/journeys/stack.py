@@ -103,45 +103,45 @@ class Stack:
         return "\n".join(line for line in self.log.read_text(errors="replace").splitlines() if "request_failed" in line)
 
     def kill(self, name: str) -> None:
-        """kill -9 of one process of this house, by the name of the supervisor's table, or `kafka`, or `postgres`."""
-        os.kill(self._pid(name), signal.SIGKILL)
+        """kill -9 of one process of this house, by the name of the supervisor's table, or `kafka`, `postgres`, `fork-server`."""
+        os.kill(self.pid(name), signal.SIGKILL)
 
     def wipe_kafka(self) -> None:
         """kill -9 of the broker, and its data gone before it is started again."""
         self.kill("kafka")
         shutil.rmtree(self.var / "kafka" / "data", ignore_errors=True)
 
-    def _pid(self, name: str) -> int:
-        def find() -> int:
-            assert self._child is not None
-            pid = self._child.pid
-            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():  # its own only: all of /proc takes long
-                try:
-                    line = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-                    environment = Path(f"/proc/{child}/environ").read_bytes()
-                except OSError:
-                    continue
-                if self._is(name, line, environment):
-                    return int(child)
-            return 0
-
+    def pid(self, name: str) -> int:
+        """The number of one process of this house, by the name that `kill` takes; waited for while it is being started again."""
         found: list[int] = []
 
         def there() -> bool:
-            found[:] = [find()]
-            return found[0] > 0
+            found[:] = [pid for pid in self._family() if self._is(name, pid)]
+            return bool(found)
 
         wait_until(there, 90, f"a process {name}")
         return found[0]  # asked once: a second look might find nobody, and kill(0) is everybody
 
-    def _is(self, name: str, line: str, environment: bytes) -> bool:
-        if name == "postgres":
-            return f"-D {self.var}/postgres/data" in line and "postgres -D" in line
-        if name == "kafka":
-            return "kafka.Kafka" in line and str(self.var) in line
+    def _family(self) -> list[int]:
+        """The supervisor's children, then theirs: all of /proc takes long."""
+        assert self._child is not None
+        db = children_of(self._child.pid)
+        return db + [each for child in db for each in children_of(child)]
+
+    def _is(self, name: str, pid: int) -> bool:
+        try:
+            line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            return False
+        match name:
+            case "postgres":
+                return "bin/postgres -D" in line
+            case "kafka":
+                return "kafka.Kafka" in line
+            case "fork-server":
+                return "-m deploy.local.fork_server" in line
         process = next(each for each in PROCESSES if each.name == name)
-        db = f"PARVANDEH_KEYS={self.var}/keys/{name.removesuffix('-agenda')}".encode()
-        return " ".join(("-m", process.module, *process.arguments)) in line and db in environment
+        return " ".join(("-m", process.module, *process.arguments)) + " " in line
 
     @property
     def passwords(self) -> dict[str, str]:
@@ -250,3 +250,11 @@ class Stack:
         finally:
             await connection.close()
         return found
+
+
+def children_of(pid: int) -> list[int]:
+    """The children of a process, oldest first; none when it has ended."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []

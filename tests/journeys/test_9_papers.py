@@ -40,7 +40,7 @@ def stored(house: Stack) -> set[str]:
 def on_the_disk(house: Stack) -> list[bytes]:
     """What intake's unnamed files hold; its process is gone for a moment after a kill."""
     found = []
-    for link in Path(f"/proc/{house._pid('intake')}/fd").iterdir():
+    for link in Path(f"/proc/{house.pid('intake')}/fd").iterdir():
         try:
             target = os.readlink(link)
             if "(deleted)" in target and target.startswith("/") and not target.startswith(("/memfd:", "/dev/")):
@@ -95,7 +95,7 @@ async def test_many_uploads_at_once_need_little_memory(house: Stack) -> None:
     size, crowd = 8_000_000, 12
     files = [(name, (file, b"%PDF-1.7\n" + bytes(size), kind)) for name, (file, _, kind) in documents(KIND)[:1]]
     assert (await raw(person, page, wrong, files)).status_code == 422
-    status = begun_anew(house._pid("intake"))
+    status = begun_anew(house.pid("intake"))
     before = resident(status, "VmRSS")
     found = await asyncio.gather(*(raw(person, page, wrong, files) for _ in range(crowd)))
     assert {each.status_code for each in found} == {422}
