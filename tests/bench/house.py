@@ -153,9 +153,9 @@ def cpu_of(pids: Sequence[int]) -> float:
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = path.read_text().rpartition(")")[2].split()
-        except OSError:  # it ended meanwhile
+            seen[int(path.parent.name)] = (int(fields[1]), (int(fields[11]) + int(fields[12])) / tick)
+        except (OSError, IndexError):  # it ended meanwhile
             continue
-        seen[int(path.parent.name)] = (int(fields[1]), (int(fields[11]) + int(fields[12])) / tick)
 
     def total(pid: int) -> float:
         return seen.get(pid, (0, 0.0))[1] + sum(total(child) for child, (parent, _) in seen.items() if parent == pid)

@@ -184,6 +184,12 @@ async def test_a_part_that_cannot_begin_takes_no_other_part_with_it(monkeypatch:
     assert kept.median == 1.0
 
 
+def test_a_silent_peer_is_no_failure_and_a_missing_figure_of_ours_is_one() -> None:
+    silent = NoFigure("nothing")
+    assert bench_main.exit_code([Line("key", "append", (1.0,), "pgbench", (silent,))]) == 0
+    assert bench_main.exit_code([Line("key", "append", (silent,), "pgbench", (1.0,))]) == 1
+
+
 async def test_a_door_that_hangs_up_or_speaks_no_http_is_words() -> None:
     for spoken, words in ((b"", "hung up"), (b"HTTP/1.1 200 OK\r\nContent-Le", "hung up"), (b"\r\n\r\n", "no HTTP")):
 
@@ -224,6 +230,23 @@ def open_directory() -> Iterator[Path]:
     directory.chmod(0o755)
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
+
+
+def test_a_server_that_does_not_start_is_one_sentence(open_directory: Path) -> None:
+    output = open_directory / "bench.json"
+    (open_directory / "program").write_text(
+        "import sys\nfrom deploy.local.subprocesses import StackError\nfrom deploy.local.postgres import Postgres\n"
+        "def start(self, port=None): raise StackError('PostgreSQL did not start')\nPostgres.start = start\n"
+        "from tests.bench.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
+    )
+    run = subprocess.run(
+        [sys.executable, str(open_directory / "program"), "--short", "--output", str(output)],
+        cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert "nothing was measured: PostgreSQL did not start" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not output.exists()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
