@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import itertools
 import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import IO
 
-import asyncpg
 import pytest
 
 from deploy.kafka.broker import Broker
 from deploy.local import roles
-from deploy.local.postgres import OWNER, Postgres
+from deploy.local.postgres import Postgres
 from deploy.local.processes import PROCESSES, kafka_port, postgres_port
 from deploy.local.subprocesses import listening
 from tests.databases import Databases
 
 ROOT = Path(__file__).parent.parent
 _numbers = itertools.count(1)
-_emptied: list[str] = []
-"""Prefixes of sets of databases that can be used again."""
+_unused: list[Databases] = []
+"""Sets of databases that can be used again."""
 _claims: list[IO[str]] = []
 
 
@@ -103,22 +101,14 @@ async def databases(postgres: Postgres, passwords: dict[str, str]) -> AsyncItera
 async def fresh_databases(postgres: Postgres, passwords: dict[str, str]) -> AsyncIterator[Databases]:
     """The same for a module's own fixture, where tests that hide nothing from each other share one set.
 
-    A set is made once and emptied after each use: to make and to drop eight databases costs more than most tests.
+    A set is made once, and what a test used of it is made anew afterwards: to make and to drop eight databases costs more
+    than most tests.
     """
-    prefix = _emptied.pop() if _emptied else f"t{next(_numbers)}_"
-    fresh = Databases(postgres, passwords, prefix)
-    await _administer(fresh, lambda connection: roles.ensure(connection, passwords, prefix=prefix))
-    await fresh.migrate()
+    fresh = _unused.pop() if _unused else None
+    if fresh is None:
+        fresh = Databases(postgres, passwords, f"t{next(_numbers)}_")
+        await fresh.make()
     yield fresh
-    # Connections of its own: the test may have killed the server meanwhile. What could not be emptied is not used again.
-    await fresh.empty()
-    _emptied.append(prefix)
-
-
-async def _administer(databases: Databases, act: Callable[[asyncpg.Connection], Awaitable[None]]) -> None:
-    connection = await databases.connect("postgres", OWNER)
-    try:
-        async with asyncio.timeout(30):
-            await act(connection)
-    finally:
-        await connection.close()
+    # Connections of its own: the test may have killed the server meanwhile. What could not be made anew is not used again.
+    await fresh.make_anew()
+    _unused.append(fresh)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 import asyncpg
@@ -32,18 +33,38 @@ END $$
 """A database as it was made."""
 
 
+async def _migrate_vault(connection: asyncpg.Connection) -> None:
+    await migrate(connection, "vault", VAULT_MIGRATIONS)
+
+
+MIGRATED: Final[Mapping[str, Callable[[asyncpg.Connection], Awaitable[object]]]] = MappingProxyType(
+    {"caselog": install, "vault": _migrate_vault}
+)
+"""The databases that every test finds migrated."""
+
+
 @dataclass(frozen=True)
 class Databases:
+    """The set of databases whose names begin with a prefix. It keeps note of which of them may have been used."""
+
     server: Postgres
     passwords: dict[str, str]
-    prefix: str
+    _prefix: str
+    _used: set[str] = field(default_factory=lambda: set(MIGRATED), init=False)
+
+    @property
+    def prefix(self) -> str:
+        """Who takes it may use any database of the set."""
+        self._used.update(roles.DATABASES)
+        return self._prefix
 
     def where(self, database: str, role: str, *, port: int | None = None) -> dict[str, Any]:
         """asyncpg's connection arguments; the database `postgres` has no prefix."""
+        self._used.add(database)
         return {
             "host": "127.0.0.1",
             "port": port or self.server.port,
-            "database": database if database == "postgres" else self.prefix + database,
+            "database": database if database == "postgres" else self._prefix + database,
             "user": role,
             "password": self.server.owner_password if role == OWNER else self.passwords[role],
         }
@@ -51,33 +72,35 @@ class Databases:
     async def connect(self, database: str, role: str, *, port: int | None = None) -> asyncpg.Connection:
         return await asyncpg.connect(**self.where(database, role, port=port))
 
-    async def migrate(self) -> None:
-        connection = await self.connect("caselog", OWNER)
-        try:
-            await install(connection)
-        finally:
-            await connection.close()
-        connection = await self.connect("vault", OWNER)
-        try:
-            await migrate(connection, "vault", VAULT_MIGRATIONS)
-        finally:
-            await connection.close()
+    async def make(self) -> None:
+        """Make the roles and the databases that are missing, and migrate."""
+        async with self._administering("postgres") as connection:
+            await roles.ensure(connection, self.passwords, prefix=self._prefix)
+        for database in MIGRATED:
+            async with self._administering(database) as connection:
+                await MIGRATED[database](connection)
 
-    async def empty(self) -> None:
-        """Cut every connection to these databases and drop whatever stands in them."""
-        server = await self.connect("postgres", OWNER)
-        try:
-            async with asyncio.timeout(30):
-                await server.execute(
-                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE starts_with(datname, $1)", self.prefix
-                )
-        finally:
-            await server.close()
-        for database in roles.DATABASES:
-            connection = await self.connect(database, OWNER)
+    async def make_anew(self) -> None:
+        """Cut every connection to these databases, drop whatever stands in those that were used, and migrate."""
+        async with self._administering("postgres") as connection:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE starts_with(datname, $1)", self._prefix
+            )
+        for database in self._used & set(roles.DATABASES):
+            async with self._administering(database) as connection:
+                await connection.execute(EMPTY)
+                if database in MIGRATED:
+                    await MIGRATED[database](connection)
+        self._used.intersection_update(MIGRATED)
+
+    @asynccontextmanager
+    async def _administering(self, database: str) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of the owner that does not wait for the disk at each commit, and has 30 seconds."""
+        async with asyncio.timeout(30):
+            arguments = self.where(database, OWNER)
+            connection = await asyncpg.connect(**arguments, server_settings={"synchronous_commit": "off"})
             try:
-                async with asyncio.timeout(30):
-                    await connection.execute(EMPTY)
+                yield connection
             finally:
                 await connection.close()
 

@@ -15,7 +15,7 @@ from eventsourcing.persistence import PersistenceError
 from rich.console import Console
 
 from deploy.local import roles
-from deploy.local.postgres import OWNER, Postgres
+from deploy.local.postgres import Postgres
 from deploy.local.subprocesses import StackError
 from tests.bench.lines import Line
 from tests.bench.samples import Sample, attempted
@@ -57,10 +57,7 @@ class Bench:
     async def databases(self, prefix: str) -> Databases:
         """Databases of a part's own, migrated; they go with the cluster."""
         made = Databases(self.server, roles.passwords(self.directory / "roles.json"), prefix)
-        connection = await made.connect("postgres", OWNER)
-        await roles.ensure(connection, made.passwords, prefix=prefix)
-        await connection.close()
-        await made.migrate()
+        await made.make()
         return made
 
 

@@ -18,7 +18,6 @@ from caselog.outcomes import Appended
 from deploy.demo.filled import answers, documents
 from deploy.demo.person import forms
 from deploy.local import postgres as server_module
-from deploy.local import roles
 from deploy.local.postgres import OWNER, Postgres
 from deploy.local.subprocesses import start
 from schemas.clocks import fold
@@ -101,10 +100,7 @@ async def shifted(
     server = Postgres(directory / "postgres")
     server.start()
     databases = Databases(server, passwords, "clock_")
-    owner = await databases.connect("postgres", OWNER)
-    await roles.ensure(owner, passwords, prefix="clock_")
-    await owner.close()
-    await databases.migrate()
+    await databases.make()
     yield clock, databases
     server.stop()
 
