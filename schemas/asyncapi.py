@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from schemas.compatibility import ledger
 from schemas.fact import Fact
 from schemas.facts import FACTS
 from schemas.labels import labels
@@ -53,9 +55,10 @@ HEADERS: Final[dict[str, dict[str, str]]] = {
 OPTIONAL: Final = frozenset({"ce_cause", "traceparent"})
 
 
-def asyncapi_text() -> str:
-    """The document."""
-    names = sorted(FACTS)
+def asyncapi_text(here: Path = HERE, facts: Mapping[str, type[Fact]] = FACTS) -> str:
+    """The document; `container`: where the golden samples and the ledger of what was released lie."""
+    names = sorted(facts)
+    released = {entry: of["released"] for entry, of in ledger(here).items()}
     channel = {"$ref": "#/channels/caseFacts"}
     document: dict[str, Any] = {
         "asyncapi": "3.0.0",
@@ -85,7 +88,7 @@ def asyncapi_text() -> str:
             "readFacts": {"action": "receive", "channel": channel, "summary": "Each service in a consumer group of its own."},
         },
         "components": {
-            "messages": {name: _message(FACTS[name]) for name in names},
+            "messages": {name: _message(here, facts[name], released) for name in names},
             "schemas": {
                 "headers": {
                     "type": "object",
@@ -98,20 +101,23 @@ def asyncapi_text() -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def _message(fact: type[Fact]) -> dict[str, Any]:
+def _message(here: Path, fact: type[Fact], released: Mapping[str, str]) -> dict[str, Any]:
     words = labels().get(fact.TYPE, {})
-    sample = json.loads((HERE / "samples" / f"{fact.TYPE}.v{fact.VERSION}.json").read_text(encoding="utf-8"))
+    entry = f"{fact.TYPE}.v{fact.VERSION}"
+    sample = json.loads((here / "samples" / f"{entry}.json").read_text(encoding="utf-8"))
     return {
         "name": fact.TYPE,
         "title": words.get("en", fact.TYPE),
         "summary": f"{words.get('fa', '')}; written by {fact.WRITER.value}, version {fact.VERSION}",
+        # The version of the project at which this fact was released; false: its name and its fields may still change.
+        "x-released": released.get(entry, False),
         "contentType": "application/json",
         # The key is empty: the partition is sent explicitly, since hashing keys is not stable across clients.
         "bindings": {"kafka": {"key": {"type": "null"}, "bindingVersion": BINDING}},
         "headers": {"$ref": "#/components/schemas/headers"},
         "payload": {
             "schemaFormat": "application/schema+json;version=draft-2020-12",
-            "schema": {"$ref": f"json/{fact.TYPE}.v{fact.VERSION}.json"},
+            "schema": {"$ref": f"json/{entry}.json"},
         },
         "examples": [{"name": "golden", "payload": sample}],
     }

@@ -1,19 +1,21 @@
 """The compatibility gate: a released version of a fact never changes, is never renamed and never goes away.
 
 `released.json` is the ledger of what was released: for each fact and version the SHA-256 of its schema and of its golden
-sample. `python -m schemas write` only ever adds lines to it. So a schema that was deleted and generated anew from changed
-code is refused too: whoever wants that must change a line of the ledger by hand, for a reviewer to see.
+sample, and the project's version at which it was declared released. `python -m schemas release` only ever adds lines to it. So
+a schema that was deleted and generated anew from changed code is refused too: whoever wants that must change a line of the
+ledger by hand, for a reviewer to see. A fact that is not in the ledger yet has no facts in any log, and may still be renamed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from schemas.fact import Fact
+from schemas.labels import Unreadable
 
 LEDGER: Final = "released.json"
 FOLDERS: Final = {"schema": "json", "sample": "samples"}
@@ -22,9 +24,15 @@ _GONE: Final = "a released name and version stay for ever, since the log holds f
 
 
 def ledger(here: Path) -> dict[str, dict[str, str]]:
-    """`name.vN` -> digests, of everything that was released; empty where nothing was."""
+    """`name.vN` -> digests and the version of the project, of everything that was released; empty where nothing was.
+
+    Raises Unreadable.
+    """
     path = here / LEDGER
-    found: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    try:
+        found: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError as error:
+        raise Unreadable(f"schemas/{LEDGER}: {error}") from None
     return found
 
 
@@ -36,19 +44,15 @@ def digests(here: Path, entry: str) -> dict[str, str] | None:
     return {kind: hashlib.sha256(path.read_bytes()).hexdigest() for kind, path in paths.items()}
 
 
-def enter(here: Path, facts: Mapping[str, type[Fact]]) -> list[str]:
-    """Add what is not in the ledger yet and has both files; return what was added. An entry that is there stays as it is."""
-    known = ledger(here)
-    added = {}
-    for name, fact in facts.items():
-        entry = f"{name}.v{fact.VERSION}"
-        found = digests(here, entry)
-        if entry not in known and found is not None:
-            added[entry] = found
-    if added:
-        text = json.dumps(known | added, indent=1, sort_keys=True) + "\n"
-        (here / LEDGER).write_text(text, encoding="utf-8")
-    return sorted(added)
+def unreleased(here: Path, facts: Mapping[str, type[Fact]]) -> list[str]:
+    """The entries that are not in the ledger: their fields and their name may still change."""
+    return sorted({f"{name}.v{fact.VERSION}" for name, fact in facts.items()} - set(ledger(here)))
+
+
+def enter(here: Path, entries: Iterable[str], version: str) -> None:
+    """Add entries, with the files as they lie there, as released at `version` of the project; what is there stays as it is."""
+    added = {entry: {**found, "released": version} for entry in entries if (found := digests(here, entry)) is not None}
+    (here / LEDGER).write_text(json.dumps(added | ledger(here), indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def broken_releases(here: Path, facts: Mapping[str, type[Fact]]) -> list[str]:
@@ -64,13 +68,14 @@ def broken_releases(here: Path, facts: Mapping[str, type[Fact]]) -> list[str]:
             found.append(f"{name}: version {version} is released and the code knows only {facts[name].VERSION}: {_GONE}")
         if now is None:
             found.append(f"{name}: the schema or the golden sample of released version {version} is gone: {_GONE}")
-        elif now != released:
+        elif any(now[kind] != released[kind] for kind in FOLDERS):
             other = " and ".join(kind for kind in FOLDERS if now[kind] != released[kind])
             found.append(f"{name}: the {other} of released version {version} is not the one that was released: take it back")
     return found + [
-        f"{name}: version {fact.VERSION} is not in {LEDGER}: run `python -m schemas write`"
+        f"{name}: version {version} is not released, and there is a version {fact.VERSION}: change version {version} instead"
         for name, fact in sorted(facts.items())
-        if f"{name}.v{fact.VERSION}" not in known
+        for version in range(1, fact.VERSION)
+        if f"{name}.v{version}" not in known
     ]
 
 

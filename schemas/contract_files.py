@@ -7,12 +7,13 @@ changed, is refused by `python -m schemas check` (schemas/compatibility.py).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from schemas.asyncapi import asyncapi_text
-from schemas.compatibility import broken_releases, differences, enter
+from schemas.compatibility import broken_releases, differences, enter, ledger, unreleased
+from schemas.drafts import to_fill_in
 from schemas.fact import Fact
 from schemas.facts import FACTS, MalformedFact, UnknownFact, decode, encode
 from schemas.index import index_text, missing_rooms
@@ -22,14 +23,15 @@ HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent
 
 
-def schema_text(fact: type[Fact]) -> str:
-    """The JSON Schema (2020-12) of a fact's body."""
+def schema_text(fact: type[Fact], *, released: bool = True) -> str:
+    """The JSON Schema (2020-12) of a fact's body; one that is not released says so, and loses the line when it is."""
     schema: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:parvandeh:fact:{fact.TYPE}:{fact.VERSION}",
         "x-writer": fact.WRITER.value,
         "x-stream-kind": fact.KIND.value,
         "x-record": fact.RECORD,
+        **({} if released else {"x-released": False}),
         **fact.model_json_schema(mode="serialization"),
     }
     return json.dumps(schema, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
@@ -45,25 +47,35 @@ def faults(here: Path = HERE, facts: Mapping[str, type[Fact]] | None = None) -> 
 
     `facts`: look at these alone, not at the files that are about all facts together.
     """
-    found = missing(here, facts)
+    found, known = missing(here, facts), ledger(here)
     for name, fact in sorted((facts or FACTS).items()):
         schema = here / "json" / file_name(fact)
         if not schema.is_file():
             found.append(f"{name}: no schema of version {fact.VERSION}: run `python -m schemas write`")
+        elif f"{name}.v{fact.VERSION}" not in known:
+            if schema.read_text(encoding="utf-8") != schema_text(fact, released=False):
+                found.append(f"{name}: the schema of version {fact.VERSION} is not up to date: run `python -m schemas write`")
         elif schema.read_text(encoding="utf-8") != schema_text(fact):
-            changed = differences(json.loads(schema.read_text(encoding="utf-8")), json.loads(schema_text(fact)))
-            what = "; ".join(changed) or "only in its words"
+            what = _changed(schema.read_text(encoding="utf-8"), schema_text(fact))
             found.append(
                 f"{name}: version {fact.VERSION} is released and its schema changed ({what}): make a new version with a lift"
             )
     if facts is None:
         found += broken_releases(here, FACTS)
         found += [f"{path.name} is not up to date: run `python -m schemas write`" for path, _ in _stale(here)]
+        found += [f"schemas/{path.relative_to(here)}: no fact has this name and version: delete it" for path in _of_no_fact(here)]
     return found
 
 
+def _changed(released: str, now: str) -> str:
+    try:
+        return "; ".join(differences(json.loads(released), json.loads(now))) or "only in its words"
+    except ValueError:
+        return "its file is no JSON any more"
+
+
 def missing(here: Path = HERE, facts: Mapping[str, type[Fact]] | None = None) -> list[str]:
-    """What a person has to write before the generated files can be: labels, golden samples, the rooms of the index."""
+    """What a person has to write before the documents can be generated: labels, golden samples, whatever is marked FILL-IN."""
     found = []
     for name, fact in sorted((facts or FACTS).items()):
         found += [
@@ -72,7 +84,7 @@ def missing(here: Path = HERE, facts: Mapping[str, type[Fact]] | None = None) ->
             if not labels().get(name, {}).get(language)
         ]
         found += _sample_faults(here, name, fact)
-    return found + missing_rooms(ROOT) + ([] if facts else _in_no_union(Fact))
+    return found + missing_rooms(ROOT) + ([] if facts else [*_in_no_union(Fact), *to_fill_in(ROOT)])
 
 
 def _in_no_union(base: type[Fact]) -> list[str]:
@@ -108,19 +120,19 @@ def _sample_faults(here: Path, name: str, fact: type[Fact]) -> list[str]:
 
 
 def write(here: Path = HERE) -> list[str]:
-    """Write the schemas of versions that have none yet, and the generated documents; return what was written.
+    """Write the schemas of facts and the generated documents; return what was written.
 
-    A schema that exists is never overwritten: a released version does not change. The documents are left as they are while
-    something is `missing`.
+    The schema of a released version is never overwritten: it does not change. The documents are left as they are while something
+    is `missing`.
     """
-    written = []
+    written, known = [], ledger(here)
     (here / "json").mkdir(exist_ok=True)
-    for fact in FACTS.values():
-        path = here / "json" / file_name(fact)
-        if not path.exists():
-            path.write_text(schema_text(fact), encoding="utf-8")
+    for name, fact in FACTS.items():
+        path, released = here / "json" / file_name(fact), f"{name}.v{fact.VERSION}" in known
+        text = schema_text(fact, released=released)
+        if not path.exists() or (not released and path.read_text(encoding="utf-8") != text):
+            path.write_text(text, encoding="utf-8")
             written.append(path.name)
-    written += [f"released {entry}" for entry in enter(here, FACTS)]
     for path, text in _stale(here):
         path.write_text(text, encoding="utf-8")
         written.append(path.name)
@@ -131,6 +143,29 @@ def _stale(here: Path) -> list[tuple[Path, str]]:
     """The documents about all facts that are not as they would be generated now; none while something is missing for them."""
     if missing(here):
         return []
-    made: dict[str, Callable[[], str]] = {"INDEX.md": lambda: index_text(ROOT, FACTS), "asyncapi.json": asyncapi_text}
-    found = [(here / name, text()) for name, text in made.items()]
+    made = {"INDEX.md": index_text(ROOT, FACTS, ledger(here)), "asyncapi.json": asyncapi_text(here, FACTS)}
+    found = [(here / name, text) for name, text in made.items()]
     return [(path, text) for path, text in found if not path.is_file() or path.read_text(encoding="utf-8") != text]
+
+
+def _of_no_fact(here: Path) -> list[Path]:
+    """What a fact left behind that was renamed before it was released."""
+    known = {f"{name}.v{version}" for name, fact in FACTS.items() for version in range(1, fact.VERSION + 1)} | set(ledger(here))
+    return [path for folder in ("json", "samples") for path in sorted((here / folder).glob("*.json")) if path.stem not in known]
+
+
+def release(version: str, here: Path = HERE) -> tuple[list[str], list[str]]:
+    """Declare every fact that is not yet released as released at `version` of the project: from then on it never changes.
+
+    Returns what was released, and the faults for which nothing was.
+    """
+    if found := faults(here):
+        return [], found
+    entries = unreleased(here, FACTS)
+    for fact in FACTS.values():
+        if f"{fact.TYPE}.v{fact.VERSION}" in entries:
+            (here / "json" / file_name(fact)).write_text(schema_text(fact), encoding="utf-8")
+    if entries:
+        enter(here, entries, version)
+        write(here)
+    return entries, []

@@ -10,11 +10,17 @@ from typing import Literal
 Language = Literal["fa", "en"]
 
 
+class Unreadable(Exception):
+    """A file that a person writes cannot be read; the message names the file and the place."""
+
+
 @cache
 def labels() -> dict[str, dict[str, str]]:
-    """Wire name -> language -> words."""
-    with (Path(__file__).parent / "labels.toml").open("rb") as file:
-        return tomllib.load(file)
+    """Wire name -> language -> words. Raises Unreadable."""
+    try:
+        return tomllib.loads((Path(__file__).parent / "labels.toml").read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise Unreadable(f"schemas/labels.toml: {error}") from None
 
 
 def label(type_name: str, language: Language) -> str:

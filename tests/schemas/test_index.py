@@ -60,7 +60,9 @@ def test_a_planted_module_of_a_room_is_listed_and_another_is_not(planted: Path) 
     assert found["decided"] == {"case.approved": {package.relative_to(planted).as_posix()}}
     assert found["projected"] == {"case.approved": {f"services/notify/{ROOMS['projected']}.py"}}
     assert found["consumed"] == found[TESTED] == {}
-    assert "| `services/review/decide/verbs/approve.py` | - | `services/notify/project.py` | - |" in index_text(planted, FACTS)
+    assert "| `services/review/decide/verbs/approve.py` | - | `services/notify/project.py` | - |" in index_text(
+        planted, FACTS, {}
+    )
 
 
 def test_a_room_that_was_renamed_or_is_gone_is_said_instead_of_dashes(planted: Path) -> None:
