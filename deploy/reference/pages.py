@@ -7,11 +7,22 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from deploy.reference import settings
+from deploy.reference import diagrams, settings
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = MappingProxyType(
-    {"operations.md": MappingProxyType({"settings": settings.table})}
+    {
+        "operations.md": MappingProxyType({"settings": settings.table}),
+        "architecture.md": MappingProxyType(
+            {
+                "processes": diagrams.processes,
+                "process table": diagrams.process_table,
+                "databases": diagrams.databases,
+                "flow": diagrams.flow,
+                "facts": diagrams.facts,
+            }
+        ),
+    }
 )
 """Page -> the made parts of it, by the name in their marks."""
 
