@@ -102,7 +102,7 @@ class Container(ReadOnlyContainer):
 
 
 @asynccontextmanager
-async def read_only(
+async def open_read_only_container(
     settings: Settings, service: str, processors: Callable[[VaultKeys], Sequence[EventProcessor]]
 ) -> AsyncIterator[ReadOnlyContainer]:
     """Open what `service` needs that reads the log alone, without the bus; close it in reverse order.

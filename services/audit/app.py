@@ -11,7 +11,7 @@ from chassis.accounts.accounts import Account
 from chassis.accounts.registration import Registration
 from chassis.eventing.processors.inbox import METRICS
 from chassis.runtime.cli import ReadOnlyServiceApp
-from chassis.runtime.container import ReadOnlyContainer, read_only
+from chassis.runtime.container import ReadOnlyContainer, open_read_only_container
 from chassis.runtime.lifespan import ready, service_lifespan, status
 from chassis.runtime.witness_client import keys_by_fingerprint, load
 from chassis.settings import Settings
@@ -31,7 +31,7 @@ LINKS = (Link("/", "Find a case"),)
 
 def open_service(settings: Settings) -> AbstractAsyncContextManager[ReadOnlyContainer]:
     """Audit's adapters."""
-    return read_only(settings, "audit", processors)
+    return open_read_only_container(settings, "audit", processors)
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -35,7 +35,7 @@ class Deps:
     witnesses: Sequence[WitnessEntry]
 
 
-def _room(request: Request) -> Deps:
+def _deps(request: Request) -> Deps:
     found: Deps = request.app.state.deps
     return found
 
@@ -46,7 +46,7 @@ async def desk(request: Request, q: str = "") -> HTMLResponse | RedirectResponse
     principal = signed_in(request)
     if principal is None or principal.role != AUDITOR:
         return RedirectResponse("/sign-in", 303)
-    audit = _room(request).audit
+    audit = _deps(request).audit
     found = await audit.find(q) if q else None
     if found:
         return RedirectResponse(f"/cases/{found}", 303)
@@ -57,7 +57,7 @@ async def desk(request: Request, q: str = "") -> HTMLResponse | RedirectResponse
 
 
 async def _report(request: Request, case_id: str) -> Report:
-    report = await _room(request).audit.report(case_id) if case_id.isalnum() else None
+    report = await _deps(request).audit.report(case_id) if case_id.isalnum() else None
     if report is None:
         raise NotFound
     return report
@@ -71,7 +71,7 @@ async def show(request: Request, case_id: str, principal: Principal = require(AU
         "report": report,
         "spent": spent,
         "odds": odds,
-        "witnesses": _room(request).witnesses,
+        "witnesses": _deps(request).witnesses,
         "at": datetime.fromisoformat,
     }
     return render(request, "timeline.html", **page)

@@ -114,6 +114,34 @@ async def test_the_status_page_shows_a_parked_case_and_the_command_releases_it(h
     await walk.close()
 
 
+async def test_halted_shards_and_a_parked_case_of_the_audit_desk_stand_there_too(house: Stack) -> None:
+    walk = Walk(DOORS, house.var / "outbox")
+    engineer = await walk.staff("intake", "engineer1")
+    stream = f"case:{(await house.walk(plans(1, 80)))[0].case_id}"
+    await house.settled()
+    db = await asyncpg.connect(**house.settings_of("audit").as_owner("audit"))
+    await db.execute("UPDATE checkpoints SET halted = 'fork at 1' WHERE shard < 5")
+    row = "(reader, version, stream, shard, from_version, reason) VALUES ('cases', 1, $1, 0, 1, 'test')"
+    await db.execute(f"INSERT INTO parked_streams {row}", stream)
+    await db.execute("DELETE FROM cases WHERE stream = $1", stream)
+    try:
+        page = (await engineer.get("/status")).text
+        first = page[page.index("<tbody>") :].split("</tr>")[0]  # trouble stands first
+        for words in ("حسابرسی", "یک پاره به دلیل دوشاخگی ایستاده است", "پرونده‌هایی کنار گذاشته شده است"):
+            assert words in first, (words, first)
+        async with httpx2.AsyncClient() as client:
+            (found,) = (await client.get(f"{DOORS['audit']}/status.json")).json()["readers"]
+        assert (found["halted"], found["parked"], found["share"]) == (5, 1, None)
+    finally:
+        await db.execute("UPDATE checkpoints SET halted = NULL")
+    assert f"    release cases {stream}" in command(house, "parked").stdout.splitlines()
+    assert command(house, "service", "audit", "release", "cases", stream).returncode == 0
+    assert await db.fetchval("SELECT count(*) FROM cases WHERE stream = $1", stream) == 1
+    await db.close()
+    await house.equals_a_rebuild()
+    await walk.close()
+
+
 def command(house: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "deploy.local", *arguments],
