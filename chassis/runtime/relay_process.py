@@ -1,4 +1,4 @@
-"""`python -m chassis.eventing [migrate]`: the relay as a process with /health and /ready."""
+"""`python -m chassis.runtime.relay_process [migrate]`: the relay as a process with /health and /ready."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> int:
         asyncio.run(_migrate(settings))
         return 0
     if arguments:
-        sys.stderr.write("usage: python -m chassis.eventing [migrate]\n")
+        sys.stderr.write("usage: python -m chassis.runtime.relay_process [migrate]\n")
         return 2
     try:
         connection = KafkaConnection.of(settings)

@@ -51,8 +51,9 @@ class Order(NamedTuple):
 def preload() -> None:
     """Import what any process of the house needs. The garbage collector leaves it alone: what it touches is shared no more."""
     for module in {*MIGRATIONS, *(process.module for process in PROCESSES)}:
-        importlib.import_module(f"{module}.__main__")
-        del sys.modules[f"{module}.__main__"]  # each fork runs its own, as `python -m` does
+        runs = f"{module}.__main__" if hasattr(importlib.import_module(module), "__path__") else module
+        importlib.import_module(runs)
+        del sys.modules[runs]  # each fork runs its own, as `python -m` does
     if threading.active_count() > 1:
         raise SystemExit(f"a module starts a thread when it is imported, and nothing may be forked: {threading.enumerate()}")
     gc.collect()

@@ -11,7 +11,7 @@ from deploy.local.subprocesses import StackError
 MIGRATIONS: Final = (
     "caselog",
     "chassis.privacy",
-    "chassis.eventing",
+    "chassis.runtime.relay_process",
     *(f"services.{s}" for s in ("intake", "review", "inquiry", "notify", "audit")),
 )
 """Modules that are run with `migrate` by the owner, in this order."""
@@ -62,7 +62,7 @@ class Process:
 
 PROCESSES: Final = (
     Process("witness", "deploy.witness", (), 30, None, "witness_reader"),
-    Process("relay", "chassis.eventing", (), 10, "relay", "relay_reader"),
+    Process("relay", "chassis.runtime.relay_process", (), 10, "relay", "relay_reader"),
     Process("intake", "services.intake", ("serve",), 1, "intake", "intake_reader"),
     Process("review", "services.review", ("serve",), 2, "review", "review_reader"),
     Process("inquiry", "services.inquiry", ("serve",), 3, "inquiry", "inquiry_reader"),

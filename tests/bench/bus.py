@@ -154,7 +154,7 @@ async def _in_batches(producer: AIOKafkaProducer, messages: Sequence[Message]) -
 async def _latencies(bench: Bench, house: House) -> tuple[list[Latency], list[Latency]]:
     """Each round of ours, and of the bare peer."""
     count, ours, theirs = max(LEAST, round(RATE * bench.seconds)), [], []
-    async with house.running("relay", "chassis.eventing"), house.databases.appender() as appender:
+    async with house.running("relay", "chassis.runtime.relay_process"), house.databases.appender() as appender:
         for number in range(bench.rounds):
             tag = f"{number}-{random.randrange(1 << 30)}"
             ours.append(await paired(_through_the_house(house, appender, count, tag)))

@@ -43,7 +43,7 @@ async def measure(bench: Bench) -> list[Line]:
     """The lines of the door, and whose CPU a filing takes."""
     async with (
         open_house(bench, "http_") as house,
-        house.running("relay", "chassis.eventing") as relay,
+        house.running("relay", "chassis.runtime.relay_process") as relay,
         house.running("intake", "services.intake", "serve") as intake,
         house.running("intake", "tests.bench.empty", door="empty") as empty,
         house.running("intake", "tests.bench.form", door="form"),

@@ -66,7 +66,7 @@ def test_a_file_of_certificates_that_cannot_be_read_is_named(tmp_path: Path, con
         KafkaConnection.of(Settings(kafka_user="relay", kafka_password=SECRET, kafka_ca=path))
 
 
-@pytest.mark.parametrize("module", [("chassis.eventing",), ("services.review", "serve")], ids=["relay", "a service"])
+@pytest.mark.parametrize("module", [("chassis.runtime.relay_process",), ("services.review", "serve")], ids=["relay", "a service"])
 def test_a_process_that_may_not_start_says_why_in_one_sentence(module: tuple[str, ...]) -> None:
     environment = {"PATH": os.environ.get("PATH", ""), "PARVANDEH_ENVIRONMENT": "production"}
     done = subprocess.run([sys.executable, "-m", *module], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)

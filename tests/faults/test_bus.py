@@ -198,7 +198,7 @@ async def relay_process(databases: Databases, broker: Broker, output: Path) -> A
     }
     python = str(ROOT / ".venv/bin/python")
     with output.open("ab") as log:
-        child = start([python, "-m", "chassis.eventing"], log, environment=environment)
+        child = start([python, "-m", "chassis.runtime.relay_process"], log, environment=environment)
     try:
         yield child, f"http://127.0.0.1:{port}/status.json"
     finally:
