@@ -1,19 +1,16 @@
-"""`python -m caselog migrate | verify | timeline CASE`: set up the log, check all of it, read one case.
-
-Settings: PARVANDEH_DATABASE_URL (server, without role), PARVANDEH_DATABASE_PREFIX, PARVANDEH_OWNER_PASSWORD for migrate,
-PARVANDEH_READER (default audit_reader) and PARVANDEH_READER_PASSWORD for the others.
-"""
+"""`python -m caselog`: set up the log, check all of it, read one case."""
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import os
 import sys
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import asyncpg
 import orjson
+import typer
 from rich.console import Console
 from rich.progress import Progress
 
@@ -21,9 +18,16 @@ from caselog.install import install
 from caselog.read import LogReader
 from caselog.timeline import as_text, timeline
 from caselog.verify import Finding, ShardCheck
+from schemas.command_line import command_line, run
 from schemas.envelope import RecordedFact
 
-USAGE = "usage: python -m caselog migrate | verify | timeline CASE [--json]"
+app = command_line(
+    """Set up the log, check all of it, read one case.
+
+    Settings: PARVANDEH_DATABASE_URL (server, without role), PARVANDEH_DATABASE_PREFIX, PARVANDEH_OWNER_PASSWORD for migrate,
+    PARVANDEH_READER (default audit_reader) and PARVANDEH_READER_PASSWORD for the others.
+    """
+)
 
 
 async def _connect_pool(role: str, password_variable: str) -> asyncpg.Pool:
@@ -44,6 +48,7 @@ async def _reader_pool() -> asyncpg.Pool:
     return await _connect_pool(os.environ.get("PARVANDEH_READER", "audit_reader"), "PARVANDEH_READER_PASSWORD")
 
 
+@app.command()
 async def migrate() -> int:
     """Set up or bring forward the log's database."""
     async with await _connect_pool("owner", "PARVANDEH_OWNER_PASSWORD") as pool, pool.acquire() as connection:
@@ -67,8 +72,12 @@ async def check_shard(reader: LogReader, shard: int, progress: Progress | None =
     return check.page(carried) or check
 
 
+@app.command()
 async def verify() -> int:
-    """Re-hash every fact from its bytes; exit 1 and name the first bad position of each damaged shard."""
+    """Re-hash every fact from its bytes.
+
+    Exit code 1: the log is damaged, and a line names the first bad position of each damaged shard.
+    """
     async with await _reader_pool() as pool:
         reader = LogReader(pool)
         heads = await reader.heads()
@@ -89,8 +98,15 @@ async def verify() -> int:
     return 1 if findings else 0
 
 
-async def show_timeline(case: str, *, as_json: bool) -> int:
-    """Print the timeline of a case; exit 1 when there is no such case or a fact does not give its link."""
+@app.command("timeline")
+async def show_timeline(
+    case: Annotated[str, typer.Argument(metavar="CASE", help="The id of a case, or the name of a stream.")],
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> int:
+    """Print the timeline of a case.
+
+    Exit code 1: there is no such case, or a fact does not give its link.
+    """
     stream = case if ":" in case else f"case:{case}"
     async with await _reader_pool() as pool:
         entries = timeline(await LogReader(pool).stream(stream))
@@ -102,22 +118,14 @@ async def show_timeline(case: str, *, as_json: bool) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command; exit 2 with the usage or with one sentence when the database cannot be reached."""
+    """The exit code of one command; 2 with one sentence when the database cannot be reached."""
     try:
-        match arguments:
-            case ["migrate"]:
-                return asyncio.run(migrate())
-            case ["verify"]:
-                return asyncio.run(verify())
-            case ["timeline", case, *rest] if rest in ([], ["--json"]):
-                return asyncio.run(show_timeline(case, as_json=bool(rest)))
+        return run(app, "python -m caselog", arguments)
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         print(
             f"the log cannot be reached ({type(error).__name__}): check PARVANDEH_DATABASE_URL and the passwords", file=sys.stderr
         )
         return 2
-    print(USAGE, file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from chassis.oidc_settings import Oidc
 from schemas.calendar import IRAN, Hurried, WorkingTime
@@ -27,6 +28,11 @@ class Unset(Exception):
 
 class DemonstrationRefused(Exception):
     """Demonstration accounts were asked for, or found, under production settings."""
+
+
+def _in_words(wrong: ErrorDetails) -> str:
+    sentence = wrong["msg"].removeprefix("Value error, ")
+    return sentence if not wrong["loc"] else f"PARVANDEH_{'_'.join(map(str, wrong['loc'])).upper()}: {sentence}"
 
 
 class Settings(BaseSettings):
@@ -86,6 +92,16 @@ class Settings(BaseSettings):
     """Base URL of an OTLP/HTTP collector for traces; empty: spans stay in the process."""
     oidc: Oidc = Field(default_factory=Oidc)
     """`PARVANDEH_OIDC_*`: sign-in by OpenID Connect beside the local accounts."""
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """The settings of this process. Raises Unset: one sentence for what is wrong, without any value."""
+        try:
+            return cls()
+        except ValidationError as wrong:
+            raise Unset("; ".join(map(_in_words, wrong.errors(include_input=False, include_url=False)))) from None
+        except SettingsError as wrong:
+            raise Unset(f"{wrong}") from None
 
     @field_validator("outbox", "kafka_ca", "kafka_replicas", mode="before")
     @classmethod

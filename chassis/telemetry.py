@@ -20,8 +20,8 @@ from prometheus_client import CollectorRegistry, GCCollector, Histogram, Info, P
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis.build import Build
 from chassis.settings import Settings
+from schemas.build import Build
 
 _TRACER: Final = trace.get_tracer("parvandeh")
 REQUESTS: Final = Histogram(

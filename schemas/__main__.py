@@ -1,13 +1,16 @@
-"""`python -m schemas check | write | new | release`: the published files, a new fact, and what never changes from now on."""
+"""`python -m schemas`: the published files, a new fact, and what never changes from now on."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from schemas.command_line import command_line, run
 from schemas.compatibility import unreleased
 from schemas.contract_files import HERE, ROOT, faults, missing, release, write
 from schemas.drafts import to_fill_in
@@ -64,51 +67,76 @@ def _said(found: Sequence[str]) -> int:
     return 1 if found else 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m schemas", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    checking = commands.add_parser("check", help="are the published files what the code says?")
-    checking.add_argument("--released", action="store_true", help="before shipping: a fact that is not released is a fault")
-    commands.add_parser("write", help="write the files that are generated")
-    commands.add_parser("release", help="declare every fact as released at the project's version")
-    new = commands.add_parser("new", help="write the stubs of a new fact")
-    new.add_argument("name", help="its wire name, for example correction.extended")
-    new.add_argument("--writer", required=True, help=", ".join(Writer))
-    new.add_argument("--field", action="append", default=[], metavar="'NAME: TYPE'", help="may be given several times")
-    new.add_argument("--meaning", default="", help="what happened: one sentence in the past tense")
-    new.add_argument("--fa", default="", help="its words in Persian")
-    new.add_argument("--en", default="", help="its words in English")
-    new.add_argument("--kind", default=StreamKind.CASE.value, help="of its stream: " + ", ".join(StreamKind))
-    new.add_argument("--record", action="store_true", help="a pure record, which cannot conflict")
-    new.add_argument("--ignored-by", default="", metavar="A,B", help="the services and folds that leave it alone (ignored.toml)")
-    return parser
+app = command_line("The published files, a new fact, and what never changes from now on.")
+
+
+@app.command("check")
+def check_files(
+    released: Annotated[
+        bool, typer.Option("--released", help="Before shipping: a fact that is not released is a fault.")
+    ] = False,
+) -> int:
+    """Compare the published files with the code.
+
+    Exit code 1: there are faults, and a line names each.
+    """
+    return check(released=released)
+
+
+@app.command("write")
+def write_generated() -> int:
+    """Write the files that are generated.
+
+    Exit code 1: something has to be written by a person first, and a line names it.
+    """
+    return write_files()
+
+
+@app.command("release")
+def release_facts() -> int:
+    """Declare every fact as released at the project's version."""
+    return declare_released()
+
+
+@app.command("new")
+def draft_fact(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its wire name, for example correction.extended.")],
+    writer: Annotated[str, typer.Option(help=", ".join(Writer))],
+    fields: Annotated[
+        list[str] | None, typer.Option("--field", metavar="'NAME: TYPE'", help="May be given several times.")
+    ] = None,
+    meaning: Annotated[str, typer.Option(help="What happened: one sentence in the past tense.")] = "",
+    fa: Annotated[str, typer.Option(help="Its words in Persian.")] = "",
+    en: Annotated[str, typer.Option(help="Its words in English.")] = "",
+    kind: Annotated[str, typer.Option(help="Of its stream: " + ", ".join(StreamKind))] = StreamKind.CASE.value,
+    record: Annotated[bool, typer.Option("--record", help="A pure record, which cannot conflict.")] = False,
+    ignored_by: Annotated[
+        str, typer.Option(metavar="A,B", help="The services and folds that leave it alone (ignored.toml).")
+    ] = "",
+) -> int:
+    """Write the stubs of a new fact, marked where a person must decide.
+
+    Exit code 1: nothing is written, and a line says why.
+    """
+    return new_fact(
+        NewFact(
+            name=name,
+            writer=writer,
+            fields=tuple(fields or ()),
+            meaning=meaning,
+            fa=fa,
+            en=en,
+            kind=kind,
+            record=record,
+            ignored_by=tuple(filter(None, ignored_by.split(","))),
+        )
+    )
 
 
 def main(arguments: list[str]) -> int:
-    """Carry out what the command line asks for; a wrong one exits 2 with the usage."""
-    asked = _parser().parse_args(arguments)
+    """The exit code of one command; 1 with one sentence when a file cannot be read."""
     try:
-        match asked.command:
-            case "check":
-                return check(released=asked.released)
-            case "write":
-                return write_files()
-            case "release":
-                return declare_released()
-            case _:
-                return new_fact(
-                    NewFact(
-                        name=asked.name,
-                        writer=asked.writer,
-                        fields=tuple(asked.field),
-                        meaning=asked.meaning,
-                        fa=asked.fa,
-                        en=asked.en,
-                        kind=asked.kind,
-                        record=asked.record,
-                        ignored_by=tuple(filter(None, asked.ignored_by.split(","))),
-                    )
-                )
+        return run(app, "python -m schemas", arguments)
     except Unreadable as error:
         return _said([str(error)])
 

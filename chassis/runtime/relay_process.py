@@ -1,4 +1,4 @@
-"""`python -m chassis.runtime.relay_process [migrate]`: the relay as a process with /health and /ready."""
+"""`python -m chassis.runtime.relay_process`: the relay as a process with /health and /ready."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
+import typer
 import uvicorn
 from fastapi import FastAPI
 
@@ -20,14 +21,9 @@ from chassis.settings import Settings, Unset
 from chassis.telemetry import configure
 from chassis.web.app import create_probe_app
 from chassis.web.probes import RelayStatus
+from schemas.command_line import Version, command_line, run
 
-
-async def _migrate(settings: Settings) -> None:
-    connection = await asyncpg.connect(**settings.as_owner("relay"))
-    try:
-        await migrate(connection, "relay", MIGRATIONS)
-    finally:
-        await connection.close()
+app = command_line("The relay: publishes the log to Kafka. Without a command it serves.")
 
 
 def create_relay_app(settings: Settings, connection: KafkaConnection) -> FastAPI:
@@ -59,23 +55,35 @@ def create_relay_app(settings: Settings, connection: KafkaConnection) -> FastAPI
     return create_probe_app(process="relay", lifespan=lifespan, ready=ready, status=status, metrics=METRICS)
 
 
-def main(arguments: list[str]) -> int:
-    """Run the relay, or its migrations."""
-    settings = Settings()
-    if arguments == ["migrate"]:
-        asyncio.run(_migrate(settings))
-        return 0
-    if arguments:
-        sys.stderr.write("usage: python -m chassis.runtime.relay_process [migrate]\n")
-        return 2
+@app.command("migrate")
+async def migrate_tables() -> None:
+    """Set up or bring forward the relay's tables (as the owner: PARVANDEH_OWNER_PASSWORD)."""
+    connection = await asyncpg.connect(**Settings.from_environment().as_owner("relay"))
     try:
-        connection = KafkaConnection.of(settings)
+        await migrate(connection, "relay", MIGRATIONS)
+    finally:
+        await connection.close()
+
+
+@app.callback(invoke_without_command=True)
+def serve(context: typer.Context, _: Version = False) -> None:
+    """Publish until SIGTERM, unless a command is given."""
+    if context.invoked_subcommand is None:
+        settings = Settings.from_environment()
+        connection = KafkaConnection.of(settings)  # before anything starts: a setting that is missing is said in one sentence
+        configure("relay", settings)
+        uvicorn.run(
+            create_relay_app(settings, connection), host=settings.host, port=settings.port, log_config=None, access_log=False
+        )
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code of one command; 2 with one sentence when a setting is missing."""
+    try:
+        return run(app, "python -m chassis.runtime.relay_process", arguments)
     except Unset as missing:
         sys.stderr.write(f"the relay does not start: {missing}\n")
         return 2
-    configure("relay", settings)
-    uvicorn.run(create_relay_app(settings, connection), host=settings.host, port=settings.port, log_config=None, access_log=False)
-    return 0
 
 
 if __name__ == "__main__":

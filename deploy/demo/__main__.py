@@ -1,8 +1,7 @@
-"""`python -m deploy.demo [--requests N] [--seed S] [--at-once K]`: a Kerman week through the doors of a running stack."""
+"""`python -m deploy.demo`: a Kerman week through the doors of a running stack."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import random
@@ -14,9 +13,10 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import httpx2
+import typer
 from rich.progress import MofNCompleteColumn, Progress
 
 from deploy.demo.journal import Journal
@@ -25,6 +25,7 @@ from deploy.demo.plan import Plan, Walked
 from deploy.demo.walk import ENDS, OVERDUE, Walk, until
 from deploy.demo.week import plans
 from deploy.local.processes import PROCESSES
+from schemas.command_line import CommandLine, Version, run
 
 DOORS: Final = {process.name: f"http://127.0.0.1:{process.port}" for process in PROCESSES}
 SERVICES: Final = ("intake", "review", "inquiry", "notify")
@@ -139,21 +140,30 @@ def week_of(requests: int, seed: int | None) -> tuple[int, Journal]:
     return seed, Journal(directory / f"{requests}-{seed}.jsonl")
 
 
-def main() -> int:
-    """Walk, report, verify; exit code 1 when anything was lost, doubled or does not verify."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.demo")
-    parser.add_argument("--requests", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--at-once", type=int, default=6)
-    chosen = parser.parse_args()
+app = CommandLine()
+
+
+@app.command()
+def demo(
+    requests: Annotated[int, typer.Option(min=1, help="How many are filed.")] = 1000,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the week; without it the last week of this size goes on, or a new begins.")
+    ] = None,
+    at_once: Annotated[int, typer.Option(min=1, help="How many are under way at a time.")] = 6,
+    _: Version = False,
+) -> int:
+    """Walk every request of a Kerman week to its end, through the doors of a running stack; then audit, rebuild and verify.
+
+    Exit code 1: something was lost or doubled, or does not verify. 130: stopped by Ctrl-C; the same command goes on.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in the background with Ctrl-C ignored
-    seed, journal = week_of(chosen.requests, chosen.seed)
+    number, journal = week_of(requests, seed)
     before = len(journal.known)
-    print(f"seed {seed}" + (f"; goes on where it was stopped, {before} requests were filed before" if before else ""))
+    print(f"seed {number}" + (f"; goes on where it was stopped, {before} requests were filed before" if before else ""))
     began = time.monotonic()
     try:
-        week = plans(chosen.requests, seed, key=f"{chosen.requests} {seed}")
-        walked, wrong, hours = asyncio.run(walk_all(week, chosen.at_once, journal))
+        week = plans(requests, number, key=f"{requests} {number}")
+        walked, wrong, hours = asyncio.run(walk_all(week, at_once, journal))
         published, share = asyncio.run(figures())
     except KeyboardInterrupt:
         print("stopped; the same command goes on with this week", file=sys.stderr)
@@ -163,7 +173,7 @@ def main() -> int:
         return 1
     seconds = time.monotonic() - began
     ways = sorted(each.seconds for each in walked) or [0.0]
-    print(f"requests {chosen.requests}, walked to their end {len(walked)}, went wrong {len(wrong)}")
+    print(f"requests {requests}, walked to their end {len(walked)}, went wrong {len(wrong)}")
     print(f"lost or doubled {sum(LOST_OR_DOUBLED in line for line in wrong)}")
     print(f"trips avoided {len(walked)} (one for each request that was filed without a visit)")
     print(f"filed in office hours {hours['in']}, out of them {hours['out']}")
@@ -175,11 +185,16 @@ def main() -> int:
     checked = [
         subprocess.run([sys.executable, "-m", "deploy.local", what], check=False).returncode for what in ("rebuild", "verify")
     ]
-    if not wrong and not any(checked) and len(walked) == chosen.requests and share >= LEAST_SHARE:
+    if not wrong and not any(checked) and len(walked) == requests and share >= LEAST_SHARE:
         journal.close()
         return 0
     return 1
 
 
+def main(arguments: list[str]) -> int:
+    """The exit code."""
+    return run(app, "python -m deploy.demo", arguments)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,18 +1,4 @@
-"""`python -m deploy.kafka acls [USERS.json] | cluster DIRECTORY`: Kafka for an operator.
-
-`acls` makes the users, the topic and the rights that the house needs at a given cluster, and may be run again at any time: what
-is there stays. Where the cluster is and who its administrator is, is said as to every process of ours:
-
-    PARVANDEH_KAFKA=host:port,host:port PARVANDEH_KAFKA_USER=admin PARVANDEH_KAFKA_PASSWORD=... PARVANDEH_KAFKA_CA=ca.pem
-
-`USERS.json` holds `{"relay": "password", "intake": "password", ...}`, a password for each user of deploy/kafka/acls.py; the
-processes are then given theirs by PARVANDEH_KAFKA_USER and PARVANDEH_KAFKA_PASSWORD. Without the file only topic and rights are
-made: for a cluster whose users are made elsewhere. PARVANDEH_KAFKA_REPLICAS says how many brokers hold the topic (3). The
-cluster must have `authorizer.class.name` set and `allow.everyone.if.no.acl.found=false`. Exit code 3: rights were found that the
-table does not have; they are named and left alone, since who gave them may still need them.
-
-`cluster` runs three such brokers on this machine, to try things, until Ctrl-C; its users and `ca.pem` are in DIRECTORY.
-"""
+"""`python -m deploy.kafka`: Kafka for an operator."""
 
 from __future__ import annotations
 
@@ -21,7 +7,9 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from aiokafka.errors import KafkaError
 
 from chassis.eventing.kafka.connection import BrokerRefused, KafkaConnection
@@ -29,13 +17,31 @@ from chassis.settings import Settings, Unset
 from deploy.kafka.acls import USERS, provide, strays
 from deploy.kafka.cluster import Cluster
 from deploy.local.subprocesses import StackError
+from schemas.command_line import command_line, run
 
 JARS = Path("var/kafka-jars")
+app = command_line("Kafka for an operator.")
 
 
-async def acls(users: Path | None) -> int:
-    """Make users, topic and rights; 3 when there are more rights than the table has."""
-    settings = Settings()
+@app.command()
+async def acls(
+    users: Annotated[Path | None, typer.Argument(help="JSON: a password for each user.", metavar="[USERS.json]")] = None,
+) -> int:
+    """Make the users, the topic and the rights that the house needs at a given cluster.
+
+    It may be run again at any time: what is there stays. Where the cluster is and who its administrator is, is said as to every
+    process of ours: PARVANDEH_KAFKA=host:port,host:port PARVANDEH_KAFKA_USER=admin PARVANDEH_KAFKA_PASSWORD=...
+    PARVANDEH_KAFKA_CA=ca.pem
+
+    USERS.json holds {"relay": "password", "intake": "password", ...}, a password for each user of deploy/kafka/acls.py; the
+    processes are then given theirs by PARVANDEH_KAFKA_USER and PARVANDEH_KAFKA_PASSWORD. Without the file only topic and rights
+    are made: for a cluster whose users are made elsewhere. PARVANDEH_KAFKA_REPLICAS says how many brokers hold the topic (3).
+    The cluster must have `authorizer.class.name` set and `allow.everyone.if.no.acl.found=false`.
+
+    Exit code 3: rights were found that the table does not have; they are named and left alone, since who gave them may still
+    need them.
+    """
+    settings = Settings.from_environment()
     if not settings.kafka_user:
         raise Unset("PARVANDEH_KAFKA_USER and PARVANDEH_KAFKA_PASSWORD are not set: the administrator's")
     connection = KafkaConnection.of(settings.model_copy(update={"kafka_replicas": settings.kafka_replicas or 3}))
@@ -56,8 +62,15 @@ def passwords(path: Path) -> dict[str, str]:
         raise StackError(f"{path} must hold a password for each of {', '.join(USERS)} as JSON ({type(error).__name__})") from None
 
 
-async def cluster(here: Cluster) -> int:
-    """Three secured brokers until SIGINT or SIGTERM."""
+@app.command()
+def cluster(
+    directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where its data, its users and ca.pem are kept.")],
+) -> None:
+    """Run three secured brokers on this machine, to try things, until Ctrl-C."""
+    asyncio.run(_until_stopped(Cluster(directory.resolve(), JARS.resolve())))
+
+
+async def _until_stopped(here: Cluster) -> None:
     stopped = asyncio.Event()
     for which in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(which, stopped.set)
@@ -67,24 +80,15 @@ async def cluster(here: Cluster) -> int:
         await stopped.wait()
     finally:
         here.stop()
-    return 0
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command; what went wrong is one sentence and exit code 1."""
+    """The exit code of one command; what went wrong is one sentence and 1."""
     try:
-        match arguments:
-            case ["acls"]:
-                return asyncio.run(acls(None))
-            case ["acls", users]:
-                return asyncio.run(acls(Path(users)))
-            case ["cluster", directory]:
-                return asyncio.run(cluster(Cluster(Path(directory).resolve(), JARS.resolve())))
+        return run(app, "python -m deploy.kafka", arguments)
     except (StackError, BrokerRefused, Unset, KafkaError, OSError) as error:
         print(f"parvandeh  {error}", file=sys.stderr)
         return 1
-    print("usage: python -m deploy.kafka acls [USERS.json] | cluster DIRECTORY", file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

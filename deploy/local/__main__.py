@@ -1,4 +1,4 @@
-"""`python -m deploy.local run | verify | reset | rebuild | parked | service NAME ...`: the stack for a person at a terminal."""
+"""`python -m deploy.local`: the stack for a person at a terminal."""
 
 from __future__ import annotations
 
@@ -8,18 +8,29 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
+
+import typer
 
 from deploy.local.external_servers import ExternalServers
 from deploy.local.processes import PROCESSES
 from deploy.local.subprocesses import StackError
 from deploy.local.supervisor import Supervisor
+from schemas.command_line import command_line, run
 
 VAR: Final = Path(os.environ.get("PARVANDEH_VAR", "var")).resolve()
 SERVICES: Final = tuple(process.name for process in PROCESSES if process.arguments == ("serve",))
 """Whatever has rows: each of them has its checkpoints too, and may have parked something."""
+app = command_line("The stack on this machine, for a person at a terminal. `make` says it shorter.")
 
 
+@app.command("run")
+def start() -> None:
+    """Start PostgreSQL, Kafka and all that stands on them; Ctrl-C stops."""
+    Supervisor(VAR).run()
+
+
+@app.command()
 def verify() -> int:
     """Re-hash the local log; its server must be up."""
     external = ExternalServers.read()
@@ -33,8 +44,17 @@ def verify() -> int:
     return subprocess.run([sys.executable, "-m", "caselog", "verify"], env=environment, check=False).returncode
 
 
+@app.command("service", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def service_command(
+    name: Annotated[str, typer.Argument(help="intake, review, inquiry, notify, audit, ...", metavar="NAME")],
+    arguments: Annotated[list[str], typer.Argument(help="Its command: --help lists them.", metavar="COMMAND ...")],
+) -> int:
+    """Run a command of a service as its process would run it: with its own passwords and keys, and no other."""
+    return service(name, arguments)
+
+
 def service(name: str, arguments: list[str]) -> int:
-    """Run a command of a service as its process would run: with its own passwords and keys, and no other."""
+    """The exit code of a command of the service `name`. Raises StackError when there is none, or `make run` is not up."""
     process = next((each for each in PROCESSES if each.name == name), None)
     if process is None:
         raise StackError(f"there is no service {name}")
@@ -47,16 +67,22 @@ def service(name: str, arguments: list[str]) -> int:
     return subprocess.run([sys.executable, "-m", process.module, *arguments], env=environment, check=False).returncode
 
 
+@app.command()
 def rebuild() -> int:
     """Build every projection and agenda anew from the log, while the services go on."""
     return max(service(name, ["rebuild"]) for name in SERVICES)
 
 
+@app.command()
 def parked() -> int:
-    """List what every service has parked; 1 when there is anything."""
+    """List what every service has parked.
+
+    Exit code 1: there is something.
+    """
     return max(service(name, ["parked"]) for name in SERVICES)
 
 
+@app.command()
 def reset() -> int:
     """Ask, then forget the local data; the checked jars stay."""
     external = ExternalServers.read()
@@ -76,27 +102,12 @@ def reset() -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command; a StackError is one sentence and exit code 1."""
+    """The exit code of one command; a StackError is one sentence and 1."""
     try:
-        match arguments:
-            case ["run"]:
-                Supervisor(VAR).run()
-                return 0
-            case ["rebuild"]:
-                return rebuild()
-            case ["parked"]:
-                return parked()
-            case ["service", name, *rest] if rest:
-                return service(name, rest)
-            case ["verify"]:
-                return verify()
-            case ["reset"]:
-                return reset()
-    except (StackError, EOFError) as error:
-        print(f"parvandeh  {error or 'no answer was given'}", file=sys.stderr)
+        return run(app, "python -m deploy.local", arguments)
+    except (StackError, typer.Abort) as error:
+        print(f"parvandeh  {error if isinstance(error, StackError) else 'no answer was given'}", file=sys.stderr)
         return 1
-    print("usage: python -m deploy.local run | verify | reset | rebuild | parked | service NAME ...", file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

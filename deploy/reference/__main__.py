@@ -1,31 +1,42 @@
-"""`python -m deploy.reference check | write`: are the made parts of docs/ what the code says? Write the ones that are not."""
+"""`python -m deploy.reference`: are the made parts of docs/ what the code says?"""
 
 from __future__ import annotations
 
 import sys
 
-from deploy.reference.pages import PARTS, MarkMissing, stale, write
+from deploy.reference import pages
 from deploy.reference.settings import NoMeaning
+from schemas.command_line import command_line, run
+
+app = command_line("Check and write the parts of docs/ that are made from the code.")
+
+
+@app.command()
+def check() -> int:
+    """Compare the made parts with the code.
+
+    Exit code 1: some are not up to date, and a line names each page.
+    """
+    found = pages.stale()
+    for name in found:
+        print(f"docs/{name} is not up to date: run `python -m deploy.reference write`")
+    print(f"reference: {len(pages.PARTS)} pages, {len(found)} not up to date")
+    return 1 if found else 0
+
+
+@app.command()
+def write() -> None:
+    """Write the parts that are not up to date."""
+    print("\n".join(pages.write()) or "reference: up to date")
 
 
 def main(arguments: list[str]) -> int:
-    """Exit 0 when all is well, 1 with a line for each page that is not up to date, 2 with the usage."""
+    """The exit code of one command; 1 with one sentence when a page or a setting is not as it must be."""
     try:
-        match arguments:
-            case ["check"]:
-                found = stale()
-                for name in found:
-                    print(f"docs/{name} is not up to date: run `python -m deploy.reference write`")
-                print(f"reference: {len(PARTS)} pages, {len(found)} not up to date")
-                return 1 if found else 0
-            case ["write"]:
-                print("\n".join(write()) or "reference: up to date")
-                return 0
-    except (MarkMissing, NoMeaning) as error:
+        return run(app, "python -m deploy.reference", arguments)
+    except (pages.MarkMissing, NoMeaning) as error:
         print(f"reference: {error}", file=sys.stderr)
         return 1
-    print("usage: python -m deploy.reference check | write", file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

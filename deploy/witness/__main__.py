@@ -1,4 +1,4 @@
-"""`python -m deploy.witness [key]`: the demonstration witness as a process; `key` prints its line for witnesses.json."""
+"""`python -m deploy.witness`: the demonstration witness as a process."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Final
 
 import orjson
+import typer
 import uvicorn
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from caselog.db.pool import answers, create_pool
 from caselog.read import LogReader
-from chassis.settings import Settings
+from chassis.settings import Settings, Unset
 from chassis.telemetry import configure
 from chassis.web.app import create_probe_app
 from chassis.web.problems import Unavailable
@@ -32,11 +33,13 @@ from deploy.witness.witness import (
     private_key,
     public_pem,
 )
+from schemas.command_line import Version, command_line, run
 from schemas.envelope import Position
 from schemas.facts.review import WitnessSignature
 
 NAME: Final = "demonstration"
 LOCALE: Final = Path(__file__).with_name("locale")
+app = command_line("The demonstration witness: signs commitments of draws. Without a command it serves.")
 
 
 class Wish(BaseModel):
@@ -97,24 +100,35 @@ def create_witness_app(settings: Settings) -> FastAPI:
     return create_probe_app(process="witness", lifespan=lifespan, ready=ready, routers=(router,), locale=(LOCALE,))
 
 
+@app.callback(invoke_without_command=True)
+def serve(context: typer.Context, _: Version = False) -> None:
+    """Serve until SIGTERM, unless a command is given."""
+    if context.invoked_subcommand is None:
+        settings = Settings.from_environment()
+        configure("witness", settings)
+        uvicorn.run(create_witness_app(settings), host=settings.host, port=settings.port, log_config=None, access_log=False)
+
+
+@app.command()
+def key() -> None:
+    """Print the public half of its key, as the list that witnesses.json holds."""
+    settings = Settings.from_environment()
+    entry = {
+        "name": NAME,
+        "url": f"http://{settings.host}:{settings.port}",
+        "public_key": public_pem(private_key(settings.keys / "witness.pem")),
+        "demonstration": True,
+    }
+    print(orjson.dumps([entry]).decode())
+
+
 def main(arguments: list[str]) -> int:
-    """Serve, or print the public line."""
-    settings = Settings()
-    if arguments == ["key"]:
-        entry = {
-            "name": NAME,
-            "url": f"http://{settings.host}:{settings.port}",
-            "public_key": public_pem(private_key(settings.keys / "witness.pem")),
-            "demonstration": True,
-        }
-        print(orjson.dumps([entry]).decode())
-        return 0
-    if arguments:
-        print("usage: python -m deploy.witness [key]", file=sys.stderr)
+    """The exit code of one command; 2 with one sentence when a setting is missing."""
+    try:
+        return run(app, "python -m deploy.witness", arguments)
+    except Unset as missing:
+        print(f"the witness does not start: {missing}", file=sys.stderr)
         return 2
-    configure("witness", settings)
-    uvicorn.run(create_witness_app(settings), host=settings.host, port=settings.port, log_config=None, access_log=False)
-    return 0
 
 
 if __name__ == "__main__":

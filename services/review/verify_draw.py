@@ -1,15 +1,21 @@
-"""`python -m services.review.verify_draw verify CASE`: recompute every draw of a case, from the log and the pinned keys."""
+"""`python -m services.review.verify_draw`: recompute every draw of a case, from the log and the pinned keys."""
 
 from __future__ import annotations
 
-import asyncio
 import sys
+from typing import Annotated
+
+import asyncpg
+import typer
 
 from caselog.read import reading
 from chassis.runtime.witness_client import keys_by_fingerprint, load
-from chassis.settings import Settings
+from chassis.settings import Settings, Unset
+from schemas.command_line import command_line, run
 from schemas.draws import DrawCheck, odds, recompute
 from schemas.facts import decode
+
+app = command_line("The draws of a case, recomputed.")
 
 
 async def checks(settings: Settings, case_id: str) -> list[DrawCheck]:
@@ -34,15 +40,25 @@ def text(check: DrawCheck) -> str:
     return "\n".join(lines)
 
 
+@app.command()
+async def verify(case: Annotated[str, typer.Argument(metavar="CASE", help="Its id.")]) -> int:
+    """Recompute every draw of a case from the log and the pinned keys of the witnesses.
+
+    Exit code 1: one does not hold, or there is none.
+    """
+    found = await checks(Settings.from_environment(), case)
+    sys.stdout.write("\n".join(text(check) for check in found) + "\n" if found else "no draw in this case\n")
+    return 0 if found and not any(check.faults for check in found) else 1
+
+
 def main(arguments: list[str]) -> int:
-    """Print the draws; exit code 1 when one does not hold or there is none."""
-    match arguments:
-        case ["verify", case_id]:
-            found = asyncio.run(checks(Settings(), case_id))
-            sys.stdout.write("\n".join(text(check) for check in found) + "\n" if found else "no draw in this case\n")
-            return 0 if found and not any(check.faults for check in found) else 1
-    sys.stderr.write("usage: python -m services.review.verify_draw verify CASE\n")
-    return 2
+    """The exit code of one command; 2 with one sentence when a setting is missing or the log cannot be read."""
+    try:
+        return run(app, "python -m services.review.verify_draw", arguments)
+    except (Unset, asyncpg.PostgresError, OSError) as error:
+        reason = error if isinstance(error, Unset) else f"the log cannot be read ({type(error).__name__})"
+        sys.stderr.write(f"nothing was verified: {reason}\n")
+        return 2
 
 
 if __name__ == "__main__":

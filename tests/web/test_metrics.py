@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from chassis.build import UNKNOWN, Build
 from chassis.settings import Settings
 from deploy.openapi.documents import DOORS
+from schemas.build import UNKNOWN, Build
 from tests.conftest import ROOT
 
 BUILD = "parvandeh_build_info"
