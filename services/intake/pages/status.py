@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 
 from chassis.principal import Principal
 from chassis.web.auth import require
-from chassis.web.pages import render
+from chassis.web.pages import Desk, render
 from chassis.web.routes import routes
 
 router = routes()
@@ -68,9 +68,9 @@ class ProcessStatus:
         return min(shares, default=None)
 
 
-async def _ask(client: httpx2.AsyncClient, name: str, door: str) -> ProcessStatus:
+async def _ask(client: httpx2.AsyncClient, name: str, url: str) -> ProcessStatus:
     try:
-        answer = await client.get(f"{door}/status.json")
+        answer = await client.get(f"{url}/status.json")
         return ProcessStatus(name, answer.json() if answer.status_code == 200 else None)
     except (httpx2.HTTPError, ValueError):
         return ProcessStatus(name, None)
@@ -78,7 +78,7 @@ async def _ask(client: httpx2.AsyncClient, name: str, door: str) -> ProcessStatu
 
 @router.get("/status")
 async def status(request: Request, principal: Principal = require(*STAFF)) -> HTMLResponse:
+    desk: Desk = request.app.state.desk
     async with httpx2.AsyncClient(timeout=ASK_SECONDS) as client:
-        named = request.app.state.desk.doors.items()
-        doors = await asyncio.gather(*(_ask(client, name, door) for name, door in named))
-    return render(request, "status.html", rows=sorted(doors, key=lambda door: (not door.troubles, door.name)))
+        found = await asyncio.gather(*(_ask(client, name, url) for name, url in desk.service_urls.items()))
+    return render(request, "status.html", rows=sorted(found, key=lambda each: (not each.troubles, each.name)))
