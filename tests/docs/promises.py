@@ -72,7 +72,7 @@ def _wrong(words: list[str], known: Known) -> list[str]:
             said = [f"make knows no target {target}"] if target not in known.targets else []
             return said + [f"{setting} is no setting of make" for setting in settings if "=" not in setting]
         case ["python", "-m", module, *_]:
-            return [] if _runnable(module) else [f"there is no module {module} to run"]
+            return [] if runnable(module) else [f"there is no module {module} to run"]
         case []:
             return ["a promise without a command"]
     return [f"{' '.join(words)} is not a command that this check can follow"]
@@ -96,7 +96,8 @@ def _belongs(test: str, path: str) -> bool:
     return test.startswith((f"{path}::", f"{path.rstrip('/')}/", f"{path}["))
 
 
-def _runnable(module: str) -> bool:
+def runnable(module: str) -> bool:
+    """Whether `python -m module` finds something to run."""
     try:
         found = importlib.util.find_spec(module)
         if found is not None and found.submodule_search_locations is not None:
