@@ -64,7 +64,6 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def stack_directory() -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="parvandeh-test-"))
-    directory.chmod(0o755)  # PostgreSQL runs as a user of its own when we are root
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
 

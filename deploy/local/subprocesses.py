@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import pwd
 import signal
 import socket
 import subprocess
@@ -17,8 +16,6 @@ from typing import IO, Final, Protocol
 
 _PR_SET_PDEATHSIG: Final = 1
 POLL_SECONDS: Final = 0.02
-SERVER_USER: Final = "parvandeh"
-"""The system user that runs PostgreSQL when we are root: PostgreSQL refuses to run as root."""
 
 
 class StackError(Exception):
@@ -64,11 +61,21 @@ def start(
     environment: Mapping[str, str] | None = None,
     user: str | None = None,
     end: signal.Signals = signal.SIGKILL,
+    enter: Callable[[], None] | None = None,
+    cwd: Path | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start `command` with its output in `log`, in a session of its own so that Ctrl-C reaches only the supervisor.
 
-    `end` is what it is sent when we end without having stopped it.
+    `end` is what it is sent when we end without having stopped it. `enter` is called in the child, before the program.
     """
+    mortal = die_with_parent(end)
+
+    def prepare() -> None:
+        if enter is not None:
+            enter()
+        if mortal is not None:
+            mortal()  # last: a change of the account makes the kernel forget it
+
     return subprocess.Popen(
         list(command),
         stdin=subprocess.DEVNULL,
@@ -76,7 +83,8 @@ def start(
         stderr=subprocess.STDOUT,
         env=dict(environment) if environment is not None else None,
         start_new_session=True,
-        preexec_fn=die_with_parent(end),
+        preexec_fn=prepare,
+        cwd=cwd,
         user=user,
         group=user,
         extra_groups=[] if user else None,
@@ -128,25 +136,6 @@ def listening(port: int, host: str = "127.0.0.1") -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex((host, port)) == 0
-
-
-def server_user() -> str | None:
-    """The user for PostgreSQL: None (our own) unless we are root, then `parvandeh`, made when it is missing."""
-    if os.getuid() != 0:
-        return None
-    try:
-        pwd.getpwnam(SERVER_USER)
-    except KeyError:
-        made = subprocess.run(
-            ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", SERVER_USER],
-            capture_output=True,
-            check=False,
-        )
-        if made.returncode != 0:
-            raise StackError(
-                f"PostgreSQL does not run as root and the user {SERVER_USER} could not be made: run make as an ordinary user"
-            ) from None
-    return SERVER_USER
 
 
 def tail(log: Path, lines: int = 8) -> str:

@@ -121,7 +121,6 @@ class Supervisor:
 
     def _claim(self) -> None:
         self._var.mkdir(parents=True, exist_ok=True)
-        self._var.chmod(0o755)  # PostgreSQL's own user must be able to pass through when we are root
         self._lock = (self._var / "supervisor.lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -114,7 +114,6 @@ def main(arguments: Sequence[str]) -> int:
     console = Console(stderr=True)
     _interruptible()
     directory = Path(tempfile.mkdtemp(prefix="parvandeh-bench-"))
-    directory.chmod(0o755)  # PostgreSQL runs as a user of its own when we are root
     server = Postgres(directory / "postgres")
     try:
         server.start()

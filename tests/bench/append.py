@@ -19,7 +19,8 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastor
 
 from caselog.append import Appender
 from caselog.outcomes import Appended, AppendRequest, NewFact
-from deploy.local.postgres import OWNER, binaries
+from deploy.local.postgres import OWNER
+from deploy.local.postgres_account import programs_of_the_wheel
 from tests.bench.harness import Bench, sampled
 from tests.bench.house import cpu_of, postmaster
 from tests.bench.lines import Aim, Line
@@ -88,7 +89,7 @@ async def appends(databases: Databases, callers: int, label: str, seconds: float
 def _pgbench(databases: Databases, bench: Bench) -> Pgbench:
     script = bench.directory / "insert.sql"
     script.write_text(f"INSERT INTO peer (body) VALUES ('\\x{PEER.hex()}');\n")
-    return Pgbench(binaries() / "pgbench", script, databases.where("caselog", OWNER))
+    return Pgbench(programs_of_the_wheel() / "pgbench", script, databases.where("caselog", OWNER))
 
 
 async def _unnest(connection: asyncpg.Connection, seconds: float) -> Sample:

@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from deploy.local.postgres import binaries
+from deploy.local.postgres_account import programs_of_the_wheel
 from tests.bench.lines import Aim, Line, numbers
 
 GIB: Final = 1024**3
@@ -98,7 +98,9 @@ def machine() -> Machine:
 
 
 def _postgresql() -> str:
-    said = subprocess.run([str(binaries() / "postgres"), "--version"], capture_output=True, text=True, check=False).stdout
+    said = subprocess.run(
+        [str(programs_of_the_wheel() / "postgres"), "--version"], capture_output=True, text=True, check=False
+    ).stdout
     found = re.search(r"\d[\d.]*", said)
     return found[0] if found else _UNKNOWN
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
@@ -223,24 +220,15 @@ async def test_an_appender_appends_at_least_once_however_short_the_round_is(data
     assert run.done == 3
 
 
-@pytest.fixture
-def open_directory() -> Iterator[Path]:
-    """A directory that PostgreSQL's own user can reach; pytest's is closed to others."""
-    directory = Path(tempfile.mkdtemp(prefix="parvandeh-test-"))
-    directory.chmod(0o755)
-    yield directory
-    shutil.rmtree(directory, ignore_errors=True)
-
-
-def test_a_server_that_does_not_start_is_one_sentence(open_directory: Path) -> None:
-    output = open_directory / "bench.json"
-    (open_directory / "program").write_text(
+def test_a_server_that_does_not_start_is_one_sentence(tmp_path: Path) -> None:
+    output = tmp_path / "bench.json"
+    (tmp_path / "program").write_text(
         "import sys\nfrom deploy.local.subprocesses import StackError\nfrom deploy.local.postgres import Postgres\n"
         "def start(self, port=None): raise StackError('PostgreSQL did not start')\nPostgres.start = start\n"
         "from tests.bench.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
     )
     run = subprocess.run(
-        [sys.executable, str(open_directory / "program"), "--short", "--output", str(output)],
+        [sys.executable, str(tmp_path / "program"), "--short", "--output", str(output)],
         cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
     )  # fmt: skip
     assert run.returncode == 1
@@ -250,20 +238,20 @@ def test_a_server_that_does_not_start_is_one_sentence(open_directory: Path) -> N
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_broken_off_leaves_no_process_and_no_file(how: signal.Signals, open_directory: Path) -> None:
-    told, output = open_directory / "told", open_directory / "bench.json"
+def test_a_run_that_is_broken_off_leaves_no_process_and_no_file(how: signal.Signals, tmp_path: Path) -> None:
+    told, output = tmp_path / "told", tmp_path / "bench.json"
     with told.open("w") as stderr:
         run = subprocess.Popen(
             [sys.executable, "-m", "tests.bench", "--short", "--output", str(output)],
-            cwd=ROOT, stderr=stderr, env={**os.environ, "TMPDIR": str(open_directory)},
+            cwd=ROOT, stderr=stderr, env={**os.environ, "TMPDIR": str(tmp_path)},
         )  # fmt: skip
     wait_until(lambda: run.poll() is not None or "append: 1 rounds" in told.read_text(), 60, "the first line of progress")
     assert run.poll() is None, told.read_text()
-    assert _holding(open_directory) != []  # PostgreSQL at least: the look would find what was left
+    assert _holding(tmp_path) != []  # PostgreSQL at least: the look would find what was left
     run.send_signal(how)
     assert run.wait(timeout=30) == 130
-    assert _holding(open_directory) == []
-    assert not list(open_directory.glob("parvandeh-bench-*"))
+    assert _holding(tmp_path) == []
+    assert not list(tmp_path.glob("parvandeh-bench-*"))
     assert not output.exists()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,17 @@ class Disk:
     def make_room(self) -> None:
         """Take the ballast away."""
         (self.path / "ballast").unlink()
+
+
+@contextmanager
+def open_directory() -> Iterator[Path]:
+    """A temporary directory that every user can reach, also where TMPDIR is closed: PostgreSQL names a tablespace by its path."""
+    places = (Path(tempfile.gettempdir()), Path("/var/tmp"), Path("/dev/shm"))
+    place = next(each for each in places if all(above.stat().st_mode & 0o001 for above in (each, *each.resolve().parents)))
+    directory = Path(tempfile.mkdtemp(prefix="parvandeh-test-", dir=place))
+    directory.chmod(0o711)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ lost, and all goes on when there is room.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import shutil
 import subprocess
@@ -46,7 +47,7 @@ BODY = 200_000
 
 @pytest.fixture
 def servers(stack_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A directory that PostgreSQL's own user can reach."""
+    """A directory for servers of a test's own."""
     directory = stack_directory / tmp_path_factory.mktemp("full").name
     directory.mkdir()
     yield directory
@@ -72,12 +73,11 @@ async def log_of_its_own(
 def moved(server: Postgres, to: Path) -> None:
     """The stopped server's log of changes goes to `to`."""
     shutil.copytree(server.data / "pg_wal", to)
-    if user := server._user:
-        for path in (to, *to.rglob("*")):
-            shutil.chown(path, user, user)
+    for path in (to, *to.rglob("*")):
+        os.chown(path, *server.account.owner)
     to.chmod(0o700)
     shutil.rmtree(server.data / "pg_wal")
-    (server.data / "pg_wal").symlink_to(to)
+    (server.data / "pg_wal").symlink_to(os.path.relpath(to, server.data))  # the server may not pass the folders above
 
 
 async def fill_the_log(

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -27,7 +26,7 @@ from schemas.facts import decode
 from schemas.facts.intake import CaseSubmitted
 from tests.conftest import fresh_databases
 from tests.databases import Databases
-from tests.faults.disk import Disk, small_disk
+from tests.faults.disk import Disk, open_directory, small_disk
 from tests.faults.doors import doors, prepare
 from tests.faults.effects import facts_of
 
@@ -138,14 +137,12 @@ async def test_a_filing_whose_papers_find_no_room_is_refused_in_words_and_is_fil
 
 
 @pytest.fixture
-def tables(postgres: Postgres, stack_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
+def tables(postgres: Postgres) -> Iterator[Disk]:
     """A small disk on which PostgreSQL's own user may keep tables."""
-    path = stack_directory / tmp_path_factory.mktemp("rows").name
-    with small_disk(path, 48) as disk:
+    with open_directory() as directory, small_disk(directory / "rows", 48) as disk:
         place = disk.path / "tables"
         place.mkdir()
-        if postgres._user:
-            shutil.chown(place, postgres._user, postgres._user)
+        os.chown(place, *postgres.account.owner)
         yield disk
 
 

@@ -72,7 +72,6 @@ class Stack:
 
     def __post_init__(self) -> None:
         self.var = Path(tempfile.mkdtemp(prefix="parvandeh-house-"))
-        self.var.chmod(0o755)
         # Fetched into the shared directory: through a link that leads nowhere the house itself could not.
         (self.var / "kafka-jars").symlink_to(jars.provide(ROOT / "var" / "kafka-jars"))
         self.log = self.var / "run.log"
