@@ -88,6 +88,8 @@ class Settings(BaseSettings):
     """Whether gaps are filled from the log; off only in the test that the bus alone carries everything."""
     bus: bool = True
     """Whether facts are read from Kafka; off: from the log alone."""
+    agenda_apart: Annotated[tuple[str, ...], NoDecode] = ()
+    """Services whose agenda only `python -m services.NAME agenda` carries out, separated by commas; others: `serve` does too."""
     otlp: str = ""
     """Base URL of an OTLP/HTTP collector for traces; empty: spans stay in the process."""
     oidc: Oidc = Field(default_factory=Oidc)
@@ -107,6 +109,11 @@ class Settings(BaseSettings):
     @classmethod
     def _nothing(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("agenda_apart", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("doors", mode="before")
     @classmethod

@@ -1,4 +1,7 @@
-"""A service as processes: `migrate`, `serve`, `agenda`, `demonstration`; and what is said to it from a terminal."""
+"""A service as processes: `migrate`, `serve`, `agenda`, `demonstration`; and what is said to it from a terminal.
+
+`serve` carries out the agenda too, unless PARVANDEH_AGENDA_APART names the service: then `agenda` does, in another process.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from chassis.accounts.cli import ACCOUNT, accounts
 from chassis.accounts.oidc.relying_party import check, local_subject
 from chassis.accounts.registration import Registration, run_reporting
 from chassis.accounts.sessions import Sessions
-from chassis.eventing.agenda.worker import METRICS, TaskHandler, Worker
+from chassis.eventing.agenda.worker import METRICS, TaskHandler
 from chassis.eventing.commands.handler import APPENDED
 from chassis.eventing.kafka.connection import KafkaConnection
 from chassis.eventing.processors.processor import EventProcessor
@@ -31,6 +34,7 @@ from chassis.eventing.projections.rebuild_workers import RebuildRefused
 from chassis.exit_codes import OUTDATED, ROWS_DIFFERED
 from chassis.privacy.key_files import KeyFileMissing
 from chassis.refusal import NotBegun, Refusal, StillFaulty
+from chassis.runtime.agenda import running_agenda
 from chassis.runtime.container import Container, ReadOnlyContainer, migrate_service
 from chassis.runtime.parked import parked_lines, release
 from chassis.settings import Settings, Unset
@@ -252,21 +256,12 @@ def create_agenda_app(process: ServiceApp, settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with process.open_container(settings) as container:
-            worker = Worker(
-                db=container.db,
-                log=container.log,
-                checkpoints=container.inbox.stores["agenda"].checkpoints,
-                handlers=process.reactions(container),
-            )
+        async with (
+            process.open_container(settings) as container,
+            running_agenda(container, process.reactions(container)) as worker,
+        ):
             app.state.worker, app.state.container = worker, container
-            tasks = [asyncio.create_task(worker.run(), name="agenda"), asyncio.create_task(worker.watch(), name="agenda-watch")]
-            try:
-                yield
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+            yield
 
     async def ready(app: FastAPI) -> dict[str, bool]:
         return {"gate": app.state.worker.state.gate_passed, **await app.state.container.ready()}

@@ -22,7 +22,7 @@ from deploy.local import keys
 from deploy.local.backoff import BackOff
 from deploy.local.fork_server import Order
 from deploy.local.forks import Fork, Forks
-from deploy.local.processes import DEMONSTRATIONS, KEYS, PROCESSES, Process
+from deploy.local.processes import DEMONSTRATIONS, KEYS, Process, running
 from deploy.local.subprocesses import POLL_SECONDS, StackError, listening, stop, wait_until
 
 WATCHED: Final = ("relay",)
@@ -55,6 +55,7 @@ class Services:
         """
         self._var, self._ground, self._passwords, self._kafka, self._say = var, dict(settings), passwords, kafka, say
         self._stopping = stopping
+        self.processes = running()
         self._forks: Forks | None = None
         self._children: dict[str, Fork] = {}
         self._back_off: dict[str, BackOff] = {}
@@ -68,7 +69,7 @@ class Services:
             "PARVANDEH_KEYS": str(self._var / "keys" / process.name.removesuffix("-agenda")),
             "PARVANDEH_STORAGE": f"file://{self._var / 'documents'}",
             "PARVANDEH_OUTBOX": str(self._var / "outbox"),
-            "PARVANDEH_DOORS": ",".join(f"{p.name}=http://127.0.0.1:{p.port}" for p in PROCESSES if _is_door(p)),
+            "PARVANDEH_DOORS": ",".join(f"{p.name}=http://127.0.0.1:{p.port}" for p in self.processes if _is_door(p)),
         }
         if process.role is not None:
             own["PARVANDEH_PASSWORD"] = self._passwords[process.role]
@@ -81,13 +82,13 @@ class Services:
     def prepare(self) -> None:
         """Keys, the witness' public line, and once the demonstration data."""
         keys.provide(self._var / "keys", KEYS)
-        witness = next(process for process in PROCESSES if process.name == "witness")
+        witness = next(process for process in self.processes if process.name == "witness")
         line = self._run([witness], "key")
         for service in ("review", "audit"):
             (self._var / "keys" / service / "witnesses.json").write_bytes(line)
         done = self._var / "demonstration.done"
         if not done.exists():
-            self._run([process for process in PROCESSES if process.name in DEMONSTRATIONS], "demonstration")
+            self._run([process for process in self.processes if process.name in DEMONSTRATIONS], "demonstration")
             done.touch()
 
     def _run(self, processes: Sequence[Process], command: str) -> bytes:
@@ -124,15 +125,15 @@ class Services:
         `owner_password`: rows that another version of a service left are built anew, which no service itself may.
         """
         cancelled = self._stopping
-        for process in PROCESSES:
+        for process in self.processes:
             if listening(process.port):
                 raise StackError(
                     f"port {process.port}, which {process.name} needs, is taken by another program: stop it and start again"
                 )
-        for process in PROCESSES:
+        for process in self.processes:
             if not cancelled():
                 self._spawn(process)
-        for process in PROCESSES:
+        for process in self.processes:
             self._await(process, cancelled)
             if not cancelled() and self._is_outdated(process):  # in this order: who was told to stop has spawned nothing
                 self._rebuild(process, owner_password)
@@ -184,7 +185,7 @@ class Services:
     def forks(self) -> Forks:
         """The fork server; a new one when the last was killed."""
         if self._forks is None or not self._forks.alive:
-            self._forks = Forks({name: self._ground[name] for name in ("PATH", "LANG")})
+            self._forks = Forks({name: self._ground[name] for name in ("PATH", "LANG") if name in self._ground})
         return self._forks
 
     def _stream(self, name: str, output: IO[bytes]) -> None:
@@ -199,7 +200,7 @@ class Services:
 
     def watch(self) -> None:
         """Start again, with back-off, what ended by itself."""
-        for process in PROCESSES:
+        for process in self.processes:
             child = self._children.get(process.name)
             if child is None or child.poll() is None:
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -73,7 +74,25 @@ PROCESSES: Final = (
     Process("inquiry-agenda", "services.inquiry", ("agenda",), 23, "inquiry", "inquiry_reader"),
     Process("notify-agenda", "services.notify", ("agenda",), 24, "notify", "notify_reader"),
 )
-"""In the order in which they are started."""
+"""In the order in which they are started; which of them, `running` says."""
+
+AGENDA_APART: Final = "PARVANDEH_AGENDA_APART"
+
+
+def running(environment: Mapping[str, str] = os.environ) -> tuple[Process, ...]:
+    """Those of PROCESSES that the settings ask for: an agenda is one of its own where `PARVANDEH_AGENDA_APART` names its service.
+
+    Raises StackError when that names no service with an agenda.
+    """
+    apart = {part.strip() for part in environment.get(AGENDA_APART, "").split(",")} - {""}
+    agendas = {process.name.removesuffix("-agenda"): process for process in PROCESSES if process.arguments == ("agenda",)}
+    if apart - set(agendas):
+        raise StackError(
+            f"{AGENDA_APART} names some of {', '.join(agendas)}, separated by commas, and not {min(apart - set(agendas))}"
+        )
+    joined = [agenda for service, agenda in agendas.items() if service not in apart]
+    return tuple(process for process in PROCESSES if process not in joined)
+
 
 KEYS: Final = {
     "intake": ("service", "subject", "alias", "blind", "tracking", "wrap-identity", "wrap-contact", "wrap-property"),

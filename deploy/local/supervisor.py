@@ -25,11 +25,11 @@ from deploy.local.backoff import BackOff
 from deploy.local.external_servers import ExternalServers
 from deploy.local.postgres import OWNER, Postgres
 from deploy.local.process_supervision import Services, Stopped
-from deploy.local.processes import PROCESSES, SIGN_INS, kafka_port, postgres_port
+from deploy.local.processes import AGENDA_APART, PROCESSES, SIGN_INS, kafka_port, postgres_port
 from deploy.local.subprocesses import POLL_SECONDS, StackError, end_with_starter, listening
 
 PASSED_ON: Final = (
-    "PARVANDEH_BUS", "PARVANDEH_REFILL", "PARVANDEH_SMTP", "PARVANDEH_OTLP", "PARVANDEH_WORKING_DAY_SECONDS",
+    AGENDA_APART, "PARVANDEH_BUS", "PARVANDEH_REFILL", "PARVANDEH_SMTP", "PARVANDEH_OTLP", "PARVANDEH_WORKING_DAY_SECONDS",
     *(f"PARVANDEH_OIDC_{name.upper()}" for name in Oidc.model_fields),
 )  # fmt: skip
 """Settings of ours that our processes are given as they are."""

@@ -14,7 +14,7 @@ from chassis.eventing.agenda.worker import TaskHandler
 from chassis.refusal import Stale
 from chassis.runtime.cli import ServiceApp
 from chassis.runtime.container import Container, open_container
-from chassis.runtime.lifespan import METRICS, ready, service_lifespan, status
+from chassis.runtime.lifespan import metrics_of, ready, service_lifespan, status
 from chassis.runtime.message_gateway import ChannelRefused, MessageGateway
 from chassis.settings import Settings
 from chassis.web.app import create_web_app
@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with service_lifespan(app, open_service(settings), roles=ROLES) as container:
+        async with service_lifespan(app, open_service(settings), roles=ROLES, reactions=reactions) as container:
             app.state.deps = Deps(container, Messages(container.db))
             yield
 
@@ -58,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
         package=PACKAGE,
         ready=ready,
         status=status,
-        metrics=METRICS,
+        metrics=metrics_of(settings, "notify"),
         links=LINKS,
     )
 

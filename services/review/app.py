@@ -15,7 +15,7 @@ from chassis.eventing.commands.ids import agenda_command
 from chassis.refusal import Stale, refusals_in
 from chassis.runtime.cli import ServiceApp
 from chassis.runtime.container import Container, open_container
-from chassis.runtime.lifespan import METRICS, ready, service_lifespan, status
+from chassis.runtime.lifespan import metrics_of, ready, service_lifespan, status
 from chassis.runtime.witness_client import load, signature
 from chassis.settings import Settings
 from chassis.web.app import create_web_app
@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with service_lifespan(app, open_service(settings), roles=ROLES) as container:
+        async with service_lifespan(app, open_service(settings), roles=ROLES, reactions=reactions) as container:
             app.state.deps = Deps(
                 container, Cases(container.db, container.log, container.vault), Handling(container.handler, container.vault)
             )
@@ -60,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
         package=PACKAGE,
         ready=ready,
         status=status,
-        metrics=METRICS,
+        metrics=metrics_of(settings, "review"),
         refusals=refusals_in(refusals),
         links=LINKS,
     )

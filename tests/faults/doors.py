@@ -17,7 +17,7 @@ import httpx2
 from chassis.runtime.cli import ServiceApp
 from chassis.runtime.container import migrate_service
 from chassis.settings import Settings
-from deploy.local import keys
+from deploy.local import keys, roles
 from deploy.local.processes import KEYS
 from deploy.local.subprocesses import free_port, start, stop
 from services.intake.app import PROCESS as INTAKE
@@ -58,6 +58,7 @@ def settings(databases: Databases, directory: Path, service: str, **changed: Any
         "storage": f"file://{directory / 'documents'}",
         "outbox": directory / "outbox",
         "bus": False,
+        "agenda_apart": roles.SERVICES,  # nobody carries anything out while a door is looked at
     }
     return Settings(**{**usual, **changed})
 
@@ -112,4 +113,5 @@ def _variables(settings: Settings) -> dict[str, str]:
         "PARVANDEH_STORAGE": settings.storage,
         "PARVANDEH_OUTBOX": str(settings.outbox or ""),
         "PARVANDEH_BUS": str(settings.bus).lower(),
+        "PARVANDEH_AGENDA_APART": ",".join(settings.agenda_apart),
     }

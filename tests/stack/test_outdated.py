@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chassis.runtime.container import migrate_service
-from deploy.local import keys, process_supervision
+from deploy.local import keys, processes
 from deploy.local.process_supervision import Services
 from deploy.local.processes import KEYS, PROCESSES
 from deploy.local.subprocesses import StackError
@@ -27,7 +27,7 @@ async def supervised(
     databases: Databases, var: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[Services, list[str]]]:
     """A supervisor of the audit desk alone, whose rows an older version left, and the lines that it says."""
-    monkeypatch.setattr(process_supervision, "PROCESSES", (ONLY,))
+    monkeypatch.setattr(processes, "PROCESSES", (ONLY,))
     keys.provide(var / "keys", KEYS)
     (var / "keys" / "audit" / "witnesses.json").write_text("[]")
     here = settings(databases, var, "audit")

@@ -23,6 +23,7 @@ from chassis.accounts.cli import accounts
 from chassis.runtime.cli import ReadOnlyServiceApp, register
 from chassis.settings import Settings
 from deploy.demo.person import forms
+from deploy.local import roles
 from schemas.facts.intake import CaseSubmitted, IdentityConfirmed
 from services.audit.app import PROCESS as AUDIT
 from services.inquiry.app import PROCESS as INQUIRY
@@ -60,6 +61,7 @@ class City:
             storage=f"file://{self.directory}",
             doors={service: f"http://{service}"},
             bus=False,
+            agenda_apart=roles.SERVICES,  # a test says itself when what is owed is carried out
         ).model_copy(update=changes)
 
     def environment(self, service: str) -> dict[str, str]:

@@ -19,7 +19,6 @@ from chassis.eventing.agenda.task import ClaimedTask
 from chassis.eventing.commands.ids import agenda_command
 from chassis.exit_codes import OUTDATED, ROWS_DIFFERED
 from chassis.refusal import Stale
-from chassis.runtime.cli import create_agenda_app
 from chassis.settings import Settings
 from deploy.local.postgres import OWNER
 from deploy.local.subprocesses import free_port
@@ -79,9 +78,8 @@ async def desk(city: City) -> AsyncIterator[Desk]:
 
 @asynccontextmanager
 async def at_work(desk: Desk) -> AsyncIterator[httpx2.AsyncClient]:
-    """Review's door and its agenda."""
-    worker = create_agenda_app(REVIEW, desk.settings)
-    async with opened(REVIEW.create_app(desk.settings), "review") as client, worker.router.lifespan_context(worker):
+    """Review with its agenda, in one process."""
+    async with opened(REVIEW.create_app(desk.settings.model_copy(update={"agenda_apart": ()})), "review") as client:
         yield client
 
 
@@ -189,7 +187,7 @@ async def test_a_case_that_could_not_be_applied_is_looked_for_again_when_it_is_r
             query = "SELECT (state, outcome) = ($1, $2) FROM agenda WHERE reaction = 'take_back' AND stream = 'staff:rev-away'"
             return bool(await owner.fetchval(query, state, outcome))
 
-        await eventually(lambda: taken_back("open", "Later"))
+        await eventually(lambda: taken_back("open", "RetryLater"))
         assert not await taken_back("closed", "done")
         await owner.execute("DELETE FROM parked_streams WHERE reader = $1 AND version = $2 AND stream = $3", *key)
         await eventually(lambda: taken_back("closed", "done"))

@@ -25,23 +25,19 @@ INBOX = {
     "parvandeh_bus_share",
 }
 SERVICE = {*INBOX, "parvandeh_append_seconds", "parvandeh_http_seconds", BUILD}
+AGENDA = {"parvandeh_agenda_outcomes_total", "parvandeh_agenda_items", "parvandeh_agenda_oldest_seconds"}
+SERVICES = ("intake", "review", "inquiry", "notify")
 EXPORTED = {
     "relay": {"parvandeh_facts_published_total", "parvandeh_relay_behind", BUILD},
-    "agenda": {
-        "parvandeh_agenda_outcomes_total",
-        "parvandeh_agenda_items",
-        "parvandeh_agenda_oldest_seconds",
-        "parvandeh_append_seconds",
-        BUILD,
-    },
+    "agenda": {*AGENDA, "parvandeh_append_seconds", BUILD},
     "witness": {BUILD},
     "audit": {*INBOX, "parvandeh_http_seconds", BUILD},
-    **dict.fromkeys(("intake", "review", "inquiry", "notify"), SERVICE),
+    **dict.fromkeys(SERVICES, SERVICE | AGENDA),
 }
 
 
-async def metrics_of(process: str) -> str:
-    transport = httpx2.ASGITransport(DOORS[process](Settings()))
+async def metrics_of(process: str, settings: Settings | None = None) -> str:
+    transport = httpx2.ASGITransport(DOORS[process](settings or Settings()))
     async with httpx2.AsyncClient(transport=transport, base_url="http://door") as client:
         answer = await client.get("/metrics")
     assert answer.status_code == 200
@@ -51,9 +47,18 @@ async def metrics_of(process: str) -> str:
 @pytest.mark.parametrize("process", DOORS)
 async def test_a_process_exports_its_own_metrics_and_no_other(process: str) -> None:
     text = await metrics_of(process)
-    families = set(re.findall(r"^# TYPE (parvandeh_\w+) (?:counter|gauge|histogram)$", text, re.MULTILINE))
-    assert {name for name in families if not name.endswith("_created")} == EXPORTED[process]
+    assert families(text) == EXPORTED[process]
     assert "process_resident_memory_bytes" in text  # the interpreter's own stay
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_whose_agenda_another_process_carries_out_exports_nothing_of_it(service: str) -> None:
+    assert families(await metrics_of(service, Settings(agenda_apart=(service,)))) == SERVICE
+
+
+def families(text: str) -> set[str]:
+    found = set(re.findall(r"^# TYPE (parvandeh_\w+) (?:counter|gauge|histogram)$", text, re.MULTILINE))
+    return {name for name in found if not name.endswith("_created")}
 
 
 @pytest.mark.parametrize("process", DOORS)
