@@ -159,7 +159,7 @@ class Database:
 
     # agenda.sql
 
-    def agenda_owe(self, *columns: Sequence[Any]) -> int:
+    def agenda_add_tasks(self, *columns: Sequence[Any]) -> int:
         names = "id reaction key stream target cause_shard cause_seq cause_link ordinal due_at recipient details state outcome"
         for values in zip(*columns, strict=True):
             row = dict(zip(names.split(), values, strict=True))
@@ -224,7 +224,7 @@ class Database:
     def agenda_park(self, item: bytes, outcome: str) -> int:
         return self._change(self._opened(item), state="parked", outcome=outcome)
 
-    def agenda_again(self, item: bytes, wait: timedelta, reason: str) -> int:
+    def agenda_retry(self, item: bytes, wait: timedelta, reason: str) -> int:
         return self._change(self._opened(item), next_at=self._now() + wait, leased_until=LONG_AGO, outcome=reason)
 
     def agenda_postpone(self, item: bytes, until: datetime) -> int:

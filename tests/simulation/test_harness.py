@@ -58,14 +58,14 @@ class Both:
         due, recipient = chance.choice([None, at + soon]), chance.choice([None, "x", "y"])
         owed = [item, reaction, key, stream, stream, 0, number, item, number % 7, due, recipient, "{}", "open", None]
         statements: list[tuple[str, tuple[Any, ...]]] = [
-            (AGENDA.react, tuple([each] for each in owed)),
-            (AGENDA.react, tuple([each] for each in owed)),
+            (AGENDA.add_tasks, tuple([each] for each in owed)),
+            (AGENDA.add_tasks, tuple([each] for each in owed)),
             (AGENDA.close_by_fact, ([item],)),
             (AGENDA.cancel, ([stream], [reaction], [key], [chance.randrange(1 << 16)])),
             (AGENDA.claim, (20, soon)),
             (AGENDA.close, (item, "stale")),
             (AGENDA.park, (item, "why")),
-            (AGENDA.again, (item, soon, "later")),
+            (AGENDA.retry, (item, soon, "later")),
             (AGENDA.postpone, (item, at + soon)),
             (AGENDA.release, (item,)),
         ]
