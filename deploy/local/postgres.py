@@ -71,6 +71,12 @@ class Postgres:
             stop(self._child, signal.SIGINT, 8.0)
             self._child = None
 
+    def discard(self) -> None:
+        """Immediate shutdown, for a cluster that is deleted next: a fast one writes a checkpoint, seconds on a busy disk."""
+        if self._child is not None:
+            stop(self._child, signal.SIGQUIT, 8.0)
+            self._child = None
+
     def _make(self) -> None:
         done = self.directory / "initdb.done"
         if done.exists():

@@ -1,7 +1,6 @@
-"""The other end of the bus, in a process of its own: `python -m tests.bench.applied`, the order as JSON on stdin.
+"""The other end of the bus as a whole service: `python -m tests.bench.applied`, the order as JSON on stdin.
 
-Either a whole service (its inbox with both readers, as review runs them) or a bare aiokafka consumer. Answers how long each
-fact was on its way, in milliseconds: from the clock of the writer to the clock here, which is the same machine's.
+Its inbox with both readers, as review runs them. Answers as the bare consumer beside it does (consumed.py).
 """
 
 from __future__ import annotations
@@ -10,15 +9,11 @@ import asyncio
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-import orjson
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from chassis.eventing.kafka.consumer import running_bus
-from chassis.eventing.kafka.topic import PARTITIONS
 from chassis.eventing.processors.inbox import APPLIED, Inbox
 from chassis.eventing.processors.store import ProcessorStore, Result
 from chassis.runtime.container import open_container
@@ -26,28 +21,11 @@ from chassis.settings import Settings
 from chassis.telemetry import registry_of
 from schemas.envelope import Position, RecordedFact
 from services.review.reactions import processors
-from tests.bench.samples import NothingMeasured, answer
+from tests.bench.consumed import Order, carry_out, say_ready
 
 _FIGURES: Final = registry_of(APPLIED)
-DEADLINE_SECONDS: Final = 120.0
-"""What has not come by then is lost, or the run was broken off."""
-SENT_AT: Final = "sent_at"
-"""The header in which a bare producer says when it sent."""
 MOMENT_SECONDS: Final = 1.5
 """Longer than the watch's look at the log, so that it would have repaired within it what the bus did not bring."""
-PEER_TOPIC: Final = "bench.bare"
-READY: Final = b"ready\n"
-
-
-@dataclass(frozen=True)
-class Order:
-    """How many facts are awaited, and by what."""
-
-    count: int
-    bare: bool
-    bootstrap: str
-    streams: str = ""
-    """So the streams begin whose facts count: those of this round, and not what the group reads again of the one before."""
 
 
 class Watched(ProcessorStore):
@@ -76,7 +54,7 @@ async def _service(order: Order) -> list[float]:
         both = len(container.inbox.stores)
         async with container.inbox.running(), running_bus(settings, "review", container.inbox):
             await _flowing(container.inbox)
-            _ready()
+            say_ready()
             while sum(len(each) >= both for each in applied.values()) < order.count:  # noqa: ASYNC110 - counted by the shelves
                 await asyncio.sleep(0.05)
     return [each[both - 1] for each in applied.values()]
@@ -102,36 +80,6 @@ def _applied(reader: str, source: str) -> float:
     return _FIGURES.get_sample_value("parvandeh_facts_applied_total", {"reader": reader, "source": source}) or 0.0
 
 
-async def _bare(order: Order) -> list[float]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=order.bootstrap)
-    await consumer.start()
-    try:
-        consumer.assign([TopicPartition(PEER_TOPIC, number) for number in range(PARTITIONS)])
-        await consumer.seek_to_end()
-        _ready()
-        took: list[float] = []
-        while len(took) < order.count:
-            for records in (await consumer.getmany(timeout_ms=200)).values():
-                now = time.time()
-                took += [(now - float(dict(record.headers)[SENT_AT])) * 1000 for record in records]
-        return took
-    finally:
-        await consumer.stop()
-
-
-def _ready() -> None:
-    sys.stdout.buffer.write(READY)
-    sys.stdout.buffer.flush()
-
-
-async def _carry_out(order: Order) -> list[float]:
-    try:
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            return await (_bare(order) if order.bare else _service(order))
-    except TimeoutError:
-        raise NothingMeasured(f"not all of {order.count} facts had come after {DEADLINE_SECONDS:.0f} s") from None
-
-
 if __name__ == "__main__":
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is the answer
-    answer(lambda: asyncio.run(_carry_out(Order(**orjson.loads(sys.stdin.buffer.readline())))))
+    carry_out(_service)

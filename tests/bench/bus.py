@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any, Final
 
 import asyncpg
@@ -27,9 +28,9 @@ from chassis.eventing.relay import Relay
 from deploy.local.postgres import OWNER
 from schemas.envelope import SHARDS
 from tests.bench.append import BODIES, appends
-from tests.bench.applied import PEER_TOPIC, READY, SENT_AT, Order
+from tests.bench.consumed import PEER_TOPIC, READY, SENT_AT, Order
 from tests.bench.harness import Bench, paired, sampled
-from tests.bench.house import House, open_house
+from tests.bench.house import House, house_of
 from tests.bench.lines import Aim, Line
 from tests.bench.samples import NothingMeasured, Sample, median, percentile99, rate, understood
 from tests.conftest import ROOT
@@ -38,7 +39,9 @@ from tests.databases import Databases
 FACTS_PER_SECOND: Final = 15_000
 """So many facts are relayed in a round for each second that it may last."""
 RATE: Final = 500
-OTHER_END: Final = "tests.bench.applied"
+SERVICE: Final = "tests.bench.applied"
+BARE: Final = "tests.bench.consumed"
+"""The other ends of the bus, each a process of its own."""
 Message = tuple[int, bytes, Headers]
 """Partition, value, headers."""
 LEAST: Final = 2
@@ -49,7 +52,7 @@ Latency = tuple[Sample, Sample]
 
 async def measure(bench: Bench) -> list[Line]:
     """The lines of the bus; the relay runs in this process, as its bare peers do, and the consumers in processes of their own."""
-    async with open_house(bench, "bus_") as house:
+    async with house_of(bench, "bus_") as house:
         async with administering(house.connection) as admin:
             await admin.create_topics([NewTopic(PEER_TOPIC, num_partitions=PARTITIONS, replication_factor=1)])
         await _fill(house.databases, round(FACTS_PER_SECOND * bench.seconds))
@@ -175,14 +178,14 @@ async def _through_the_house(house: House, appender: Appender, count: int, tag: 
             await append(f"case:flows-{tag}-{step}", step)
             try:
                 async with asyncio.timeout(0.05):
-                    await _read_ready(child)
+                    await _read_ready(SERVICE, child)
                     return
             except TimeoutError:
                 continue
 
     timed = f"case:timed-{tag}-"
-    order = Order(count, bare=False, bootstrap=house.broker.bootstrap, streams=timed)
-    return await _at_the_other_end(house, order, flows, lambda step: append(f"{timed}{step}", step))
+    order = Order(count, house.broker.bootstrap, PARTITIONS, timed)
+    return await _at_the_other_end(house, SERVICE, order, flows, lambda step: append(f"{timed}{step}", step))
 
 
 async def _through_the_broker(house: House, count: int) -> Latency:
@@ -194,35 +197,36 @@ async def _through_the_broker(house: House, count: int) -> Latency:
         await (await producer.send(PEER_TOPIC, value=BODIES[step % len(BODIES)], partition=step % PARTITIONS, headers=headers))
 
     try:
-        order = Order(count, bare=True, bootstrap=house.broker.bootstrap)
-        return await _at_the_other_end(house, order, _read_ready, produce)
+        order = Order(count, house.broker.bootstrap, PARTITIONS)
+        return await _at_the_other_end(house, BARE, order, partial(_read_ready, BARE), produce)
     finally:
         await producer.stop()
 
 
-async def _read_ready(child: asyncio.subprocess.Process) -> None:
+async def _read_ready(module: str, child: asyncio.subprocess.Process) -> None:
     """Wait for the child's first word. Raises NothingMeasured when it ends before, which also means that it has no answer."""
     assert child.stdout is not None
     try:
         said = await child.stdout.readexactly(len(READY))
     except asyncio.IncompleteReadError as cut:
         await child.wait()
-        understood(cut.partial, child.returncode, OTHER_END)
-        raise NothingMeasured(f"{OTHER_END} ended before it was ready") from None
+        understood(cut.partial, child.returncode, module)
+        raise NothingMeasured(f"{module} ended before it was ready") from None
     if said != READY:
-        understood(said + await child.stdout.read(), await child.wait(), OTHER_END)
-        raise NothingMeasured(f"{OTHER_END} answered before it was ready")
+        understood(said + await child.stdout.read(), await child.wait(), module)
+        raise NothingMeasured(f"{module} answered before it was ready")
 
 
 async def _at_the_other_end(
     house: House,
+    module: str,
     order: Order,
     ready: Callable[[asyncio.subprocess.Process], Awaitable[None]],
     send: Callable[[int], Awaitable[None]],
 ) -> Latency:
     """Send at RATE, whether or not what came before has arrived; median and 99th percentile of how long each was on its way."""
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", OTHER_END, cwd=ROOT, env=house.environment("review"),
+        sys.executable, "-m", module, cwd=ROOT, env=house.environment("review"),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert child.stdin is not None
@@ -236,10 +240,9 @@ async def _at_the_other_end(
                 await asyncio.sleep(max(0.0, started + step / RATE - time.perf_counter()))
                 group.create_task(send(step))  # type: ignore[arg-type]
         out = await child.stdout.read()
-        took: list[float] = understood(out, await child.wait(), OTHER_END)
+        took: list[float] = understood(out, await child.wait(), module)
     finally:
         if child.returncode is None:
             child.terminate()
         await child.wait()
-    who = "aiokafka" if order.bare else "the service"
-    return median(took, who), percentile99(took, who)
+    return median(took, module), percentile99(took, module)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
 from aiokafka.errors import KafkaError
@@ -20,6 +21,9 @@ from deploy.local.subprocesses import StackError
 from tests.bench.lines import Line
 from tests.bench.samples import Sample, attempted
 from tests.databases import Databases
+
+if TYPE_CHECKING:
+    from tests.bench.house import House
 
 FAILURES: Final = (
     OSError, EOFError, subprocess.SubprocessError, StackError, KafkaError, PersistenceError,
@@ -44,6 +48,10 @@ class Bench:
     began: float = field(default_factory=time.perf_counter)
     notes: list[str] = field(default_factory=list)
     """What belongs to the figures and is no line: whose processor time it was."""
+    kept: AsyncExitStack | None = None
+    """In the short form: what is opened here stays open for the parts that follow, and is closed with the run."""
+    houses: list[House] = field(default_factory=list)
+    """The house that is kept so."""
 
     def say(self, text: str) -> None:
         """A line of progress on stderr, with the seconds since the start."""

@@ -22,7 +22,7 @@ from chassis.privacy.vault import Vault
 from deploy.demo.filled import paper
 from tests.bench.filing import Order, Outcome
 from tests.bench.harness import FAILURES, Bench
-from tests.bench.house import House, cpu_of, open_house, postmaster, told
+from tests.bench.house import House, cpu_of, house_of, postmaster, told
 from tests.bench.lines import Aim, Line
 from tests.bench.samples import NoFigure, Sample, attempted, each, median, rate
 
@@ -42,7 +42,7 @@ Crowd = Outcome | NoFigure
 async def measure(bench: Bench) -> list[Line]:
     """The lines of the door, and whose CPU a filing takes."""
     async with (
-        open_house(bench, "http_") as house,
+        house_of(bench, "http_") as house,
         house.running("relay", "chassis.runtime.relay_process") as relay,
         house.running("intake", "services.intake", "serve") as intake,
         house.running("intake", "tests.bench.empty", door="empty") as empty,
