@@ -14,6 +14,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from caselog.db.queries import Queries
 from chassis.accounts.sessions import SQL, Sessions
 from chassis.principal import Principal
+from chassis.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,3 +146,9 @@ def _principal(row: asyncpg.Record) -> Principal:
 
 def _kept(row: asyncpg.Record) -> StoredAccount:
     return StoredAccount(_principal(row), row["username"], row["active"])
+
+
+async def refuse_demonstration_accounts(settings: Settings, accounts: Accounts) -> None:
+    """Raises DemonstrationRefused when demonstration accounts are open under production settings."""
+    if settings.production and await accounts.has_demonstration():
+        settings.refuse_demonstration("demonstration accounts")

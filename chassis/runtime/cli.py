@@ -8,11 +8,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, Generic, TypeVar
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
 
 import asyncpg
 import uvicorn
@@ -22,24 +20,20 @@ from rich.progress import Progress
 from caselog.db.errors import TRANSIENT
 from caselog.read import LogReader
 from chassis.accounts.cli import ACCOUNT, accounts
-from chassis.accounts.oidc.relying_party import check, local_subject
-from chassis.accounts.registration import Registration, run_reporting
+from chassis.accounts.oidc.relying_party import local_subject
+from chassis.accounts.registration import run_reporting
 from chassis.accounts.sessions import Sessions
-from chassis.eventing.agenda.worker import METRICS, TaskHandler
-from chassis.eventing.commands.handler import APPENDED
-from chassis.eventing.kafka.connection import KafkaConnection
 from chassis.eventing.processors.processor import EventProcessor
 from chassis.eventing.projections.rebuild import Rebuild, Rebuilt
 from chassis.eventing.projections.rebuild_workers import RebuildRefused
 from chassis.exit_codes import OUTDATED, ROWS_DIFFERED
 from chassis.privacy.key_files import KeyFileMissing
-from chassis.refusal import NotBegun, Refusal, StillFaulty
-from chassis.runtime.agenda import running_agenda
-from chassis.runtime.container import Container, ReadOnlyContainer, migrate_service
+from chassis.refusal import NotBegun, StillFaulty
+from chassis.runtime.container import ReadOnlyContainer, migrate_service
 from chassis.runtime.parked import parked_lines, release
+from chassis.runtime.service_app import Service, ServiceApp
 from chassis.settings import Settings, Unset
 from chassis.telemetry import configure
-from chassis.web.app import create_probe_app
 from chassis.web.i18n import OWN_LOCALE, Translations
 from chassis.web.parked_work import ParkedWork
 
@@ -49,7 +43,7 @@ USAGE: Final = (
 )
 AGENDA: Final = " | agenda | release agenda ITEM"
 """What only a service can be asked that has an agenda."""
-C = TypeVar("C", bound=ReadOnlyContainer)
+K = TypeVar("K", bound=ReadOnlyContainer)
 
 GARBAGE: Final = 20_000
 """Objects that were made and not let go before Python looks for cycles: those of some twenty requests under way."""
@@ -60,38 +54,7 @@ OLD_ROWS: Final = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReadOnlyServiceApp(Generic[C]):
-    """What the app.py of a service offers to be run that reads the log and decides nothing."""
-
-    service: str
-    package: Path
-    open_container: Callable[[Settings], AbstractAsyncContextManager[C]]
-    create_app: Callable[[Settings], FastAPI]
-    demonstrate: Callable[[C], Awaitable[None]]
-    registration: Registration[C]
-    refusals: tuple[type[Refusal], ...] = ()
-    """What its decisions refuse: why its work may be parked."""
-
-    def check(self, settings: Settings) -> None:
-        """Raise Unset or KeyFileMissing for what it could not do with: here, since a reason inside the application is lost."""
-        check(settings, self.service)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServiceApp(ReadOnlyServiceApp[Container]):
-    """What the app.py of a service offers to be run that decides: it listens to the bus, and owes things."""
-
-    reactions: Callable[[Container], Mapping[str, TaskHandler]]
-
-    def check(self, settings: Settings) -> None:
-        """The same, and its way to Kafka."""
-        if settings.bus:
-            KafkaConnection.of(settings)
-        super().check(settings)
-
-
-def main(process: ReadOnlyServiceApp[C], arguments: list[str]) -> int:
+def main(process: Service[K, Any], arguments: list[str]) -> int:
     """Run one of the service's processes."""
     settings = Settings()
     match arguments:
@@ -128,7 +91,7 @@ def main(process: ReadOnlyServiceApp[C], arguments: list[str]) -> int:
             serve(process.create_app(settings), settings)
         case ["agenda"] if isinstance(process, ServiceApp):
             configure(f"{process.service}-agenda", settings)
-            serve(create_agenda_app(process, settings), settings)
+            serve(process.create_agenda_app(settings), settings)
         case _:
             first = USAGE % (process.service, AGENDA if isinstance(process, ServiceApp) else "")
             sys.stderr.write("\n  ".join((first, *ACCOUNT, *process.registration.usage)) + "\n")
@@ -153,7 +116,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
     )
 
 
-async def _outdated(process: ReadOnlyServiceApp[C], settings: Settings) -> list[str]:
+async def _outdated(process: Service[K, Any], settings: Settings) -> list[str]:
     """The readers whose rows are of another version; none where the database is away, since the start itself waits for it."""
     try:
         async with process.open_container(settings) as container:
@@ -162,7 +125,7 @@ async def _outdated(process: ReadOnlyServiceApp[C], settings: Settings) -> list[
         return []
 
 
-async def _rebuild(process: ReadOnlyServiceApp[C], settings: Settings, names: list[str]) -> int:
+async def _rebuild(process: Service[K, Any], settings: Settings, names: list[str]) -> int:
     """Build the named readers (or all) anew, one after the other, with progress; 3 when rows were otherwise than the log says."""
     async with process.open_container(settings) as container:
         known = list(container.inbox.stores)
@@ -184,7 +147,7 @@ async def _rebuild(process: ReadOnlyServiceApp[C], settings: Settings, names: li
     return ROWS_DIFFERED if differed else 0
 
 
-async def _rebuild_one(process: ReadOnlyServiceApp[C], settings: Settings, name: str) -> Rebuilt:
+async def _rebuild_one(process: Service[K, Any], settings: Settings, name: str) -> Rebuilt:
     @asynccontextmanager
     async def open_container() -> AsyncIterator[tuple[EventProcessor, LogReader]]:
         async with process.open_container(settings) as container:
@@ -199,7 +162,7 @@ async def _rebuild_one(process: ReadOnlyServiceApp[C], settings: Settings, name:
         return await Rebuild(open_container, settings.as_owner(process.service), say).run()
 
 
-async def _parked(process: ReadOnlyServiceApp[C], settings: Settings) -> int:
+async def _parked(process: Service[K, Any], settings: Settings) -> int:
     async with process.open_container(settings) as container:
         words = ParkedWork(Translations([OWN_LOCALE, process.package / "locale"]), "en", process.refusals)
         lines = await parked_lines(container.inbox, container.db, words)
@@ -207,7 +170,7 @@ async def _parked(process: ReadOnlyServiceApp[C], settings: Settings) -> int:
     return 1 if lines else 0
 
 
-async def _release(process: ReadOnlyServiceApp[C], settings: Settings, reader: str, what: str) -> int:
+async def _release(process: Service[K, Any], settings: Settings, reader: str, what: str) -> int:
     async with process.open_container(settings) as container:
         try:
             released = await release(container.inbox, container.db, reader, what)
@@ -236,7 +199,7 @@ def print_subject(settings: Settings, sub: str) -> int:
     return 0
 
 
-async def register(process: ReadOnlyServiceApp[C], settings: Settings, word: str, arguments: list[str]) -> int:
+async def register(process: Service[K, Any], settings: Settings, word: str, arguments: list[str]) -> int:
     """Carry out a desk's own command; the exit code: 0 done or so already, 1 refused, 2 not understood."""
 
     async def done() -> str:
@@ -246,24 +209,6 @@ async def register(process: ReadOnlyServiceApp[C], settings: Settings, word: str
     return await run_reporting(process.service, done)
 
 
-async def _demonstrate(process: ReadOnlyServiceApp[C], settings: Settings) -> None:
+async def _demonstrate(process: Service[K, Any], settings: Settings) -> None:
     async with process.open_container(settings) as container:
         await process.demonstrate(container)
-
-
-def create_agenda_app(process: ServiceApp, settings: Settings) -> FastAPI:
-    """The agenda worker of a service behind /health and /ready."""
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with (
-            process.open_container(settings) as container,
-            running_agenda(container, process.reactions(container)) as worker,
-        ):
-            app.state.worker, app.state.container = worker, container
-            yield
-
-    async def ready(app: FastAPI) -> dict[str, bool]:
-        return {"gate": app.state.worker.state.gate_passed, **await app.state.container.ready()}
-
-    return create_probe_app(process="agenda", lifespan=lifespan, ready=ready, metrics=(*METRICS, APPENDED))

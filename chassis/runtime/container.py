@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import asyncpg
 
@@ -20,7 +20,8 @@ from chassis.accounts.sessions import SQL as WEB_SQL
 from chassis.accounts.sessions import Sessions
 from chassis.eventing.agenda.reader import MIGRATIONS as AGENDA
 from chassis.eventing.agenda.worker import overview
-from chassis.eventing.commands.handler import CommandHandler
+from chassis.eventing.commands.decider import Decider
+from chassis.eventing.commands.handler import Command, CommandHandler
 from chassis.eventing.processors.inbox import Inbox
 from chassis.eventing.processors.processor import EventProcessor
 from chassis.eventing.relay import MIGRATIONS as RELAY
@@ -31,6 +32,8 @@ from chassis.privacy.vault import Vault
 from chassis.settings import Settings
 from chassis.web.probes import AgendaStatus, ReaderStatus, Status
 
+D = TypeVar("D", bound=Command)
+S = TypeVar("S")
 INBOX: Final = RELAY.parent / "inbox"
 WEB: Final = WEB_SQL.parent / "migrations"
 
@@ -81,8 +84,21 @@ class Container(ReadOnlyContainer):
     """The adapters of one process of a service that decides: it appends, opens what is sealed to it, and has an agenda."""
 
     vault: Vault
-    handler: CommandHandler
     document_store: DocumentStore
+    appender: Appender
+    service_key: bytes
+
+    def handler(self, decider: Decider[D, S]) -> CommandHandler[D, S]:
+        """How this process carries out the commands of a decider."""
+        return CommandHandler(
+            self.service,
+            decider,
+            appender=self.appender,
+            reader=self.log,
+            vault=self.vault,
+            service_key=self.service_key,
+            working_time=self.settings.working_time,
+        )
 
     def staging(self, case: str) -> AbstractAsyncContextManager[Staging]:
         """Papers on their way into the log, for one command to one case."""
@@ -148,9 +164,8 @@ async def open_container(
             db=db,
             log=log,
             vault=vault,
-            handler=CommandHandler(
-                appender=appender, reader=log, vault=vault, service_key=keys.get("service"), working_time=settings.working_time
-            ),
+            appender=appender,
+            service_key=keys.get("service"),
             inbox=Inbox(processors(vault), db=db, log=log, bus=settings.bus, refill=settings.refill),
             document_store=DocumentStore(settings.storage, vault),
             sessions=sessions,

@@ -11,9 +11,6 @@ from fastapi import APIRouter, Depends, FastAPI
 from prometheus_client.registry import Collector
 from starlette.responses import FileResponse
 
-from chassis.accounts import sign_in
-from chassis.accounts.accounts import Accounts
-from chassis.accounts.oidc import pages as oidc
 from chassis.refusal import Refusal
 from chassis.settings import Settings
 from chassis.telemetry import REQUESTS, TraceMiddleware, registry_of
@@ -39,6 +36,7 @@ def create_web_app(
     settings: Settings,
     lifespan: Lifespan,
     routers: Sequence[APIRouter],
+    sign_in: Sequence[APIRouter] = (),
     package: Path,
     ready: Ready,
     status: Callable[[FastAPI], Awaitable[Status]] | None = None,
@@ -55,7 +53,8 @@ def create_web_app(
 ) -> FastAPI:
     """The application of `service`, whose folder is `package` (templates/, locale/).
 
-    The lifespan must set `app.state.sessions`, and `oidc`, `accounts` and `codes` where there is such a sign-in. `ready`
+    `sign_in`: the routes of its ways of signing in. The lifespan must set `app.state.sessions`, and `oidc`, `accounts` and
+    `codes` where there is such a sign-in. `ready`
     names what the process needs and whether it is there; `status` is what /status.json shows, `metrics` what
     /metrics does beside the requests; `refusals` are those of the
     service's rules. `published`: systems outside the house use this door, so that it shows its document at /openapi.json.
@@ -67,10 +66,7 @@ def create_web_app(
     app.state.settings, app.state.words = settings, app.state.desk.translations
     app.state.description = Description(service, f"Parvandeh: {service}", app.state.words, tuple(refusals))
     problems.install(app)
-    ways = [sign_in.router, *([sign_in.citizens] if citizens else [])]
-    if settings.oidc.on:
-        ways += [oidc.router, *([oidc.citizens] if citizens and settings.oidc.national_code_claim else [])]
-    for router in (*routers, *ways):
+    for router in (*routers, *sign_in):
         app.include_router(router, dependencies=[Depends(authenticate)])
     asked = status
     app.include_router(probes(lambda: ready(app), app.state.metrics, None if asked is None else lambda: asked(app)))
@@ -159,9 +155,3 @@ def _document(app: FastAPI) -> APIRouter:
         return made
 
     return router
-
-
-async def refuse_demonstration_accounts(settings: Settings, accounts: Accounts) -> None:
-    """Raises DemonstrationRefused when demonstration accounts are open under production settings."""
-    if settings.production and await accounts.has_demonstration():
-        settings.refuse_demonstration("demonstration accounts")

@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from chassis.eventing.kafka.connection import KafkaConnection
 from chassis.oidc_settings import Oidc, Seat
 from chassis.runtime import relay_process as relay
-from chassis.runtime.cli import create_agenda_app
 from chassis.settings import Settings
 from chassis.web.openapi import document
 from deploy.witness import __main__ as witness
@@ -21,7 +20,7 @@ from schemas import contract_files
 from services.audit.app import create_app as audit
 from services.inquiry.app import create_app as inquiry
 from services.intake.app import create_app as intake
-from services.notify.app import PROCESS as ANY_SERVICE
+from services.notify.app import SERVICE as ANY_SERVICE
 from services.notify.app import create_app as notify
 from services.review.app import create_app as review
 
@@ -41,7 +40,7 @@ DOORS: Final[Mapping[str, Callable[[Settings], FastAPI]]] = {
     "audit": audit,
     "relay": lambda settings: relay.create_relay_app(settings, KafkaConnection.of(settings)),
     "witness": witness.create_witness_app,
-    "agenda": lambda settings: create_agenda_app(ANY_SERVICE, settings),
+    "agenda": ANY_SERVICE.create_agenda_app,
 }
 """The doors of `make run`; the agenda workers of all services have the same one."""
 

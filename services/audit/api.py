@@ -17,9 +17,9 @@ from chassis.runtime.container import ReadOnlyContainer
 from chassis.web.problems import Forbidden
 from chassis.web.routes import ResponseModel, may_refuse, routes
 from schemas.envelope import SHARDS, RecordedFact
+from services.audit.registration import CONSUMER
 
 router = routes()
-CONSUMER: Final = "consumer"
 MEDIA_TYPE: Final = "application/cloudevents-batch+json"
 LONGEST: Final = 500
 REALM: Final = "parvandeh feed"

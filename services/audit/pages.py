@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,32 +10,17 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 
 from caselog.timeline import as_text
 from chassis.principal import Principal
-from chassis.runtime.container import ReadOnlyContainer
-from chassis.runtime.witness_client import WitnessEntry
 from chassis.web.auth import require, signed_in
 from chassis.web.pages import render
 from chassis.web.problems import NotFound, refused
 from chassis.web.routes import may_refuse, routes
 from schemas.catalogue import catalogue
 from schemas.draws import odds
-from services.audit.read import Audit, Report, TimelineReport
+from services.audit.deps import deps
+from services.audit.read import Report, TimelineReport
+from services.audit.registration import AUDITOR
 
 router = routes()
-AUDITOR = "auditor"
-
-
-@dataclass(frozen=True)
-class Deps:
-    """The service behind a request."""
-
-    container: ReadOnlyContainer
-    audit: Audit
-    witnesses: Sequence[WitnessEntry]
-
-
-def _deps(request: Request) -> Deps:
-    found: Deps = request.app.state.deps
-    return found
 
 
 @router.get("/")
@@ -46,7 +29,7 @@ async def desk(request: Request, q: str = "") -> HTMLResponse | RedirectResponse
     principal = signed_in(request)
     if principal is None or principal.role != AUDITOR:
         return RedirectResponse("/sign-in", 303)
-    audit = _deps(request).audit
+    audit = deps(request).queries
     found = await audit.find(q) if q else None
     if found:
         return RedirectResponse(f"/cases/{found}", 303)
@@ -57,7 +40,7 @@ async def desk(request: Request, q: str = "") -> HTMLResponse | RedirectResponse
 
 
 async def _report(request: Request, case_id: str) -> Report:
-    report = await _deps(request).audit.report(case_id) if case_id.isalnum() else None
+    report = await deps(request).queries.report(case_id) if case_id.isalnum() else None
     if report is None:
         raise NotFound
     return report
@@ -71,7 +54,7 @@ async def show(request: Request, case_id: str, principal: Principal = require(AU
         "report": report,
         "spent": spent,
         "odds": odds,
-        "witnesses": _deps(request).witnesses,
+        "witnesses": deps(request).witnesses,
         "at": datetime.fromisoformat,
     }
     return render(request, "timeline.html", **page)

@@ -3,7 +3,7 @@
 import sys
 
 from chassis.runtime.cli import main
-from services.inquiry.app import PROCESS
+from services.inquiry.app import SERVICE
 
 if __name__ == "__main__":
-    sys.exit(main(PROCESS, sys.argv[1:]))
+    sys.exit(main(SERVICE, sys.argv[1:]))

@@ -22,6 +22,8 @@ class OpenInquiry(Command):
 class AnswerInquiry(Command):
     """An officer of the agency answers."""
 
+    ROUTE: ClassVar[str] = "/answer"
+
     UNHASHED: ClassVar[frozenset[str]] = frozenset({"stored"})
 
     agency: str
@@ -30,6 +32,10 @@ class AnswerInquiry(Command):
     answer: str
     note: Text = ""
     stored: tuple[DocumentRef, ...] = ()
+
+    def within(self) -> str:
+        """An agency answers each question by itself."""
+        return self.inquiry_id
 
 
 class EscalateInquiry(Command):
@@ -41,13 +47,21 @@ class EscalateInquiry(Command):
 class OpenQuestion(Command):
     """An officer opens the sealed part of a question."""
 
+    ROUTE: ClassVar[str] = "/open"
+
     agency: str
     inquiry_id: str
     what: tuple[str, ...]
 
+    def within(self) -> str:
+        """An agency answers each question by itself."""
+        return self.inquiry_id
+
 
 class RegisterAgency(Command):
     """An agency takes part; sent to the stream of that agency."""
+
+    ROUTE: ClassVar[str] = "/enrolment"
 
     agency: str
     name_fa: Text

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, assert_never
 
+from chassis.eventing.commands.decider import Decider
 from chassis.refusal import NotDue, Stale
 from schemas.calendar import IRAN, WorkingTime
 from schemas.catalogue import catalogue
@@ -148,3 +149,7 @@ def _of_agency(state: State, inquiry_id: str, agency: str) -> Asked:
     if asked is None or asked.agency != agency:
         raise NoSuchInquiry  # another agency's question is not even confirmed to exist
     return asked
+
+
+DECIDER: Final = Decider[c.InquiryCommand, State](State(), evolve, decide)
+"""What inquiry decides on, and how."""

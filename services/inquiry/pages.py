@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -10,9 +9,7 @@ from fastapi import Depends, Form
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from chassis.eventing.commands.ids import http_command
 from chassis.principal import Principal
-from chassis.runtime.container import Container
 from chassis.web.auth import idempotency_key, require, signed_in
 from chassis.web.pages import render
 from chassis.web.problems import NotFound
@@ -20,27 +17,12 @@ from chassis.web.routes import routes
 from schemas.catalogue import catalogue
 from schemas.facts import inquiry, intake, review
 from services.inquiry.commands import AnswerInquiry, OpenQuestion
-from services.inquiry.handle import Handling
-from services.inquiry.read import Case, Inquiries
+from services.inquiry.deps import deps
+from services.inquiry.read import Case
 
 router = routes()
 OFFICER = "agency_officer"
 WAIT_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class Deps:
-    """The service behind a request."""
-
-    container: Container
-    inquiries: Inquiries
-    handling: Handling
-
-
-def deps(request: Request) -> Deps:
-    """The room that the application was built with."""
-    found: Deps = request.app.state.deps
-    return found
 
 
 @router.get("/")
@@ -49,7 +31,7 @@ async def desk(request: Request, after: str = "", before: str = "") -> HTMLRespo
     principal = signed_in(request)
     if principal is None or principal.role != OFFICER:
         return RedirectResponse("/sign-in", 303)
-    inquiries = deps(request).inquiries
+    inquiries = deps(request).queries
     agency = principal.agency or ""
     waiting, answered = await inquiries.waiting(agency, after), await inquiries.answered(agency, before)
     return render(
@@ -77,7 +59,7 @@ def _at(after: str, before: str) -> str:
 
 
 async def _asked(request: Request, case_id: str, inquiry_id: str, principal: Principal) -> Case:
-    case = await deps(request).inquiries.load(case_id)
+    case = await deps(request).queries.load(case_id)
     asked = case.state.inquiries.get(inquiry_id) if case else None
     if case is None or asked is None or asked.agency != principal.agency or asked.due_at is None:
         raise NotFound
@@ -101,10 +83,6 @@ def _page(case: Case, inquiry_id: str) -> dict[str, Any]:
     }
 
 
-def _command(principal: Principal, route: str, case: Case, inquiry_id: str, key: str) -> bytes:
-    return http_command("inquiry", principal.subject, route, f"{case.stream} {inquiry_id}", key)
-
-
 @router.get("/inquiries/{case_id}/{inquiry_id}")
 async def closed(request: Request, case_id: str, inquiry_id: str, principal: Principal = require(OFFICER)) -> HTMLResponse:
     case = await _asked(request, case_id, inquiry_id, principal)
@@ -117,9 +95,8 @@ async def opened(
 ) -> HTMLResponse:
     """Show what the agency needs of the property: the opening is in the log before anything is shown."""
     case = await _asked(request, case_id, inquiry_id, principal)
-    this = _command(principal, "/open", case, inquiry_id, key)
     command = OpenQuestion(agency=principal.agency or "", inquiry_id=inquiry_id, what=("registry_plate", "note"))
-    await deps(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    await deps(request).handler.execute(command, by=principal, on=case.stream, key=key)
     vault = deps(request).container.vault
     recorded, submitted = case.facts[0]
     request_, question = next(
@@ -144,8 +121,7 @@ async def answer(
     key: str = Depends(idempotency_key),
 ) -> RedirectResponse:
     case = await _asked(request, case_id, inquiry_id, principal)
-    this = _command(principal, "/answer", case, inquiry_id, key)
     command = AnswerInquiry(agency=principal.agency or "", inquiry_id=inquiry_id, answer=answer, note=note)
-    done = await deps(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    done = await deps(request).handler.execute(command, by=principal, on=case.stream, key=key)
     await deps(request).container.inbox.wait("inquiries", done.events[-1].position, case.stream, WAIT_SECONDS)
     return RedirectResponse("/", 303)

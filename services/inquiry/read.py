@@ -11,7 +11,7 @@ from caselog.db.queries import Queries
 from caselog.read import LogReader
 from chassis.eventing.commands.loaded_stream import LoadedStream
 from chassis.eventing.projections.paging import Page
-from services.inquiry.decide import State, evolve
+from services.inquiry.decide import DECIDER, State
 
 PAGE: Final = 20
 """Questions a page: fifty were seventeen screens of a phone."""
@@ -29,7 +29,7 @@ class Inquiries:
 
     async def load(self, case_id: str) -> Case | None:
         """A case as it stands in the log, or None."""
-        return await Case.load(self._log, f"case:{case_id}", State(), evolve)
+        return await Case.load(self._log, f"case:{case_id}", DECIDER)
 
     async def waiting(self, agency: str, after: str = "") -> Page:
         """Open questions to an agency, the most urgent first; `after` is the question that ended the page before, or nothing.

@@ -7,14 +7,13 @@ from typing import Final
 from caselog.read import LogReader
 from chassis.accounts.cli_input import NotUnderstood, RegistrationRefused
 from chassis.accounts.registration import Registration, Seat
-from chassis.eventing.commands.ids import http_command
+from chassis.eventing.commands.handler import SYSTEM
 from chassis.eventing.commands.loaded_stream import LoadedStream
 from chassis.principal import Principal
 from chassis.runtime.container import Container
 from schemas.catalogue import Labelled, catalogue
 from services.inquiry.commands import RegisterAgency
-from services.inquiry.decide import State, evolve
-from services.inquiry.handle import Handling
+from services.inquiry.decide import DECIDER
 
 ROLES: Final = ("agency_officer",)
 """The staff of this desk (domain.md, Who acts)."""
@@ -46,10 +45,8 @@ async def register(container: Container, key: str) -> bool:
     if await registered(container.log, key):
         return False
     stream = f"agency:{key}"
-    this = http_command("inquiry", "system", "/enrolment", stream, "register")
     command = RegisterAgency(agency=key, name_fa=agencies[key].fa, name_en=agencies[key].en)
-    handling = Handling(container.handler, container.vault)
-    await handling.by_person(command, Principal("system", "inquiry"), stream=stream, command_id=this)
+    await container.handler(DECIDER).execute(command, by=Principal(SYSTEM, "inquiry"), on=stream, key="register")
     return True
 
 
@@ -57,7 +54,7 @@ async def registered(log: LogReader, key: str) -> bool:
     """Whether an agency takes part."""
     if key not in catalogue().codes["agencies"]:
         return False
-    found = await LoadedStream.load(log, f"agency:{key}", State(), evolve)
+    found = await LoadedStream.load(log, f"agency:{key}", DECIDER)
     return found is not None and found.state.registered
 
 

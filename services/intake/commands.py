@@ -50,6 +50,9 @@ class Contact(Part):
 class SubmitCase(Command):
     """File a request; the case's stream begins."""
 
+    ROUTE: ClassVar[str] = "/new"
+    BEGINS: ClassVar[bool] = True
+
     UNHASHED: ClassVar[frozenset[str]] = frozenset({"stored"})
 
     request_type: str
@@ -76,12 +79,16 @@ class SubmitCase(Command):
 class ConfirmIdentity(Command):
     """The identity clerk found that the papers belong to the applicant and the property."""
 
+    ROUTE: ClassVar[str] = "/identity/confirm"
+
     documents: tuple[str, ...]
     """Ids of the papers compared."""
 
 
 class QuestionIdentity(Command):
     """The identity clerk needs other papers."""
+
+    ROUTE: ClassVar[str] = "/identity/question"
 
     reasons: tuple[str, ...]
     """Codes of the catalogue's group `identity_questions`."""
@@ -91,6 +98,8 @@ class QuestionIdentity(Command):
 
 class AnswerIdentity(Command):
     """The citizen brings the papers that the clerk asked for."""
+
+    ROUTE: ClassVar[str] = "/answer"
 
     UNHASHED: ClassVar[frozenset[str]] = frozenset({"stored"})
 
@@ -109,15 +118,23 @@ class EscalateIdentity(Command):
 class ReleaseDocument(Command):
     """The identity clerk gives the reviewer a copy without metadata."""
 
+    ROUTE: ClassVar[str] = "/identity/release"
+
     UNHASHED: ClassVar[frozenset[str]] = frozenset({"copy_of"})
 
     document_id: str
     copy_of: DocumentRef
     """The copy; named as in the fact, since pydantic models have a method `copy`."""
 
+    def within(self) -> str:
+        """One confirmation releases several."""
+        return self.document_id
+
 
 class AnswerCorrection(Command):
     """The citizen answers the open correction."""
+
+    ROUTE: ClassVar[str] = "/answer"
 
     UNHASHED: ClassVar[frozenset[str]] = frozenset({"stored"})
 
@@ -129,6 +146,8 @@ class AnswerCorrection(Command):
 
 class WithdrawCase(Command):
     """The applicant takes the request back."""
+
+    ROUTE: ClassVar[str] = "/withdraw"
 
     reason: str
     """A code of the catalogue's group `withdrawals`."""
@@ -142,12 +161,24 @@ class OpenPapers(Command):
     reason: str
     """A code of the catalogue's group `openings`."""
 
+    def route(self) -> str:
+        """A paper is opened by a link of its own."""
+        return "/identity/document" if self.within() else "/identity/open"
+
+    def within(self) -> str:
+        """The document, when it is one; empty for the sealed fields, which are opened together."""
+        return self.what[0] if len(self.what) == 1 else ""
+
 
 class OpenForApplicant(Command):
     """An operator of the office that filed opens, for the applicant who stands before them, what is the applicant's alone."""
 
     what: Literal["note", "certificate"]
     """The note of the open question, or the certificate."""
+
+    def route(self) -> str:
+        """Each of the two is opened by a form of its own."""
+        return f"/open/{self.what}"
 
 
 class IssueCertificate(Command):
@@ -167,6 +198,8 @@ class IssueCertificate(Command):
 
 class OfficeRegistration(Command):
     """What is registered of a counter office."""
+
+    ROUTE: ClassVar[str] = "/enrolment"
 
     name_fa: Text = Field(min_length=1)
     name_en: Text = Field(min_length=1)

@@ -17,7 +17,7 @@ from chassis.eventing.commands.loaded_stream import LoadedStream
 from chassis.eventing.projections.paging import Page
 from schemas.facts.intake import OfficeChanged, OfficeHours, OfficeRegistered
 from schemas.labels import Language
-from services.intake.decide import State, evolve
+from services.intake.decide import DECIDER, State
 
 PAGE = 50
 UNREAD_FOR = timedelta(days=90)
@@ -78,7 +78,7 @@ class Office(LoadedStream[State]):
     @classmethod
     async def read(cls, log: LogReader, office_id: str) -> Self | None:
         """An office as it stands in the log, or None when it was never registered."""
-        found = await cls.load(log, f"office:{office_id}", State(), evolve)
+        found = await cls.load(log, f"office:{office_id}", DECIDER)
         return found if found is not None and found.state.office_registered else None
 
     @property
@@ -109,7 +109,7 @@ class Cases:
 
     async def load(self, case_id: str) -> Case | None:
         """A case as it stands in the log, or None."""
-        return await Case.load(self._log, f"case:{case_id}", State(), evolve)
+        return await Case.load(self._log, f"case:{case_id}", DECIDER)
 
     async def office(self, office_id: str) -> Office | None:
         """A counter office as it stands in the log, or None when it was never registered."""

@@ -9,7 +9,7 @@ from typing import Final
 from caselog.read import LogReader
 from chassis.accounts.cli_input import DAYS, NotUnderstood, Options, RegistrationRefused, identifier, named, weekly, whole
 from chassis.accounts.registration import Registration, Seat
-from chassis.eventing.commands.ids import http_command
+from chassis.eventing.commands.handler import SYSTEM
 from chassis.principal import Principal
 from chassis.refusal import RequestDiffers
 from chassis.runtime.container import Container
@@ -17,7 +17,7 @@ from chassis.web.formats import time_of_day
 from schemas.fact import StreamKind
 from schemas.facts.intake import OfficeHours
 from services.intake.commands import ChangeOffice, RegisterOffice
-from services.intake.handle import Handling
+from services.intake.decide import DECIDER
 from services.intake.read import Office, Opening
 
 ROLES: Final = ("office_operator", "identity_clerk", "engineer")
@@ -99,9 +99,7 @@ async def _change(container: Container, office_id: str, given: Namespace) -> str
 
 async def _send(container: Container, command: RegisterOffice | ChangeOffice, office_id: str, key: str) -> None:
     stream = f"office:{office_id}"
-    this = http_command("intake", "system", "/enrolment", stream, key)
-    handling = Handling(container.handler, container.vault)
-    await handling.by_person(command, Principal("system", "intake"), stream=stream, command_id=this)
+    await container.handler(DECIDER).execute(command, by=Principal(SYSTEM, "intake"), on=stream, key=key)
 
 
 def _line(found: Office) -> str:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, assert_never
 
+from chassis.eventing.commands.decider import Decider
 from chassis.refusal import Refusal
+from schemas.calendar import IRAN, WorkingTime
 from schemas.fact import Fact
 from schemas.facts import AnyFact, inquiry, intake, notify, review
 from schemas.facts.intake import Channel
@@ -77,8 +79,8 @@ def evolve(_state: State, fact: intake.CaseSubmitted, _at: datetime) -> State:
     return State(fact.channel)
 
 
-def decide(command: c.NotifyCommand, state: State, _at: datetime) -> list[Fact]:
-    """The record that `command` makes. Raises NoSuchCase."""
+def decide(command: c.NotifyCommand, state: State, _at: datetime, *, working_time: WorkingTime = IRAN) -> list[Fact]:  # noqa: ARG001
+    """The record that `command` makes; no calendar matters to it. Raises NoSuchCase."""
     if state.channel is None:
         raise NoSuchCase
     match command:
@@ -96,3 +98,7 @@ def _told_by(channel: str, state: State) -> tuple[str, ...]:
     Both in one append: else one of them could be told and the other not, and nobody would see it.
     """
     return (APPLICANT, OFFICE) if channel == "inapp" and state.channel is Channel.OFFICE else (APPLICANT,)
+
+
+DECIDER: Final = Decider[c.NotifyCommand, State](State(), evolve, decide)
+"""What notify decides on, and how."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import asyncpg
@@ -15,13 +14,12 @@ from chassis.eventing.agenda.worker import parked_items, release_item, trying_it
 from chassis.principal import Principal
 from chassis.refusal import refusals_in
 from chassis.runtime import message_gateway
-from chassis.runtime.container import Container
 from chassis.web.auth import require, signed_in
 from chassis.web.pages import render
 from chassis.web.parked_page import ParkedWorkPage
 from chassis.web.routes import routes
 from services.notify import decide
-from services.notify.read import Messages
+from services.notify.deps import deps
 
 router = routes()
 OPERATOR = "operator"
@@ -29,27 +27,18 @@ REFUSALS = (*refusals_in(decide), *refusals_in(message_gateway))
 """Why a message may not be sent."""
 
 
-@dataclass(frozen=True)
-class Deps:
-    """The service behind a request."""
-
-    container: Container
-    messages: Messages
-
-
 @router.get("/")
 async def overview(request: Request) -> HTMLResponse | RedirectResponse:
     principal = signed_in(request)
     if principal is None or principal.role != OPERATOR:
         return RedirectResponse("/sign-in", 303)
-    deps: Deps = request.app.state.deps
     return render(
         request,
         "messages.html",
-        latest=await deps.messages.latest(),
-        totals=await deps.messages.totals(),
-        parked=[(item, _template(item)) for item in await parked_items(deps.container.db)],
-        trying=[(item, _template(item)) for item in await trying_items(deps.container.db)],
+        latest=await deps(request).queries.latest(),
+        totals=await deps(request).queries.totals(),
+        parked=[(item, _template(item)) for item in await parked_items(deps(request).container.db)],
+        trying=[(item, _template(item)) for item in await trying_items(deps(request).container.db)],
         said=ParkedWorkPage(request, REFUSALS),
     )
 
@@ -64,6 +53,5 @@ def _template(item: asyncpg.Record) -> str:
 async def release(
     request: Request, item: Annotated[str, Form(pattern=r"^[0-9a-f]{64}$")], principal: Principal = require(OPERATOR)
 ) -> RedirectResponse:
-    deps: Deps = request.app.state.deps
-    await release_item(deps.container.db, bytes.fromhex(item))
+    await release_item(deps(request).container.db, bytes.fromhex(item))
     return RedirectResponse("/", 303)

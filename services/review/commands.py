@@ -96,6 +96,8 @@ class SuspendCase(Command):
 class ResumeCase(Command):
     """The commission let the case go on; a supervisor enters it."""
 
+    ROUTE: ClassVar[str] = "/resume"
+
     reason: str
 
 
@@ -121,9 +123,19 @@ class OpenMaterial(Command):
     what: tuple[str, ...]
     reason: str
 
+    def route(self) -> str:
+        """A paper is opened by a link of its own."""
+        return "/document" if self.within() else "/open"
+
+    def within(self) -> str:
+        """The document, when it is one; empty for the case's material, which is opened as a whole."""
+        return self.what[0] if self.what and self.what[0] != "documents" else ""
+
 
 class EnrolReviewer(Command):
     """A member of staff may be drawn; sent to the stream of that member."""
+
+    ROUTE: ClassVar[str] = "/enrolment"
 
     districts: tuple[int, ...]
     stages: tuple[str, ...]
@@ -133,6 +145,8 @@ class EnrolReviewer(Command):
 
 class RetireReviewer(Command):
     """A member of staff is drawn no longer."""
+
+    ROUTE: ClassVar[str] = "/enrolment"
 
     reason: str
 

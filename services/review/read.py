@@ -15,7 +15,7 @@ from chassis.eventing.projections.paging import Page
 from chassis.privacy.vault import Vault
 from schemas.facts import review
 from schemas.facts.review import Candidate, Exclusion
-from services.review.decide import State, evolve
+from services.review.decide import DECIDER, State
 
 LEAST = 2
 """A pool below this size is widened to the whole city (design.md section 6: the draw may be from another district)."""
@@ -49,7 +49,7 @@ class Cases:
 
     async def load(self, case_id: str) -> Case | None:
         """A case as it stands in the log, or None."""
-        return await Case.load(self._log, f"case:{case_id}", State(), evolve)
+        return await Case.load(self._log, f"case:{case_id}", DECIDER)
 
     def alias_in(self, staff: str, stream: str, state: State) -> str:
         """The alias of a member of staff in the current draw of a case."""
@@ -77,7 +77,7 @@ class Cases:
 
     async def can_be_drawn(self, staff: str) -> bool:
         """Whether a member of staff can be drawn, as it stands in the log now."""
-        found = await LoadedStream.load(self._log, f"staff:{staff}", State(), evolve)
+        found = await LoadedStream.load(self._log, f"staff:{staff}", DECIDER)
         return found is not None and found.state.enrolled
 
     async def drawn_in(self, case: Case) -> str | None:

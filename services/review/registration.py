@@ -9,7 +9,7 @@ from caselog.read import LogReader
 from chassis.accounts.cli_input import NotUnderstood, Options, RegistrationRefused, identifier, whole
 from chassis.accounts.oidc.people import is_staff
 from chassis.accounts.registration import Registration
-from chassis.eventing.commands.ids import http_command
+from chassis.eventing.commands.handler import SYSTEM
 from chassis.eventing.commands.loaded_stream import LoadedStream
 from chassis.principal import Principal
 from chassis.runtime.container import Container
@@ -17,8 +17,7 @@ from schemas.catalogue import catalogue
 from schemas.fact import StreamKind
 from schemas.facts.review import ReviewerEnrolled
 from services.review.commands import EnrolReviewer, RetireReviewer
-from services.review.decide import State, evolve
-from services.review.handle import Handling
+from services.review.decide import DECIDER
 from services.review.refusals import InvalidField
 
 ROLES: Final = ("reviewer", "supervisor")
@@ -42,7 +41,7 @@ async def reviewer(container: Container, arguments: list[str]) -> str:
 
 
 async def _line(log: LogReader, stream: str) -> str:
-    found = await LoadedStream.load(log, stream, State(), evolve)
+    found = await LoadedStream.load(log, stream, DECIDER)
     if found is None:
         raise LookupError(stream)
     last = next(fact for _, fact in reversed(found.facts) if isinstance(fact, ReviewerEnrolled))
@@ -77,7 +76,7 @@ async def _enrol(container: Container, arguments: list[str]) -> str:
 
 async def enrol(container: Container, subject: str, command: EnrolReviewer) -> bool:
     """Let a member of staff be drawn; whether they could not before. Raises RegistrationRefused."""
-    found = await LoadedStream.load(container.log, f"staff:{subject}", State(), evolve)
+    found = await LoadedStream.load(container.log, f"staff:{subject}", DECIDER)
     if found is not None and found.state.enrolled:
         last = next(fact for _, fact in reversed(found.facts) if isinstance(fact, ReviewerEnrolled))
         if last == ReviewerEnrolled(**command.model_dump()):
@@ -96,7 +95,7 @@ async def _retire(container: Container, arguments: list[str]) -> str:
     options.add_argument("--reason", required=True)
     given = options.read(arguments)
     subject = identifier("SUBJECT", given.subject)
-    found = await LoadedStream.load(container.log, f"staff:{subject}", State(), evolve)
+    found = await LoadedStream.load(container.log, f"staff:{subject}", DECIDER)
     if found is None:
         raise RegistrationRefused("SUBJECT", "nobody of this name was ever enrolled")
     if not found.state.enrolled:
@@ -111,9 +110,7 @@ async def _retire(container: Container, arguments: list[str]) -> str:
 async def _send(container: Container, command: EnrolReviewer | RetireReviewer, subject: str, version: int) -> None:
     # The version, since one who left can come back: the same words then are another command.
     stream, key = f"staff:{subject}", f"{type(command).__name__} after {version}"
-    this = http_command("review", "system", "/enrolment", stream, key)
-    handling = Handling(container.handler, container.vault)
-    await handling.by_person(command, Principal("system", "review"), stream=stream, command_id=this)
+    await container.handler(DECIDER).execute(command, by=Principal(SYSTEM, "review"), on=stream, key=key)
 
 
 async def _can_come_in(container: Container, subject: str) -> None:
@@ -128,7 +125,7 @@ async def _can_come_in(container: Container, subject: str) -> None:
 
 async def still(log: LogReader, subject: str) -> str:
     """What to do about somebody whose account was closed or changed and who is still in the pool."""
-    found = await LoadedStream.load(log, f"staff:{subject}", State(), evolve)
+    found = await LoadedStream.load(log, f"staff:{subject}", DECIDER)
     if found is None or not found.state.enrolled:
         return ""
     return f"{subject} can still be drawn as a reviewer: `reviewer retire {subject} --reason ...` ends that"

@@ -12,7 +12,7 @@ from chassis.runtime.cli import serve
 from chassis.settings import Settings
 from chassis.telemetry import configure
 from chassis.web.app import create_web_app
-from services.intake.settings import PACKAGE, TITLE
+from services.intake.app import SERVICE
 
 router = APIRouter()
 
@@ -35,8 +35,8 @@ def door(settings: Settings) -> FastAPI:
 
     # The limit of requests is counted as everywhere, and not reached.
     return create_web_app(
-        service="intake", title=TITLE, settings=settings, lifespan=lifespan, routers=[router], package=PACKAGE, ready=ready,
-        requests_a_minute=100_000,
+        service="intake", title=SERVICE.title, settings=settings, lifespan=lifespan, routers=[router],
+        package=SERVICE.package, ready=ready, requests_a_minute=100_000,
     )  # fmt: skip
 
 

@@ -27,8 +27,6 @@ from deploy.local import keys
 from deploy.local.postgres import OWNER, Postgres
 from deploy.local.processes import KEYS
 from deploy.local.subprocesses import free_port, start, tail, wait_until
-from services.intake.settings import PACKAGE as INTAKE
-from services.review.settings import PACKAGE as REVIEW
 from tests.bench.harness import Bench
 from tests.bench.samples import NothingMeasured, understood
 from tests.conftest import ROOT
@@ -116,7 +114,7 @@ async def open_house(bench: Bench, prefix: str) -> AsyncIterator[House]:
             database_prefix=prefix,
             owner_password=databases.server.owner_password,
         )
-        for service, room in (("intake", INTAKE), ("review", REVIEW)):
+        for service, room in ((each, ROOT / "services" / each) for each in ("intake", "review")):
             await migrate_service(settings, service, room)
         connection = await databases.connect("relay", OWNER)
         await migrate(connection, "relay", RELAY)

@@ -14,19 +14,19 @@ from typing import Any, Final
 
 import httpx2
 
-from chassis.runtime.cli import ServiceApp
 from chassis.runtime.container import migrate_service
+from chassis.runtime.service_app import Service
 from chassis.settings import Settings
 from deploy.local import keys, roles
 from deploy.local.processes import KEYS
 from deploy.local.subprocesses import free_port, start, stop
-from services.intake.app import PROCESS as INTAKE
-from services.review.app import PROCESS as REVIEW
+from services.intake.app import SERVICE as INTAKE
+from services.review.app import SERVICE as REVIEW
 from tests.conftest import ROOT
 from tests.databases import Databases
 from tests.eventing.harness import eventually
 
-PROCESSES: Final = {"intake": INTAKE, "review": REVIEW}
+PROCESSES: Final[dict[str, Service[Any, Any]]] = {"intake": INTAKE, "review": REVIEW}
 
 
 @dataclass
@@ -68,7 +68,7 @@ async def prepare(databases: Databases, directory: Path, *services: str) -> None
     keys.provide(directory / "keys", KEYS)
     for service in services:
         environment = settings(databases, directory, service)
-        process: ServiceApp = PROCESSES[service]
+        process = PROCESSES[service]
         await migrate_service(environment, service, ROOT / "services" / service)
         async with process.open_container(environment) as container:
             await process.demonstrate(container)

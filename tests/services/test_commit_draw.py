@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any, cast
 
 import pytest
 
@@ -21,8 +20,7 @@ from schemas.fact import Fact
 from schemas.facts import decode, encode
 from schemas.facts.review import Candidate, DrawCommitted
 from services.review import commands as c
-from services.review.decide import State, decide, evolve
-from services.review.handle import Handling
+from services.review.decide import DECIDER, State
 from tests.databases import Databases
 from tests.eventing.harness import eventually
 from tests.faults.proxy import LostReplies, Proxy, asks_to_append, postgres_is_ready, proxy
@@ -30,6 +28,7 @@ from tests.services import facts as f
 from tests.simulation.services import VAULT
 
 CASE = "case:drawn"
+Handler = CommandHandler[c.ReviewCommand, State]
 WITNESSES = f.committed().witnesses
 
 
@@ -46,12 +45,9 @@ class Two:
 
     wire: Proxy
     log: LogReader
-    one: CommandHandler
-    two: CommandHandler
+    one: Handler
+    two: Handler
     item: ClaimedTask
-
-    def by(self, handler: CommandHandler) -> Handling:
-        return Handling(handler, VAULT)
 
     async def commitments(self) -> list[tuple[RecordedFact, DrawCommitted]]:
         facts = [(each, decode(each.type, each.type_version, each.body)) for each in await self.log.stream(CASE)]
@@ -82,10 +78,13 @@ async def two_processes(databases: Databases) -> AsyncIterator[Two]:
         cause = outcome.events[-1]
         this = agenda_command("review", "commit_draw", cause.link, 0)
         item = ClaimedTask(this, "commit_draw", "", CASE, CASE, cause.position, cause.link, 0, None, None, {}, 1)
-        one, two = (CommandHandler(appender=each, reader=log, vault=VAULT, service_key=bytes(32)) for each in (near, other))
+        one, two = (
+            CommandHandler("review", DECIDER, appender=each, reader=log, vault=VAULT, service_key=bytes(32))
+            for each in (near, other)
+        )
         container = Two(wire, log, one, two, item)
         target = replace(item, id=hashlib.sha256(b"target").digest(), reaction="set_target")
-        await container.by(container.one).by_agenda(c.SetTarget(), target)  # its connection is made and knows its types
+        await container.one.execute_task(c.SetTarget(), target)  # its connection is made and knows its types
         try:
             yield container
         finally:
@@ -95,7 +94,7 @@ async def two_processes(databases: Databases) -> AsyncIterator[Two]:
 async def test_a_process_that_ended_before_it_heard_has_committed_and_another_pool_changes_nothing(databases: Databases) -> None:
     async with two_processes(databases) as two:
         two.wire.down.freeze()
-        unheard = asyncio.create_task(two.by(two.one).by_agenda(FIRST, two.item))
+        unheard = asyncio.create_task(two.one.execute_task(FIRST, two.item))
 
         async def durable() -> bool:
             return len(await two.commitments()) == 1
@@ -103,7 +102,7 @@ async def test_a_process_that_ended_before_it_heard_has_committed_and_another_po
         await eventually(durable)
         unheard.cancel()
         await asyncio.gather(unheard, return_exceptions=True)
-        done = await two.by(two.two).by_agenda(LATER, two.item)
+        done = await two.two.execute_task(LATER, two.item)
         assert done.repeated
         await two.the_first_stands(done)
 
@@ -113,7 +112,7 @@ async def test_a_reply_that_is_lost_on_the_wire_is_asked_for_again_and_is_that_o
 ) -> None:
     async with two_processes(databases) as two:
         two.wire.replies = LostReplies(most=1, to=asks_to_append, whole=postgres_is_ready)
-        done = await two.by(two.one).by_agenda(FIRST, two.item)
+        done = await two.one.execute_task(FIRST, two.item)
         assert two.wire.replies.lost == 1
         assert done.repeated
         await two.the_first_stands(done)
@@ -125,11 +124,7 @@ async def test_a_process_that_had_read_the_case_before_the_commitment_is_answere
 ) -> None:
     async with two_processes(databases) as two:
         before = await two.log.load(CASE)
-        await two.by(two.two).by_agenda(FIRST, two.item)
-        core: dict[str, Any] = {"initial": State(), "evolve": evolve, "decide": decide}
-        done = await two.one.handle(
-            cast("Any", again), stream=CASE, command_id=two.item.id, cause=two.item.cause_name, actor="system:review",
-            loaded=before, **core,
-        )  # fmt: skip
+        await two.two.execute_task(FIRST, two.item)
+        done = await two.one.execute_task(again, two.item, loaded=before)
         assert done.repeated
         await two.the_first_stands(done)

@@ -14,7 +14,7 @@ from chassis.eventing.projections.paging import Page
 from chassis.runtime.container import INBOX
 from deploy.local.postgres import OWNER
 from services.inquiry.read import PAGE, Inquiries
-from services.inquiry.settings import PACKAGE
+from tests.conftest import ROOT
 from tests.databases import Databases
 
 ONE_MOMENT = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
@@ -33,7 +33,7 @@ async def desk(databases: Databases, state: str) -> AsyncIterator[tuple[Inquirie
     owner = await databases.connect("inquiry", OWNER)
     try:
         await migrate(owner, "inbox", INBOX)
-        await migrate(owner, "inquiry", PACKAGE / "migrations")
+        await migrate(owner, "inquiry", ROOT / "services/inquiry/migrations")
         answer = ("no_objection", ONE_MOMENT) if state == "answered" else (None, None)
         await owner.executemany(INSERT, [(*row, ONE_MOMENT, state, *answer) for row in ROWS])
         async with asyncpg.create_pool(**databases.where("inquiry", "inquiry"), min_size=1, max_size=1) as db:

@@ -14,7 +14,7 @@ from chassis.eventing.projections.paging import Page
 from chassis.runtime.container import INBOX
 from deploy.local.postgres import OWNER
 from services.intake.read import PAGE, Cases
-from services.intake.settings import PACKAGE
+from tests.conftest import ROOT
 from tests.databases import Databases
 
 ONE_MOMENT = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
@@ -28,7 +28,7 @@ async def filed(databases: Databases) -> AsyncIterator[tuple[Cases, asyncpg.Conn
     owner = await databases.connect("intake", OWNER)
     try:
         await migrate(owner, "inbox", INBOX)
-        await migrate(owner, "intake", PACKAGE / "migrations")
+        await migrate(owner, "intake", ROOT / "services/intake/migrations")
         await owner.executemany(
             "INSERT INTO cases (stream, tracking_code, request_type, district, channel, office, subject, out_of_hours,"
             " submitted_at, changed_at, version) VALUES ($1, $2, 'site_visit', 1, 'office', $3, $3, false, $4, $4, 1)",

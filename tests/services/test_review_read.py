@@ -19,7 +19,7 @@ from chassis.runtime.container import INBOX
 from deploy.local.postgres import OWNER
 from services.review.decide import State
 from services.review.read import AT_A_TIME, PAGE, Cases
-from services.review.settings import PACKAGE
+from tests.conftest import ROOT
 from tests.databases import Databases
 
 ONE_MOMENT = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
@@ -38,7 +38,7 @@ async def desk(databases: Databases) -> AsyncIterator[tuple[Cases, asyncpg.Conne
     owner = await databases.connect("review", OWNER)
     try:
         await migrate(owner, "inbox", INBOX)
-        await migrate(owner, "review", PACKAGE / "migrations")
+        await migrate(owner, "review", ROOT / "services/review/migrations")
         await owner.executemany(
             "INSERT INTO cases (stream, request_type, district, submitted_at, confirmed, suspended, ended, version)"
             " VALUES ($1, 'site_visit', 1, $2, true, true, $3, 9)",

@@ -7,6 +7,7 @@ import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -17,7 +18,7 @@ from chassis.accounts.oidc import refusals as oidc
 from chassis.privacy.documents import store
 from chassis.refusal import Refusal
 from chassis.runtime import message_gateway
-from chassis.runtime.cli import ServiceApp
+from chassis.runtime.service_app import ServiceApp
 from chassis.web import parked_work, problems
 from chassis.web.i18n import OWN_LOCALE, Translations
 from chassis.web.parked_page import ParkedWorkPage
@@ -25,13 +26,13 @@ from deploy.witness import witness
 from deploy.witness.__main__ import LOCALE as WITNESS
 from schemas.fact import StreamKind
 from services.audit import api as audit_api
-from services.inquiry.app import PROCESS as INQUIRY
-from services.intake.app import PROCESS as INTAKE
+from services.inquiry.app import SERVICE as INQUIRY
+from services.intake.app import SERVICE as INTAKE
 from services.intake.decide.filing import WORDINGS
 from services.notify import decide as notify_decide
-from services.notify.app import PROCESS as NOTIFY
+from services.notify.app import SERVICE as NOTIFY
 from services.review import refusals as review_refusals
-from services.review.app import PROCESS as REVIEW
+from services.review.app import SERVICE as REVIEW
 from tests.conftest import ROOT
 
 SERVICES = ("intake", "review", "inquiry", "notify", "audit")
@@ -132,10 +133,10 @@ def test_every_refusal_has_its_text_and_a_status(service: str, kind: type[Refusa
 PROCESSES = {each.service: each for each in (INTAKE, REVIEW, INQUIRY, NOTIFY)}
 
 
-def reactions(process: ServiceApp, keys: Path) -> set[str]:
+def reactions(process: ServiceApp[Any], keys: Path) -> set[str]:
     """Every reaction that the service's worker carries out."""
     (keys / "witnesses.json").write_text("[]")
-    return set(process.reactions(Mock(settings=Mock(keys=keys))))
+    return set(process.tasks)
 
 
 @pytest.mark.parametrize("service", PROCESSES)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from caselog.read import Head, LogReader
 from chassis.eventing.agenda.task import ClaimedTask, React
 from chassis.eventing.agenda.worker import Worker
-from chassis.eventing.commands.acting import Acting
+from chassis.eventing.commands.decider import Decider
 from chassis.eventing.commands.handler import CommandHandler
 from chassis.eventing.processors.inbox import Inbox
 from chassis.eventing.processors.processor import EventProcessor
@@ -21,17 +21,17 @@ from schemas.facts import review
 from schemas.sealing import Clear, Sealed
 from services.audit import processors as audit_processors
 from services.inquiry import commands as inquiry_commands
-from services.inquiry import handle as inquiry_handle
 from services.inquiry import reactions as inquiry_consume
+from services.inquiry.decide import DECIDER as INQUIRY
 from services.intake import commands as intake_commands
-from services.intake import handle as intake_handle
 from services.intake import reactions as intake_consume
+from services.intake.decide import DECIDER as INTAKE
 from services.notify import commands as notify_commands
-from services.notify import handle as notify_handle
 from services.notify import reactions as notify_consume
+from services.notify.decide import DECIDER as NOTIFY
 from services.review import commands as review_commands
-from services.review import handle as review_handle
 from services.review import reactions as review_consume
+from services.review.decide import DECIDER as REVIEW
 from tests.services import facts as f
 from tests.services.test_runs import ROWS
 from tests.simulation.harness import Database, Session
@@ -82,11 +82,11 @@ READERS: Final[Mapping[str, Sequence[EventProcessor]]] = {
     "notify": notify_consume.processors(VAULT),
     "audit": audit_processors.processors(VAULT),
 }
-HANDLING: Final[Mapping[str, Callable[[CommandHandler, Any], Acting[Any, Any]]]] = {
-    "intake": intake_handle.Handling,
-    "review": review_handle.Handling,
-    "inquiry": inquiry_handle.Handling,
-    "notify": notify_handle.Handling,
+DECIDERS: Final[Mapping[str, Decider[Any, Any]]] = {
+    "intake": INTAKE,
+    "review": REVIEW,
+    "inquiry": INQUIRY,
+    "notify": NOTIFY,
 }
 
 
@@ -105,13 +105,13 @@ class Service:
     heads: Mapping[int, Head] = field(default_factory=dict)
     """The log's heads when the worker began: it may claim only when the agenda's reader has passed them."""
 
-    people: Acting[Any, Any] = field(init=False)
+    people: CommandHandler[Any, Any] = field(init=False)
     """How people write."""
 
     def __post_init__(self) -> None:
         self.database = Database(lambda: self.world.at, rows_of(self.name))
         if self.name in OWES:
-            self.people = self.acting(Life())
+            self.people = self.handler(Life())
 
     def inbox(self, life: Life) -> Inbox:
         """The inbox of a new process."""
@@ -122,17 +122,18 @@ class Service:
         """The log as a process reads it."""
         return LogReader(cast("Any", Session(self.world.log, life)))
 
-    def acting(self, life: Life) -> Acting[Any, Any]:
+    def handler(self, life: Life) -> CommandHandler[Any, Any]:
         """The way in which a process writes."""
         appender = cast("Any", Appender(self.world.log, life))
-        handler = CommandHandler(appender=appender, reader=self.reader(life), vault=VAULT, service_key=bytes(32))
-        return HANDLING[self.name](handler, VAULT)
+        return CommandHandler(
+            self.name, DECIDERS[self.name], appender=appender, reader=self.reader(life), vault=VAULT, service_key=bytes(32)
+        )
 
     def worker(self, life: Life) -> Worker:
         """The agenda's worker of a new process."""
         db, log = cast("Any", Session(self.database, life)), self.reader(life)
         store = ProcessorStore(READERS[self.name][1], db)
-        acting = self.acting(life)
+        handler = self.handler(life)
 
         async def carry_out(item: ClaimedTask) -> None:
             if self.name == "notify":
@@ -141,7 +142,7 @@ class Service:
                     self.world.needless.append(item.id)
                 self.world.sent.append(item.id)  # the channel has it; whether that is ever recorded is another matter
                 await life.step()
-            await acting.by_agenda(_command(item, self.world), item)
+            await handler.execute_task(_command(item, self.world), item)
 
         return Worker(db=db, log=log, checkpoints=store.checkpoints, handlers=_Every(carry_out))
 

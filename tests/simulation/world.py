@@ -92,12 +92,11 @@ class World:
 
     def ask(self, service: str, command: Any, *, stream: str = CASE) -> CommandResult:
         """A person asks; when the reply is lost, once more with the same key. Raises what the service refuses."""
-        this = hashlib.sha256(f"person {len(self.log.facts)}".encode()).digest()
-        acting, who = self.services[service].people, Principal("person", "x")
+        key, by, handler = f"person {len(self.log.facts)}", Principal("person", "x"), self.services[service].people
         try:
-            done: CommandResult = self._city.run(acting.by_person(command, who, stream=stream, command_id=this))
+            done: CommandResult = self._city.run(handler.execute(command, by=by, on=stream, key=key))
         except LogUnavailable:
-            done = self._city.run(acting.by_person(command, who, stream=stream, command_id=this))
+            done = self._city.run(handler.execute(command, by=by, on=stream, key=key))
             assert done.repeated, "what was durable was done once more"
         return done
 

@@ -15,7 +15,7 @@ from deploy.local import keys, processes
 from deploy.local.process_supervision import Services
 from deploy.local.processes import KEYS, PROCESSES
 from deploy.local.subprocesses import StackError
-from services.audit.app import PROCESS as AUDIT
+from services.audit.app import SERVICE as AUDIT
 from tests.databases import Databases
 from tests.faults.doors import settings
 

@@ -20,22 +20,22 @@ from pydantic import SecretStr
 
 from caselog.outcomes import Appended, AppendRequest, NewFact
 from chassis.accounts.cli import accounts
-from chassis.runtime.cli import ReadOnlyServiceApp, register
+from chassis.runtime.cli import register
+from chassis.runtime.service_app import Service
 from chassis.settings import Settings
 from deploy.demo.person import forms
 from deploy.local import roles
 from schemas.facts.intake import CaseSubmitted, IdentityConfirmed
-from services.audit.app import PROCESS as AUDIT
-from services.inquiry.app import PROCESS as INQUIRY
-from services.intake.app import PROCESS as INTAKE
-from services.notify.app import PROCESS as NOTIFY
-from services.review.app import PROCESS as REVIEW
-from services.review.app import open_service
+from services.audit.app import SERVICE as AUDIT
+from services.inquiry.app import SERVICE as INQUIRY
+from services.intake.app import SERVICE as INTAKE
+from services.notify.app import SERVICE as NOTIFY
+from services.review.app import SERVICE as REVIEW
 from tests.databases import Databases
 from tests.faults.test_reread import sample
 from tests.witness.test_witness import entry
 
-PROCESSES: Final[dict[str, ReadOnlyServiceApp[Any]]] = {
+PROCESSES: Final[dict[str, Service[Any, Any]]] = {
     process.service: process for process in (INTAKE, REVIEW, INQUIRY, NOTIFY, AUDIT)
 }
 PASSWORD: Final = "گنجشک-روی-سیم-7"
@@ -129,7 +129,7 @@ async def queue(client: httpx2.AsyncClient) -> list[str]:
 
 async def can_be_drawn(settings: Settings) -> list[str]:
     """Whom review's rows show as able to be drawn."""
-    async with open_service(settings) as container:
+    async with REVIEW.open_container(settings) as container:
         return [row["staff"] for row in await container.db.fetch("SELECT staff FROM reviewers WHERE active ORDER BY staff")]
 
 

@@ -19,6 +19,7 @@ from caselog.db.migrate import migrate
 from chassis.accounts.accounts import Account, Accounts
 from chassis.accounts.oidc.relying_party import relying_party
 from chassis.accounts.one_time_codes import Codes
+from chassis.accounts.routers import sign_in_routers
 from chassis.accounts.sessions import Sessions
 from chassis.principal import Principal
 from chassis.refusal import Refusal
@@ -115,7 +116,8 @@ async def running(
 
         app = create_web_app(
             service="demo", title="Review", settings=settings, lifespan=lifespan, routers=(router,),
-            package=Path(__file__).parent, ready=ready, citizens=True, **options,
+            sign_in=sign_in_routers(settings, citizens=True), package=Path(__file__).parent, ready=ready, citizens=True,
+            **options,
         )  # fmt: skip
         app.state.sessions = Sessions(db)
         app.state.accounts = Accounts(db, app.state.sessions)

@@ -15,7 +15,7 @@ from schemas.catalogue import catalogue
 from schemas.fact import Fact
 from schemas.facts import encode, inquiry, review
 from schemas.facts.intake import CaseSubmitted
-from services.inquiry.app import PROCESS as INQUIRY
+from services.inquiry.app import SERVICE as INQUIRY
 from services.inquiry.read import PAGE
 from tests.databases import Databases
 from tests.eventing.harness import eventually

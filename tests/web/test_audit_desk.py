@@ -13,7 +13,7 @@ import pytest
 from chassis.exit_codes import OUTDATED, ROWS_DIFFERED
 from chassis.refusal import NotBegun
 from deploy.local.postgres import OWNER
-from services.audit.app import PROCESS as AUDIT
+from services.audit.app import SERVICE as AUDIT
 from tests.conftest import ROOT
 from tests.eventing.harness import eventually
 from tests.web.city import PROCESSES, City, confirmed, opened
@@ -95,7 +95,7 @@ async def test_a_parked_case_is_listed_and_let_go_on(city: City) -> None:
 @pytest.mark.parametrize(("service", "reader"), [("audit", "cases"), ("notify", "messages")])
 async def test_nothing_is_released_in_a_list_that_was_never_begun_and_that_is_said(city: City, service: str, reader: str) -> None:
     async with PROCESSES[service].open_container(city.settings_of(service)) as container:
-        version = container.inbox.stores[reader].reader.version
+        version = container.inbox.stores[reader].processor.version
     db = await city.databases.connect(service, OWNER)
     await db.execute("DELETE FROM checkpoints")
     row = "(reader, version, stream, shard, from_version, reason) VALUES ($1, $2, 'case:early', 0, 1, 'test')"

@@ -27,8 +27,7 @@ from schemas.fact import Fact
 from schemas.facts import decode, encode
 from schemas.facts.intake import CaseWithdrawn
 from schemas.facts.review import AssignmentRefused, DrawCommitted, DrawMade, ReviewerRetired
-from services.review.app import PROCESS as REVIEW
-from services.review.app import open_service, reactions
+from services.review.app import SERVICE as REVIEW
 from tests.conftest import ROOT
 from tests.databases import Databases
 from tests.eventing.harness import eventually
@@ -127,7 +126,7 @@ async def is_empty(client: httpx2.AsyncClient) -> bool:
 
 async def looked_at(desk: Desk, case: str) -> bool:
     """Whether review has asked itself if who was drawn is still there."""
-    async with open_service(desk.settings) as container:
+    async with REVIEW.open_container(desk.settings) as container:
         query = "SELECT state <> 'open' FROM agenda WHERE reaction = 'check_drawn' AND stream = $1"
         return bool(await container.db.fetchval(query, f"case:{case}"))
 
@@ -159,18 +158,18 @@ async def test_who_came_back_keeps_their_cases_and_what_has_ended_stays_as_it_is
     # The agenda is away: what it owes is carried out here, late.
     await withdrawn(databases, "ended")
     await desk.leaves("rev-back")
-    async with open_service(desk.settings) as container:
+    async with REVIEW.open_container(desk.settings) as container:
         with pytest.raises(Stale):
-            await reactions(container)["check_drawn"](await item(container.log, "case:ended", DrawMade))
+            await REVIEW.task_handlers(REVIEW.deps(container))["check_drawn"](await item(container.log, "case:ended", DrawMade))
         left = await item(container.log, "staff:rev-back", ReviewerRetired)
         with pytest.raises(TimeoutError):  # what review's rows have not read yet may be a case of theirs
             async with asyncio.timeout(0.5):
-                await reactions(container)["take_back"](left)
+                await REVIEW.task_handlers(REVIEW.deps(container))["take_back"](left)
         await desk.type("reviewer enrol rev-back --district 3")
         for late in (left, await item(container.log, "case:mine", DrawMade)):
             with pytest.raises(Stale):
                 async with asyncio.timeout(5):
-                    await reactions(container)[late.reaction](late)
+                    await REVIEW.task_handlers(REVIEW.deps(container))[late.reaction](late)
     for case in ("mine", "ended"):
         assert not await has(databases, case, AssignmentRefused)
 

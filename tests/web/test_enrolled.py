@@ -12,7 +12,7 @@ from chassis.accounts.cli_input import RegistrationRefused
 from schemas.fact import StreamKind
 from schemas.facts import decode
 from schemas.facts.intake import OfficeChanged, OfficeHours, OfficeRegistered
-from services.intake.app import open_service
+from services.intake.app import SERVICE as INTAKE
 from services.intake.registration import office
 from tests.web.city import PASSWORD, City
 
@@ -20,7 +20,7 @@ REGISTER: Final = "office register {} --fa آفتاب --en Aftab --district 1"
 
 
 async def registrations(city: City, name: str) -> list[object]:
-    async with open_service(city.settings_of("intake")) as container:
+    async with INTAKE.open_container(city.settings_of("intake")) as container:
         return [decode(each.type, each.type_version, each.body) for each in await container.log.stream(f"office:{name}")]
 
 
@@ -92,7 +92,7 @@ async def test_opening_hours_are_registered_changed_and_listed_as_they_are_typed
 
 async def test_of_two_who_change_an_office_at_once_none_takes_back_what_the_other_changed(city: City) -> None:
     assert (await city.type("intake", REGISTER.format("both")))[0] == 0
-    async with open_service(city.settings_of("intake")) as container:
+    async with INTAKE.open_container(city.settings_of("intake")) as container:
         one, other = ["change", "both", "--fa", "مهتاب"], ["change", "both", "--hours", "thu=08:00-12:00"]
         ended = await asyncio.gather(office(container, one), office(container, other), return_exceptions=True)
     assert all(isinstance(each, str | RegistrationRefused) for each in ended), ended
@@ -170,7 +170,7 @@ async def test_the_streams_of_a_kind_are_each_named_once_and_those_of_no_other_k
         assert (await city.type("intake", REGISTER.format(name)))[0] == 0
     assert (await city.type("intake", "office change list-a --district 2"))[0] == 0
     assert (await city.type("inquiry", "agency register fire"))[0] == 0
-    async with open_service(city.settings_of("intake")) as container:
+    async with INTAKE.open_container(city.settings_of("intake")) as container:
         offices = await container.log.streams(StreamKind.OFFICE)
         assert offices == sorted(set(offices))
         assert {"office:list-a", "office:list-b"} <= set(offices)

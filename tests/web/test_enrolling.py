@@ -14,10 +14,9 @@ import pytest
 
 from chassis.accounts.oidc.relying_party import RETURN, local_subject
 from chassis.oidc_settings import Seat
-from chassis.runtime.cli import create_agenda_app
 from deploy.local.subprocesses import free_port
-from services.intake.app import PROCESS as INTAKE
-from services.review.app import PROCESS as REVIEW
+from services.intake.app import SERVICE as INTAKE
+from services.review.app import SERVICE as REVIEW
 from tests.conftest import ROOT
 from tests.eventing.harness import eventually
 from tests.web.city import PASSWORD, PROCESSES, City, confirmed, is_in_queue, is_the_pool, opened, pin, sign_in, status
@@ -198,7 +197,7 @@ async def test_an_enrolled_reviewer_is_drawn_by_a_local_account_and_by_openid_co
         code, said = await city.type("review", enrolled, settings=settings)
         assert (code, "nothing was changed" in said) == (0, True)
         assert (await city.type("review", f"{enrolled} --district 5", settings=settings))[0] == 1
-        worker = create_agenda_app(REVIEW, settings)
+        worker = REVIEW.create_agenda_app(settings)
         async with opened(REVIEW.create_app(settings), "review") as client, worker.router.lifespan_context(worker):
             assert await sign_in(client, "maryam", PASSWORD) == 303
             await eventually(lambda: is_the_pool(settings, ["rev-9"]))  # the pool is what review has read by then

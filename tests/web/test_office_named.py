@@ -17,8 +17,7 @@ from caselog.outcomes import Appended, AppendRequest, NewFact
 from chassis.principal import Principal
 from chassis.web.csrf import session_cookie
 from schemas.facts.intake import CaseSubmitted, OfficeHours
-from services.intake.app import PROCESS as INTAKE
-from services.intake.app import open_service
+from services.intake.app import SERVICE as INTAKE
 from services.intake.read import Opening, openings
 from tests.faults.test_reread import sample
 from tests.web.city import City, opened
@@ -47,7 +46,7 @@ async def filed(city: City, case: str, office: str | None) -> None:
     """A request of the citizen, filed by an office or, with none, in the portal."""
     stream = f"case:{case}"
     body = json.loads(sample(CaseSubmitted).body)
-    async with open_service(city.settings_of("intake")) as container:
+    async with INTAKE.open_container(city.settings_of("intake")) as container:
         body["applicant"] = container.vault.alias(CITIZEN.subject, stream)
     body |= {"office": office} if office else {"office": None, "channel": "portal", "consent": None}
     fact = NewFact(CaseSubmitted.TYPE, CaseSubmitted.VERSION, json.dumps(body).encode())

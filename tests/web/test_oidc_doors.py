@@ -24,14 +24,15 @@ from deploy.local import keys
 from deploy.local.processes import KEYS
 from deploy.local.subprocesses import wait_until
 from services.audit.app import create_app as audit_door
-from services.audit.settings import PACKAGE as AUDIT
 from services.intake.app import create_app as intake_door
-from services.intake.settings import PACKAGE as INTAKE
+from tests.conftest import ROOT
 from tests.databases import Databases
 from tests.web.browser import browsing, needs_browser
 from tests.web.issuer import Issuer, Lies, serving
 from tests.web.oidc_harness import CITIZEN, House, believing, problem
 
+AUDIT: Final = ROOT / "services/audit"
+INTAKE: Final = ROOT / "services/intake"
 ROOMS: Final = {"audit": AUDIT, "intake": INTAKE}
 NAME: Final = "مهرداد کیانی"
 AUDITOR: Final = {"sub": "auditor-3", "name": NAME, "roles": ["auditors"]}

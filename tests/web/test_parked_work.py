@@ -15,9 +15,9 @@ import pytest
 from chassis.web.i18n import OWN_LOCALE, Translations
 from schemas.catalogue import catalogue
 from schemas.facts.intake import CaseSubmitted
-from services.notify.app import PROCESS as NOTIFY
+from services.notify.app import SERVICE as NOTIFY
 from services.review import refusals
-from services.review.app import PROCESS as REVIEW
+from services.review.app import SERVICE as REVIEW
 from tests.conftest import ROOT
 from tests.eventing.harness import eventually
 from tests.faults.test_reread import sample

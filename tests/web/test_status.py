@@ -12,11 +12,10 @@ import pytest
 
 from caselog.outcomes import Appended, AppendRequest
 from chassis.eventing.processors.bus_share import ENOUGH
-from chassis.runtime.cli import create_agenda_app
 from schemas.envelope import shard_of
 from schemas.facts.intake import CaseSubmitted
 from services.intake.pages.status import ProcessStatus
-from services.review.app import PROCESS as REVIEW
+from services.review.app import SERVICE as REVIEW
 from tests.databases import Databases
 from tests.eventing.harness import eventually, fill, inbox_of, prepare
 from tests.faults.test_reread import sample
@@ -93,7 +92,7 @@ async def test_a_reader_that_stopped_is_said(city: City) -> None:
 
 
 async def test_only_who_takes_facts_from_the_bus_says_whether_the_broker_lets_it(city: City) -> None:
-    async with opened(create_agenda_app(REVIEW, city.settings_of("review", bus=True, kafka="127.0.0.1:1")), "agenda") as client:
+    async with opened(REVIEW.create_agenda_app(city.settings_of("review", bus=True, kafka="127.0.0.1:1")), "agenda") as client:
         assert set((await client.get("/ready")).json()) == {"gate", *READY}  # it has an inbox, and nothing feeds it
     door = REVIEW.create_app(city.settings_of("review", bus=True, kafka="127.0.0.1:1"))
     async with opened(door, "review") as client:

@@ -14,7 +14,7 @@ from chassis.web import formats
 from chassis.web.i18n import OWN_LOCALE, Translations
 from deploy.demo.person import forms
 from schemas.facts.review import CaseSuspended, TargetPassed
-from services.review.app import PROCESS as REVIEW
+from services.review.app import SERVICE as REVIEW
 from services.review.read import PAGE
 from tests.conftest import ROOT
 from tests.databases import Databases

@@ -10,10 +10,10 @@ from datetime import timedelta
 import httpx2
 import pytest
 
+from chassis.accounts.accounts import refuse_demonstration_accounts
 from chassis.accounts.sessions import Sessions
 from chassis.principal import Principal
 from chassis.settings import DemonstrationRefused, Environment, Settings
-from chassis.web.app import refuse_demonstration_accounts
 from deploy.demo.person import forms
 from deploy.demo.week import national_code
 from tests.databases import Databases

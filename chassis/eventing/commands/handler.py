@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Final, Protocol, TypeVar
+from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
 import orjson
 from opentelemetry import trace
@@ -18,15 +18,20 @@ from pydantic import BaseModel, ConfigDict
 from caselog.append import Appender
 from caselog.outcomes import Appended, AppendRequest, Conflict, EventPosition, NewFact, Refused, Repeated
 from caselog.read import Loaded, LogReader
-from chassis.eventing.commands.ids import request_hash
+from chassis.eventing.agenda.task import ClaimedTask
+from chassis.eventing.commands.decider import Decider
+from chassis.eventing.commands.ids import NEW, case_id_of, http_command, request_hash
+from chassis.principal import Principal
 from chassis.refusal import Busy, PageIsStale, RequestDiffers
 from schemas.calendar import IRAN, WorkingTime
 from schemas.fact import Fact
-from schemas.facts import FACTS, AnyFact, decode, encode
+from schemas.facts import FACTS, decode, encode
 
 S = TypeVar("S")
 C = TypeVar("C", bound="Command")
 ATTEMPTS: Final = 20
+SYSTEM: Final = "system"
+"""The role of what no signed-in person does: the agenda, and registration from a terminal."""
 APPENDED: Final = Histogram(
     "parvandeh_append_seconds",
     "Appends by outcome",
@@ -44,10 +49,26 @@ class Command(BaseModel):
 
     UNHASHED: ClassVar[frozenset[str]] = frozenset()
     """Fields that differ on each retry of the same request (random ids of stored bytes) and so do not tell requests apart."""
+    BEGINS: ClassVar[bool] = False
+    """Whether it begins a stream, whose name is then derived from the command's id (`CommandHandler.new_case`)."""
+
+    ROUTE: ClassVar[str] = ""
+    """What tells a person's request apart, beside its key, from requests of other kinds; empty: the command's name."""
+
+    def route(self) -> str:
+        """The route of this command: a part of the command id, so it never changes."""
+        return self.ROUTE or f"/{type(self).__name__}"
+
+    def within(self) -> str:
+        """What within the stream it is about, where one key may serve several (a document, an inquiry); also part of the id."""
+        return ""
 
 
 class Seals(Protocol):
     """What handling needs of the vault."""
+
+    def alias(self, subject: str, stream: str) -> str:
+        """Another name of a person in each stream."""
 
     async def seal(self, facts: Sequence[Fact], *, log_id: str, stream: str, command: bytes) -> list[Fact]:
         """The facts with every clear value sealed; keys are durable before it returns."""
@@ -70,52 +91,93 @@ class CommandResult:
     """Whether the command had been carried out before; the places are then the original ones."""
 
 
-class CommandHandler:
-    """Handles the commands of one service."""
+class CommandHandler(Generic[C, S]):
+    """Handles the commands of one service: load, decide, seal, append; decide again on a version conflict."""
 
     def __init__(
-        self, *, appender: Appender, reader: LogReader, vault: Seals, service_key: bytes, working_time: WorkingTime = IRAN
+        self,
+        service: str,
+        decider: Decider[C, S],
+        *,
+        appender: Appender,
+        reader: LogReader,
+        vault: Seals,
+        service_key: bytes,
+        working_time: WorkingTime = IRAN,
     ) -> None:
         """`working_time`: by which calendar the decisions of this process are made."""
-        self.working_time = working_time
+        self._service, self._decider, self._working_time = service, decider, working_time
         self._appender, self._reader, self._vault = appender, reader, vault
         self._service_key = service_key
 
-    async def handle(
+    def new_case(self, command: type[C], *, by: Principal, key: str) -> str:
+        """The id of the case that `command` begins when `by` sends it under `key`: a late repetition meets the same case."""
+        return case_id_of(http_command(self._service, by.subject, command.ROUTE, NEW, key))
+
+    def command_id(self, command: C, *, by: Principal, on: str, key: str) -> bytes:
+        """The id of a command that a person sends (32 bytes): the same request under the same key has the same id for ever."""
+        scope = NEW if command.BEGINS else f"{on} {command.within()}".rstrip()
+        # Whoever types at a terminal has no account: all of them are one, and their actor is the service.
+        who = SYSTEM if by.role == SYSTEM else by.subject
+        return http_command(self._service, who, command.route(), scope, key)
+
+    async def execute(
         self,
         command: C,
         *,
+        by: Principal,
+        on: str,
+        key: str,
+        expected_by_page: int | None = None,
+        loaded: Loaded | None = None,
+    ) -> CommandResult:
+        """Carry out on the stream `on` what the signed-in `by` asks for; `key` is the request's idempotency key.
+
+        `expected_by_page`: the version of the stream that the person read; another's change since refuses as PageIsStale.
+        `loaded`: the stream as `find_previous` found it; it is read again only when another wrote meanwhile.
+
+        Raises what `decide` refuses, RequestDiffers, Busy after many conflicts, LogUnavailable (sending again is safe then).
+        """
+        command_id = self.command_id(command, by=by, on=on, key=key)
+        actor = f"{by.role}:{self._vault.alias(by.subject, on)}"
+        return await self._execute(command, on, command_id, actor, expected_by_page=expected_by_page, loaded=loaded)
+
+    async def execute_task(self, command: C, task: ClaimedTask, *, loaded: Loaded | None = None) -> CommandResult:
+        """Carry out what a task of the agenda asks for, under the task's own id. Raises the same."""
+        actor = f"{SYSTEM}:{self._service}"
+        return await self._execute(command, task.target, task.id, actor, cause=task.cause_name, loaded=loaded)
+
+    async def find_previous(self, command: C, *, by: Principal, on: str, key: str) -> CommandResult | Loaded:
+        """What became of `command` when it was carried out before, asked before costly preparations; else the stream."""
+        loaded = await self._reader.load(on)
+        return self._previous(loaded, self.command_id(command, by=by, on=on, key=key), self._request(command)) or loaded
+
+    async def _execute(
+        self,
+        command: C,
         stream: str,
         command_id: bytes,
         actor: str,
-        initial: S,
-        evolve: Callable[[S, AnyFact, datetime], S],
-        decide: Callable[[C, S, datetime], Sequence[Fact]],
+        *,
         cause: str | None = None,
         expected_by_page: int | None = None,
         loaded: Loaded | None = None,
     ) -> CommandResult:
-        """Carry out `command` on `stream` and answer where its facts stand.
-
-        `loaded`: the stream as `find_previous` found it; it is read again only when another wrote meanwhile.
-
-        `expected_by_page` is the version of the stream that the person read; another's change since refuses as PageIsStale.
-        Raises what `decide` refuses, RequestDiffers, Busy after many conflicts, LogUnavailable (sending again is safe then).
-        """
+        decider = self._decider
         with _TRACER.start_as_current_span(f"handle {type(command).__name__}"):
             request = self._request(command)
             for _ in range(ATTEMPTS):
                 loaded = loaded or await self._reader.load(stream)
-                if before := self._before(loaded, command_id, request):
-                    return before
+                if previous := self._previous(loaded, command_id, request):
+                    return previous
                 _refuse_stale(loaded, expected_by_page, actor)
-                state = initial
+                state = decider.initial
                 for each in loaded.facts:
-                    state = evolve(state, decode(each.type, each.type_version, each.body), each.recorded_at)
-                facts = decide(command, state, loaded.at)
-                done = await self._append(facts, loaded, stream, command_id, request, actor, cause)
-                if done is not None:
-                    return done
+                    state = decider.evolve(state, decode(each.type, each.type_version, each.body), each.recorded_at)
+                facts = decider.decide(command, state, loaded.at, working_time=self._working_time)
+                result = await self._append(facts, loaded, stream, command_id, request, actor, cause)
+                if result is not None:
+                    return result
                 loaded = None
             raise Busy
 
@@ -123,12 +185,7 @@ class CommandHandler:
         values = command.model_dump(mode="json", exclude=set(command.UNHASHED))
         return request_hash(self._service_key, type(command).__name__, values)
 
-    async def find_previous(self, command: Command, *, stream: str, command_id: bytes) -> CommandResult | Loaded:
-        """What became of `command` when it was carried out before, asked before costly preparations; else the stream."""
-        loaded = await self._reader.load(stream)
-        return self._before(loaded, command_id, self._request(command)) or loaded
-
-    def _before(self, loaded: Loaded, command_id: bytes, request: bytes) -> CommandResult | None:
+    def _previous(self, loaded: Loaded, command_id: bytes, request: bytes) -> CommandResult | None:
         facts = [each for each in loaded.facts if each.command == command_id]
         if not facts:
             return None

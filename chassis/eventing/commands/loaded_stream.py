@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from caselog.read import LogReader
+from chassis.eventing.commands.decider import Decider
 from schemas.envelope import RecordedFact
 from schemas.facts import AnyFact, decode
 
@@ -28,13 +27,13 @@ class LoadedStream(Generic[S]):
         return self.facts[-1][0].version
 
     @classmethod
-    async def load(cls, log: LogReader, stream: str, initial: S, evolve: Callable[[S, AnyFact, datetime], S]) -> Self | None:
+    async def load(cls, log: LogReader, stream: str, decider: Decider[Any, S]) -> Self | None:
         """The stream, or None when it is empty."""
         recorded = await log.stream(stream)
         if not recorded:
             return None
         facts = tuple((each, decode(each.type, each.type_version, each.body)) for each in recorded)
-        state = initial
+        state = decider.initial
         for each, fact in facts:
-            state = evolve(state, fact, each.recorded_at)
+            state = decider.evolve(state, fact, each.recorded_at)
         return cls(stream, state, facts)

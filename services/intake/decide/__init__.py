@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Final, assert_never
 
+from chassis.eventing.commands.decider import Decider
 from chassis.refusal import Stale
 from schemas.calendar import IRAN, WorkingTime
 from schemas.catalogue import catalogue
@@ -18,7 +19,7 @@ from services.intake.decide.identity import identity, release
 from services.intake.decide.state import State, evolve
 from services.intake.refusals import InvalidField, NoSuchOffice, NothingAsked, OfficeExists, UnknownDocument, WrongDistrict
 
-__all__ = ["State", "decide", "evolve"]
+__all__ = ["DECIDER", "State", "decide", "evolve"]
 
 
 def decide(command: c.IntakeCommand, state: State, at: datetime, *, working_time: WorkingTime = IRAN) -> list[Fact]:
@@ -104,3 +105,7 @@ def _change_office(command: c.ChangeOffice, state: State) -> Fact:
     if not 1 <= command.district <= 5:
         raise WrongDistrict("district")
     return intake.OfficeChanged(name_fa=command.name_fa, name_en=command.name_en, district=command.district, hours=command.hours)
+
+
+DECIDER: Final = Decider[c.IntakeCommand, State](State(), evolve, decide)
+"""What intake decides on, and how."""

@@ -8,7 +8,6 @@ from fastapi import Depends, Form
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from chassis.eventing.commands.handler import CommandResult
 from chassis.eventing.processors.processor import Reach
 from chassis.principal import Principal
 from chassis.web.auth import idempotency_key, require
@@ -21,8 +20,10 @@ from schemas.clocks import fold
 from schemas.facts import AnyFact, intake, review
 from schemas.labels import label
 from services.intake.commands import AnswerCorrection, AnswerIdentity, WithdrawCase
+from services.intake.deps import deps
 from services.intake.pages.forms import answer_form
-from services.intake.pages.shared import command_id, deps, document, own_case, person_of, receipt, store, uploads, words_of
+from services.intake.pages.shared import document, own_case, person_of, receipt, uploads, words_of
+from services.intake.pages.submit import Filing, submit_with_documents
 from services.intake.read import Case
 
 router = routes(UploadRoute)
@@ -49,11 +50,11 @@ async def page(request: Request, case: Case, principal: Principal, *, filed: str
     ]
     checkable = await _checkable(request, case)
     clocks = fold((fact, recorded.recorded_at) for recorded, fact in case.facts)
-    told = await deps(request).cases.told(case.stream)
+    told = await deps(request).queries.told(case.stream)
     # An office need not read its own name here: its desk shows it.
-    by = await deps(request).cases.office(case.state.office) if case.state.office and principal.role == "citizen" else None
+    by = await deps(request).queries.office(case.state.office) if case.state.office and principal.role == "citizen" else None
     if principal.office and told:
-        await deps(request).cases.see(principal.office, case.stream, max(each.version for each in told))
+        await deps(request).queries.see(principal.office, case.stream, max(each.version for each in told))
     return render(
         request,
         "case.html",
@@ -111,19 +112,13 @@ async def answer(
     case = await own_case(request, case_id, principal)
     files = await uploads(await request.form(), catalogue().types[case.state.request_type].documents)
     person = await person_of(request, case)
-    this = command_id(principal, "/answer", case.stream, key)
     documents = tuple(each.filed for each in files)
     command: AnswerIdentity | AnswerCorrection
     if case.state.identity_open:
         command = AnswerIdentity(note=text or None, person=person, documents=documents)
     else:
         command = AnswerCorrection(answer=text, person=person, documents=documents)
-    found = await deps(request).handling.find_previous(command, stream=case.stream, command_id=this)
-    if not isinstance(found, CommandResult):
-        async with deps(request).container.staging(case_id) as staged:
-            command = command.model_copy(update={"stored": await store(staged, files, person=person)})
-            done = await deps(request).handling.by_person(command, principal, stream=case.stream, command_id=this, loaded=found)
-            staged.appended(done)
+    await submit_with_documents(deps(request), Filing(command, files, by=principal, on=case.stream, key=key))
     return RedirectResponse(f"/cases/{case_id}", 303)
 
 
@@ -137,10 +132,7 @@ async def withdraw(
     key: str = Depends(idempotency_key),
 ) -> RedirectResponse:
     case = await own_case(request, case_id, principal)
-    this = command_id(principal, "/withdraw", case.stream, key)
-    await deps(request).handling.by_person(
-        WithdrawCase(reason=reason), principal, stream=case.stream, command_id=this, expected_by_page=seen
-    )
+    await deps(request).handler.execute(WithdrawCase(reason=reason), by=principal, on=case.stream, key=key, expected_by_page=seen)
     return RedirectResponse(f"/cases/{case_id}", 303)
 
 

@@ -20,7 +20,8 @@ from schemas.documents import Audience, DocumentRef
 from schemas.facts.intake import CaseSubmitted
 from schemas.sealing import DataClass
 from services.intake.commands import ConfirmIdentity, OpenPapers, QuestionIdentity, ReleaseDocument
-from services.intake.pages.shared import DOCUMENT_BYTES, command_id, deps, document, person_of, words_of
+from services.intake.deps import deps
+from services.intake.pages.shared import DOCUMENT_BYTES, document, person_of, words_of
 from services.intake.read import Case
 from services.intake.strip_metadata import clean_copy
 
@@ -31,7 +32,7 @@ WAIT_SECONDS = 2.0
 
 @router.get("/identity")
 async def queue(request: Request, principal: Principal = require(CLERK)) -> HTMLResponse:
-    rows, waiting = await deps(request).cases.for_clerks()
+    rows, waiting = await deps(request).queries.for_clerks()
     return render(request, "identity_queue.html", rows=rows, waiting=waiting, types=catalogue().types)
 
 
@@ -47,9 +48,8 @@ async def opened(
 ) -> HTMLResponse:
     """Show the sealed papers: the opening is in the log before anything is shown."""
     case = await _case(request, case_id)
-    this = command_id(principal, "/identity/open", case.stream, key)
     command = OpenPapers(what=("identity", "contact", "property"), reason="identity_check")
-    await deps(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    await deps(request).handler.execute(command, by=principal, on=case.stream, key=key)
     recorded, fact = case.facts[0]
     if not isinstance(fact, CaseSubmitted):
         raise NotFound
@@ -77,9 +77,8 @@ async def paper(
     case = await _case(request, case_id)
     if document_id not in case.state.documents:
         raise NotFound
-    this = command_id(principal, "/identity/document", f"{case.stream} {document_id}", key)
     command = OpenPapers(what=(document_id,), reason="identity_check")
-    await deps(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    await deps(request).handler.execute(command, by=principal, on=case.stream, key=key)
     return await document(request, case.state.documents[document_id])
 
 
@@ -98,11 +97,8 @@ async def confirm(
             await _release(request, case, ref, principal, key)
     if not case.state.confirmed:
         compared = tuple(each for each, ref in case.state.documents.items() if ref.audience is Audience.IDENTITY_CLERK)
-        this = command_id(principal, "/identity/confirm", case.stream, key)
         command = ConfirmIdentity(documents=compared)
-        done = await deps(request).handling.by_person(
-            command, principal, stream=case.stream, command_id=this, expected_by_page=seen
-        )
+        done = await deps(request).handler.execute(command, by=principal, on=case.stream, key=key, expected_by_page=seen)
         await _shown(request, done)
     return RedirectResponse("/identity", 303)
 
@@ -115,7 +111,6 @@ async def _release(request: Request, case: Case, ref: DocumentRef, principal: Pr
     async def pieces() -> AsyncIterator[bytes]:
         yield copied
 
-    this = command_id(principal, "/identity/release", f"{case.stream} {ref.document_id}", key)
     async with deps(request).container.staging(case.case_id) as staged:
         copy = await staged.put(
             pieces(),
@@ -126,7 +121,7 @@ async def _release(request: Request, case: Case, ref: DocumentRef, principal: Pr
             limit=4 * DOCUMENT_BYTES,
         )
         command = ReleaseDocument(document_id=ref.document_id, copy_of=copy)
-        staged.appended(await deps(request).handling.by_person(command, principal, stream=case.stream, command_id=this))
+        staged.appended(await deps(request).handler.execute(command, by=principal, on=case.stream, key=key))
 
 
 @router.post("/identity/{case_id}/question")
@@ -140,9 +135,8 @@ async def question(
     key: str = Depends(idempotency_key),
 ) -> RedirectResponse:
     case = await _case(request, case_id)
-    this = command_id(principal, "/identity/question", case.stream, key)
     command = QuestionIdentity(reasons=tuple(reasons), note=note or None, person=await person_of(request, case))
-    done = await deps(request).handling.by_person(command, principal, stream=case.stream, command_id=this, expected_by_page=seen)
+    done = await deps(request).handler.execute(command, by=principal, on=case.stream, key=key, expected_by_page=seen)
     await _shown(request, done)
     return RedirectResponse("/identity", 303)
 
@@ -153,7 +147,7 @@ async def _shown(request: Request, done: CommandResult) -> None:
 
 
 async def _case(request: Request, case_id: str) -> Case:
-    case = await deps(request).cases.load(case_id)
+    case = await deps(request).queries.load(case_id)
     if case is None:
         raise NotFound
     return case

@@ -11,8 +11,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from chassis.accounts.one_time_codes import subject_of
-from chassis.eventing.commands.handler import CommandResult
-from chassis.eventing.commands.ids import NEW, case_id_of
 from chassis.eventing.processors.processor import Reach
 from chassis.principal import Principal
 from chassis.privacy.documents.store import TooLarge, WrongType
@@ -26,8 +24,10 @@ from schemas.facts.intake import Channel
 from schemas.identifiers import normalised
 from services.intake.commands import Contact, Identity, SubmitCase
 from services.intake.decide.filing import WORDINGS, filable
+from services.intake.deps import deps
 from services.intake.pages.forms import filing_forms
-from services.intake.pages.shared import Upload, command_id, deps, store, uploads
+from services.intake.pages.shared import Upload, uploads
+from services.intake.pages.submit import Filing, submit_with_documents
 from services.intake.refusals import InvalidField, UnknownDocument, UnknownRequestType, WrongPerson
 
 router = routes(UploadRoute)
@@ -66,23 +66,14 @@ async def file(
 
 
 async def _file(request: Request, kind: RequestType, sent: FormData, principal: Principal, key: str) -> RedirectResponse:
-    container = deps(request)
-    new_id = command_id(principal, "/new", NEW, key)
-    case_id = case_id_of(new_id)
+    handler = deps(request).handler
+    case_id = handler.new_case(SubmitCase, by=principal, key=key)
     stream = f"case:{case_id}"
     files = await uploads(sent, kind.documents)
     command = _command(request, kind, sent, principal, stream, files)
-    found = await container.handling.find_previous(command, stream=stream, command_id=new_id)
-    if not isinstance(found, CommandResult):
-        filable(command)  # refused before anything is stored
-        async with container.container.staging(case_id) as staged:
-            command = command.model_copy(update={"stored": await store(staged, files, person=command.person)})
-            done = await container.handling.by_person(command, principal, stream=stream, command_id=new_id, loaded=found)
-            staged.appended(done)
-        reach = await container.container.inbox.wait("cases", done.events[-1].position, stream, WAIT_SECONDS)
-        if reach is not Reach.REACHED:
-            return RedirectResponse(f"/cases/{case_id}?filed=late", 303)
-    return RedirectResponse(f"/cases/{case_id}?filed=yes", 303)
+    filing = Filing(command, files, by=principal, on=stream, key=key)
+    reach = await submit_with_documents(deps(request), filing, check=lambda: filable(command), wait_seconds=WAIT_SECONDS)
+    return RedirectResponse(f"/cases/{case_id}?filed={'yes' if reach is Reach.REACHED else 'late'}", 303)
 
 
 def _command(

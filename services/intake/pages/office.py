@@ -20,8 +20,9 @@ from chassis.web.routes import Download, routes
 from chassis.web.uploads import UploadRoute
 from schemas.catalogue import catalogue
 from services.intake.commands import OpenForApplicant
+from services.intake.deps import deps
 from services.intake.pages.cases import certificate, page
-from services.intake.pages.shared import command_id, deps, own_case
+from services.intake.pages.shared import own_case
 from services.intake.read import Case
 
 router = routes(UploadRoute)
@@ -30,7 +31,7 @@ OPERATOR = "office_operator"
 
 @router.get("/office")
 async def filings(request: Request, before: str = "", principal: Principal = require(OPERATOR)) -> HTMLResponse:
-    office, cases = principal.office or "", deps(request).cases
+    office, cases = principal.office or "", deps(request).queries
     notices, unread = await cases.of_office_told(office)
     return render(
         request,
@@ -50,7 +51,7 @@ async def seen(
     request: Request, until: Annotated[AwareDatetime, Form()], principal: Principal = require(OPERATOR)
 ) -> RedirectResponse:
     """Everything that the page showed was read; what arrived meanwhile stays unread."""
-    await deps(request).cases.see_all(principal.office or "", until)
+    await deps(request).queries.see_all(principal.office or "", until)
     return RedirectResponse("/office", 303)
 
 
@@ -74,5 +75,4 @@ async def hand_over(
 
 async def _open(request: Request, case: Case, what: Literal["note", "certificate"], principal: Principal, key: str) -> None:
     """The opening is in the log before anything is shown. Raises NothingAsked, UnknownDocument."""
-    this = command_id(principal, f"/open/{what}", case.stream, key)
-    await deps(request).handling.by_person(OpenForApplicant(what=what), principal, stream=case.stream, command_id=this)
+    await deps(request).handler.execute(OpenForApplicant(what=what), by=principal, on=case.stream, key=key)

@@ -17,7 +17,7 @@ from chassis.web.routes import ResponseModel, may_refuse, routes
 from schemas.catalogue import catalogue
 from schemas.envelope import Position
 from schemas.facts.intake import CertificateIssued
-from services.intake.pages.shared import deps
+from services.intake.deps import deps
 
 router = routes()
 
@@ -26,7 +26,7 @@ router = routes()
 async def landing(request: Request, before: str = "") -> HTMLResponse:
     """The door of everybody; a citizen's requests behind `before`, the one that ended the page before."""
     principal = signed_in(request)
-    cases = deps(request).cases
+    cases = deps(request).queries
     mine = await cases.mine(principal.subject, before) if principal and principal.role == "citizen" else None
     return render(request, "landing.html", mine=mine, before=before, types=catalogue().types, figures_of=await cases.figures())
 
@@ -35,7 +35,7 @@ async def landing(request: Request, before: str = "") -> HTMLResponse:
 @may_refuse(NotFound)
 async def track(request: Request, code: str = "") -> HTMLResponse:
     shown = read_tracking_code(code) if code else None
-    row = await deps(request).cases.by_tracking_code(shown) if shown else None
+    row = await deps(request).queries.by_tracking_code(shown) if shown else None
     page: dict[str, Any] = {"code": code[:40], "row": row, "asked": bool(code), "types": catalogue().types}
     if code and row is None:
         return refused(request, NotFound("code"), lambda: render(request, "track.html", 404, **page))
@@ -65,7 +65,7 @@ class Tracked(ResponseModel):
 @may_refuse(NotFound)
 async def track_api(request: Request, asked: Asked) -> Tracked:
     shown = read_tracking_code(asked.code)
-    row = await deps(request).cases.by_tracking_code(shown) if shown else None
+    row = await deps(request).queries.by_tracking_code(shown) if shown else None
     if row is None:
         raise NotFound("code")
     return Tracked(
@@ -89,8 +89,8 @@ async def check_form(request: Request, code: str = "") -> HTMLResponse:
 async def check(request: Request, code: str) -> HTMLResponse:
     """A certificate is genuine when its fact stands in the log and the approval to which it is bound is unchanged."""
     shown = read_tracking_code(code)
-    row = await deps(request).cases.by_certificate(shown) if shown else None
-    case = await deps(request).cases.load(row["stream"].removeprefix("case:")) if row else None
+    row = await deps(request).queries.by_certificate(shown) if shown else None
+    case = await deps(request).queries.load(row["stream"].removeprefix("case:")) if row else None
     if case is None:
         page: dict[str, Any] = {"found": None, "code": code[:40], "asked": True, "whole": False, "kind": None}
         return refused(request, NotFound("code"), lambda: render(request, "check.html", 404, **page))

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from caselog.receipt import Receipt, sign
 from chassis.accounts.one_time_codes import subject_of
-from chassis.eventing.commands.ids import http_command
 from chassis.principal import Principal
 from chassis.privacy.documents.staging import Staging
 from chassis.privacy.documents.store import CHUNK
-from chassis.runtime.container import Container
 from chassis.web.problems import NotFound
 from chassis.web.routes import Download
 from schemas.catalogue import Paper, catalogue
@@ -26,37 +23,16 @@ from schemas.documents import DocumentRef
 from schemas.facts.intake import CaseSubmitted
 from schemas.sealing import DataClass
 from services.intake.commands import FiledDocument
-from services.intake.handle import Handling
-from services.intake.read import Case, Cases
+from services.intake.deps import deps
+from services.intake.read import Case
 
 DOCUMENT_BYTES = 25 * 1024 * 1024
 FORM_BYTES = 60 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Deps:
-    """The service behind a request."""
-
-    container: Container
-    cases: Cases
-    handling: Handling
-    receipt_key: Ed25519PrivateKey
-
-
-def deps(request: Request) -> Deps:
-    """The room that the application was built with."""
-    found: Deps = request.app.state.deps
-    return found
-
-
-def command_id(principal: Principal, route: str, stream: str, key: str) -> bytes:
-    """The id of a command that a person sends to intake."""
-    return http_command("intake", principal.subject, route, stream, key)
-
-
 async def own_case(request: Request, case_id: str, principal: Principal) -> Case:
     """The case, when it is this citizen's or this office's. Raises NotFound: another's case is not even confirmed to exist."""
-    case = await deps(request).cases.load(case_id)
+    case = await deps(request).queries.load(case_id)
     if case is None:
         raise NotFound
     if principal.role == "citizen":
@@ -99,7 +75,7 @@ async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def store(staged: Staging, files: list[Upload], *, person: str) -> tuple[DocumentRef, ...]:
+async def store(staged: Staging, files: Sequence[Upload], *, person: str) -> tuple[DocumentRef, ...]:
     """Seal and store the files of a form at the same time, under the class identity: only intake opens an original.
 
     Raises the first refusal when every file has come to its end: what is still being stored could not be taken away.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 
+from chassis.eventing.commands.decider import Decider
 from chassis.refusal import NotDue, Stale
 from schemas.calendar import IRAN, WorkingTime
 from schemas.catalogue import catalogue
@@ -18,7 +19,7 @@ from services.review.decide.state import State, evolve
 from services.review.decide.steps import end, work
 from services.review.refusals import AlreadyEnrolled, CaseIsNotSuspended, InvalidField, NotEnrolled
 
-__all__ = ["State", "decide", "evolve"]
+__all__ = ["DECIDER", "State", "decide", "evolve"]
 
 
 def decide(command: c.ReviewCommand, state: State, at: datetime, *, working_time: WorkingTime = IRAN) -> list[Fact]:
@@ -101,3 +102,7 @@ def _staff(command: c.EnrolReviewer | c.RetireReviewer, state: State) -> list[Fa
             if not state.enrolled:
                 raise NotEnrolled
             return [review.ReviewerRetired(reason=code("retirements", command.reason, "reason"))]
+
+
+DECIDER: Final = Decider[c.ReviewCommand, State](State(), evolve, decide)
+"""What review decides on, and how."""

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
+from chassis.eventing.commands.ids import http_command
 from chassis.principal import Principal
 from chassis.web.auth import idempotency_key, require, signed_in
 from chassis.web.pages import render
@@ -21,7 +22,8 @@ from schemas.facts import inquiry, intake
 from schemas.facts import review as facts
 from schemas.labels import label
 from services.review import commands as c
-from services.review.pages.shared import WAIT_SECONDS, command_id, deps
+from services.review.deps import deps
+from services.review.pages.shared import WAIT_SECONDS
 from services.review.read import Case
 from services.review.refusals import NotYourCase
 
@@ -41,7 +43,7 @@ async def first(request: Request) -> RedirectResponse:
 
 @router.get("/queue")
 async def queue(request: Request, principal: Principal = require(REVIEWER)) -> HTMLResponse:
-    rows = await deps(request).cases.queue(principal.subject)
+    rows = await deps(request).queries.queue(principal.subject)
     return render(request, "queue.html", rows=rows, types=catalogue().types)
 
 
@@ -71,15 +73,15 @@ async def queue_api(request: Request, principal: Principal = require(REVIEWER)) 
             open_inquiries=len(row["inquiries"]),
             suspended=row["suspended"],
         )
-        for row in await deps(request).cases.queue(principal.subject)
+        for row in await deps(request).queries.queue(principal.subject)
     ]
 
 
 async def _drawn(request: Request, case_id: str, principal: Principal) -> tuple[Case, str]:
-    case = await deps(request).cases.load(case_id)
+    case = await deps(request).queries.load(case_id)
     if case is None or not case.state.request_type or not case.state.round:
         raise NotFound
-    alias = deps(request).cases.alias_in(principal.subject, case.stream, case.state)
+    alias = deps(request).queries.alias_in(principal.subject, case.stream, case.state)
     if case.state.drawn != alias:
         raise NotYourCase
     return case, alias
@@ -100,9 +102,8 @@ async def opened(
     case, _ = await _drawn(request, case_id, principal)
     kind = catalogue().types[case.state.request_type]
     shown = _BY_GRADE[kind.blindness_grade]
-    this = command_id(principal, "/open", case.stream, key)
     command = c.OpenMaterial(what=("documents", *shown), reason="review")
-    await deps(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    await deps(request).handler.execute(command, by=principal, on=case.stream, key=key)
     return render(request, "case_open.html", case=case, kind=kind, key=key, **await _material(request, case, shown))
 
 
@@ -146,9 +147,8 @@ async def released_copy(
     found = [f for _, f in case.facts if isinstance(f, intake.DocumentReleased) and f.document_id == document_id]
     if not found:
         raise NotFound
-    this = command_id(principal, "/document", f"{case.stream} {document_id}", key)
     command = c.OpenMaterial(what=(document_id,), reason="review")
-    await deps(request).handling.by_person(command, principal, stream=case.stream, command_id=this)
+    await deps(request).handler.execute(command, by=principal, on=case.stream, key=key)
     copy = found[-1].copy_of
     return Download(deps(request).container.document_store.get(copy), copy.media_type, copy.kind)
 
@@ -161,13 +161,12 @@ async def _do(
     seen: int | None,
     command: Callable[[str], c.ReviewCommand],
 ) -> RedirectResponse:
-    case = await deps(request).cases.load(case_id)
+    case = await deps(request).queries.load(case_id)
     if case is None or not case.state.request_type:
         raise NotFound
-    alias = deps(request).cases.alias_in(principal.subject, case.stream, case.state)
+    alias = deps(request).queries.alias_in(principal.subject, case.stream, case.state)
     made = command(alias)
-    this = command_id(principal, f"/{type(made).__name__}", case.stream, key)
-    done = await deps(request).handling.by_person(made, principal, stream=case.stream, command_id=this, expected_by_page=seen)
+    done = await deps(request).handler.execute(made, by=principal, on=case.stream, key=key, expected_by_page=seen)
     # The queue that follows shows what was just decided; a slow projection only shows it later.
     await deps(request).container.inbox.wait("cases", done.events[-1].position, case.stream, WAIT_SECONDS)
     return RedirectResponse("/queue", 303)
@@ -227,6 +226,11 @@ async def correct(
     return await _do(request, case_id, principal, key, seen, command)
 
 
+def inquiry_id_of(principal: Principal, case_id: str, key: str) -> str:
+    """The id of the inquiry that a request begins (16 hex digits), made of the request's key: a repetition asks once."""
+    return http_command("review", principal.subject, "/inquiry-id", case_id, key).hex()[:16]
+
+
 @router.post("/cases/{case_id}/inquire")
 async def inquire(
     request: Request,
@@ -238,8 +242,7 @@ async def inquire(
     principal: Principal = require(REVIEWER),
     key: str = Depends(idempotency_key),
 ) -> RedirectResponse:
-    # The inquiry's id comes from the key of the request, so that a repetition asks once.
-    inquiry_id = command_id(principal, "/inquiry-id", case_id, key).hex()[:16]
+    inquiry_id = inquiry_id_of(principal, case_id, key)
 
     def command(reviewer: str) -> c.ReviewCommand:
         return c.RequestInquiry(reviewer=reviewer, inquiry_id=inquiry_id, agency=agency, question=question, note=note)

@@ -22,7 +22,8 @@ from schemas.catalogue import catalogue
 from schemas.labels import labels
 from services.review import refusals
 from services.review.commands import ResumeCase
-from services.review.pages.shared import WAIT_SECONDS, command_id, deps
+from services.review.deps import deps
+from services.review.pages.shared import WAIT_SECONDS
 
 router = routes()
 SUPERVISOR = "supervisor"
@@ -30,7 +31,7 @@ SUPERVISOR = "supervisor"
 
 @router.get("/supervision")
 async def overview(request: Request, principal: Principal = require(SUPERVISOR)) -> HTMLResponse:
-    cases, container = deps(request).cases, deps(request).container
+    cases, container = deps(request).queries, deps(request).container
     parked, streams = await parked_items(container.db), await container.inbox.parked()
     return render(
         request,
@@ -52,17 +53,17 @@ async def overview(request: Request, principal: Principal = require(SUPERVISOR))
 
 @router.get("/supervision/escalations")
 async def escalations(request: Request, after: str = "", principal: Principal = require(SUPERVISOR)) -> HTMLResponse:
-    return await _list(request, "escalations", await deps(request).cases.escalations(after), after)
+    return await _list(request, "escalations", await deps(request).queries.escalations(after), after)
 
 
 @router.get("/supervision/undrawn")
 async def undrawn(request: Request, after: str = "", principal: Principal = require(SUPERVISOR)) -> HTMLResponse:
-    return await _list(request, "undrawn", await deps(request).cases.undrawn(after), after)
+    return await _list(request, "undrawn", await deps(request).queries.undrawn(after), after)
 
 
 @router.get("/supervision/suspended")
 async def suspended(request: Request, after: str = "", principal: Principal = require(SUPERVISOR)) -> HTMLResponse:
-    return await _list(request, "suspended", await deps(request).cases.suspended(after), after)
+    return await _list(request, "suspended", await deps(request).queries.suspended(after), after)
 
 
 async def _list(request: Request, name: str, page: Page, after: str) -> HTMLResponse:
@@ -73,7 +74,7 @@ async def _list(request: Request, name: str, page: Page, after: str) -> HTMLResp
         list=name,
         page=page,
         after=after,
-        counts=await deps(request).cases.supervised(),
+        counts=await deps(request).queries.supervised(),
         types=catalogue().types,
         codes=catalogue().codes,
         labels=labels(),
@@ -92,8 +93,7 @@ async def resume(
 ) -> RedirectResponse:
     """Let the case go on, and return to where the form stood: the overview, or the list's own page (`listed`) behind `after`."""
     stream = f"case:{case_id}"
-    this = command_id(principal, "/resume", stream, key)
-    done = await deps(request).handling.by_person(ResumeCase(reason=reason), principal, stream=stream, command_id=this)
+    done = await deps(request).handler.execute(ResumeCase(reason=reason), by=principal, on=stream, key=key)
     # The list that follows no longer shows the case: who sees it again would send its form again.
     await deps(request).container.inbox.wait("cases", done.events[-1].position, stream, WAIT_SECONDS)
     behind = f"?{urlencode({'after': after})}" if after else ""

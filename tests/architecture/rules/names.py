@@ -7,8 +7,8 @@ from typing import Final
 from tests.architecture.tree import Tree
 
 ROOMS: Final = {
-    "__init__", "__main__", "app", "settings", "commands", "decide", "handle", "reactions", "project", "read", "api", "pages",
-    "verify_draw", "refusals", "certificate", "registration", "strip_metadata", "processors",
+    "__init__", "__main__", "app", "commands", "decide", "reactions", "project", "read", "api", "pages",
+    "verify_draw", "refusals", "certificate", "registration", "strip_metadata", "processors", "deps", "tasks", "demo",
 }  # fmt: skip
 NOTHING_SAID: Final = {"utils", "util", "common", "helpers", "helper", "manager", "misc", "base"}
 

@@ -17,9 +17,11 @@ from caselog.read import LogReader
 from chassis.eventing.agenda.reader import MIGRATIONS, agenda_reader
 from chassis.eventing.agenda.task import Cancel, ClaimedTask, Task
 from chassis.eventing.agenda.worker import Worker
+from chassis.eventing.commands.decider import Decider
 from chassis.eventing.commands.handler import Command, CommandHandler
 from chassis.eventing.processors.inbox import Inbox
 from chassis.refusal import Refusal
+from schemas.calendar import WorkingTime
 from schemas.deadline import Deadline
 from schemas.envelope import RecordedFact
 from schemas.fact import Fact
@@ -37,6 +39,10 @@ class Resume(Command):
     why: str
 
 
+class Overdue(Command):
+    round: int
+
+
 class NotNow(Refusal):
     """Not now."""
 
@@ -46,6 +52,20 @@ class NotNow(Refusal):
 class NoSeals:
     async def seal(self, facts: Sequence[Fact], *, log_id: str, stream: str, command: bytes) -> list[Fact]:
         return list(facts)  # nothing in these facts is personal
+
+    def alias(self, subject: str, stream: str) -> str:
+        return subject
+
+
+def decide(command: Resume | Overdue, _state: None, _at: datetime, *, working_time: WorkingTime) -> list[Fact]:
+    match command:
+        case Resume():
+            return [CaseResumed(reason=command.why)]
+        case Overdue():
+            return [CorrectionOverdue(round=command.round, due_at=NOW)]
+
+
+DECIDER = Decider[Resume | Overdue, None](None, lambda state, _fact, _at: state, decide)
 
 
 def react(fact: AnyFact, recorded: RecordedFact) -> list[Task | Cancel]:
@@ -68,33 +88,15 @@ class AgendaHarness:
     inbox: Inbox
     db: asyncpg.Pool
     log: LogReader
-    handler: CommandHandler
+    handler: CommandHandler[Resume | Overdue, None]
     done: list[str] = field(default_factory=list)
 
     async def resume(self, item: ClaimedTask) -> None:
         self.done.append(item.details["why"])
-        await self.handler.handle(
-            Resume(why=item.details["why"]),
-            stream=item.target,
-            command_id=item.id,
-            cause=item.cause_name,
-            actor="system:review",
-            initial=None,
-            evolve=lambda state, _, __: state,
-            decide=lambda command, _, __: [CaseResumed(reason=command.why)],
-        )
+        await self.handler.execute_task(Resume(why=item.details["why"]), item)
 
     async def overdue(self, item: ClaimedTask) -> None:
-        await self.handler.handle(
-            Resume(why=item.key),
-            stream=item.target,
-            command_id=item.id,
-            cause=item.cause_name,
-            actor="system:review",
-            initial=None,
-            evolve=lambda state, _, __: state,
-            decide=lambda command, _, __: [CorrectionOverdue(round=int(command.why), due_at=NOW)],
-        )
+        await self.handler.execute_task(Overdue(round=int(item.key)), item)
 
     def worker(self, **instead: Callable[[ClaimedTask], object]) -> Worker:
         carry_out = {"resume": self.resume, "overdue": self.overdue, **instead}
@@ -131,7 +133,7 @@ async def harness(databases: Databases) -> AsyncIterator[AgendaHarness]:
         asyncpg.create_pool(**databases.where("review", "review"), min_size=1, max_size=6) as db,
     ):
         inbox = Inbox([agenda_reader("review", 1, react)], db=db, log=log, bus=False)
-        handler = CommandHandler(appender=appender, reader=log, vault=NoSeals(), service_key=bytes(32))
+        handler = CommandHandler("review", DECIDER, appender=appender, reader=log, vault=NoSeals(), service_key=bytes(32))
         async with inbox.running():
             yield AgendaHarness(appender, intake, inbox, db, log, handler)
 

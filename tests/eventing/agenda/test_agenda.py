@@ -10,6 +10,7 @@ import pytest
 
 from chassis.eventing.agenda.task import ClaimedTask
 from chassis.eventing.agenda.worker import ATTEMPTS, RetryLater, overview, parked_items, release_item, trying_items
+from chassis.principal import Principal
 from chassis.refusal import PageIsStale, Stale
 from schemas.facts.intake import CaseWithdrawn, CorrectionAnswered, IdentityConfirmed
 from schemas.facts.review import CaseResumed, CorrectionOverdue, CorrectionRequested
@@ -203,24 +204,18 @@ async def test_a_page_is_stale_when_another_person_changed_the_case_and_only_the
     async with harness(databases) as here:
         await here.tell("case:a", IdentityConfirmed())
 
-        async def decide(number: int, seen: int, actor: str) -> None:
-            await here.handler.handle(
-                Resume(why=str(number)),
-                stream="case:a",
-                command_id=bytes([number]) * 32,
-                actor=actor,
-                initial=None,
-                evolve=lambda state, _, __: state,
-                decide=lambda command, _, __: [CaseResumed(reason=command.why)],
-                expected_by_page=seen,
+        async def decide(number: int, seen: int, subject: str) -> None:
+            by = Principal("reviewer", subject)
+            await here.handler.execute(
+                Resume(why=str(number)), by=by, on="case:a", key=f"request-{number}", expected_by_page=seen
             )
 
-        await decide(1, 1, "reviewer:one")
-        await decide(2, 1, "reviewer:one")
+        await decide(1, 1, "one")
+        await decide(2, 1, "one")
         with pytest.raises(PageIsStale):
-            await decide(3, 2, "reviewer:two")
+            await decide(3, 2, "two")
         assert await here.facts(CaseResumed) == 2
-        await decide(3, 3, "reviewer:two")
+        await decide(3, 3, "two")
         assert await here.facts(CaseResumed) == 3
 
 

@@ -1,0 +1,34 @@
+"""What intake's pages and tasks are given."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from chassis.runtime.container import Container
+from chassis.runtime.deps import Deps, deps_of
+from services.intake.commands import IntakeCommand
+from services.intake.decide import DECIDER, State
+from services.intake.read import Cases
+
+
+class IntakeDeps(Deps[Cases, IntakeCommand, State]):
+    """Intake's queries and its command handler, on its container; and the key that signs receipts."""
+
+    @cached_property
+    def receipt_key(self) -> Ed25519PrivateKey:
+        """Raises TypeError when the file holds a key of another kind."""
+        key = load_pem_private_key((self.container.settings.keys / "receipt.pem").read_bytes(), None)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise TypeError("receipt.pem holds no Ed25519 key")
+        return key
+
+
+def open_deps(container: Container) -> IntakeDeps:
+    """The dependencies of a process of intake."""
+    return IntakeDeps(container, Cases(container.db, container.log), container.handler(DECIDER))
+
+
+deps = deps_of(IntakeDeps)
