@@ -50,11 +50,9 @@ def messages(service: str) -> Iterator[tuple[str, str]]:
             text = path.read_text(encoding="utf-8")
             for _, message in _CALL.findall(text):
                 yield path.name, message
-    app = (ROOT / "services" / service / "app.py").read_text(encoding="utf-8")
-    for link in re.findall(r'Link\("[^"]+", "([^"]+)"', app):
-        yield "app.py", link
-    settings = (ROOT / "services" / service / "settings.py").read_text(encoding="utf-8")
-    yield from (("settings.py", title) for title in re.findall(r'TITLE: Final = "([^"]+)"', settings))
+    declared = importlib.import_module(f"services.{service}.app").SERVICE
+    yield "app.py", declared.title
+    yield from (("app.py", link.text) for link in declared.links)
 
 
 @pytest.mark.parametrize("service", SERVICES)
