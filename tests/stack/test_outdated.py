@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from chassis.runtime.container import migrate_service
+from deploy.local import __main__ as terminal
 from deploy.local import keys, processes
 from deploy.local.process_supervision import Services
 from deploy.local.processes import KEYS, PROCESSES
@@ -71,3 +72,18 @@ async def test_rows_that_cannot_be_built_anew_end_the_start_in_a_sentence(
         await own.close()
         with pytest.raises(StackError, match="the rows of audit could not be built anew"):
             await asyncio.to_thread(supervisor.start, databases.server.owner_password)
+
+
+@pytest.mark.parametrize("command", ["rebuild", "parked"])
+def test_every_service_is_asked_by_the_command_for_all_and_the_worst_answer_is_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    asked: list[tuple[str, list[str]]] = []
+
+    def service(name: str, arguments: list[str]) -> int:
+        asked.append((name, arguments))
+        return int(name == "audit")
+
+    monkeypatch.setattr(terminal, "service", service)
+    assert {"rebuild": terminal.rebuild, "parked": terminal.parked}[command]() == 1
+    assert asked == [(name, [command]) for name in ("intake", "review", "inquiry", "notify", "audit")]
