@@ -1,6 +1,6 @@
 # The only vocabulary, for people, hooks and CI. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check bench verify faults contracts rebuild parked release revoke staff reset
+.PHONY: help setup run demo test check write bench verify faults contracts rebuild parked release revoke staff reset
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -56,6 +56,11 @@ check: setup ## linters, types, architecture, schemas up to date; fast
 	@$(PY) -m deploy.openapi check
 	@$(PY) -m deploy.reference check
 	@$(PY) -m pytest -q tests/architecture tests/docs
+
+write: setup ## write every file that is generated from the code: schemas, OpenAPI, reference
+	@$(PY) -m schemas write
+	@$(PY) -m deploy.openapi write
+	@$(PY) -m deploy.reference write
 
 bench: setup ## what it costs, each figure beside its limit or peer in the same run, kept in docs/benchmarks (SHORT=1, ONLY="reading", RECORD=1, OUTPUT=)
 	@exec $(PY) -m tests.bench $(if $(SHORT),--short) $(if $(ONLY),--only $(ONLY)) $(if $(RECORD),--record) $(if $(OUTPUT),--output $(OUTPUT))

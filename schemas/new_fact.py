@@ -200,7 +200,9 @@ def _in_union(new: NewFact, union: str) -> str:
 def _ignoring(new: NewFact, ignored: str) -> str:
     if not new.ignored_by:
         return ignored  # who leaves it alone is asked by tests/services/test_folds.py
-    return ignored.rstrip("\n") + f'\n"{new.name}" = {json.dumps(sorted(new.ignored_by))}\n'
+    lines = [*ignored.splitlines(keepends=True), f'"{new.name}" = {json.dumps(sorted(new.ignored_by))}\n']
+    comments = [line for line in lines if line.startswith("#")]
+    return "".join([*comments, *sorted(set(lines) - set(comments))])
 
 
 def _test(new: NewFact) -> str:

@@ -115,7 +115,7 @@ def test_a_renamed_wire_name_is_refused(released: Path) -> None:
     facts = {name: fact for name, fact in FACTS.items() if name != "case.withdrawn"} | {"case.retracted": Retracted}
     refused = broken_releases(released, facts)
     assert any(line.startswith("case.withdrawn: version 1 is released and no fact has this wire name") for line in refused)
-    assert compatibility.unreleased(released, facts) == ["case.retracted.v1"]
+    assert "case.retracted.v1" in compatibility.unreleased(released, facts)
 
 
 def test_a_removed_version_is_refused(released: Path) -> None:

@@ -52,15 +52,15 @@ def files(root: Path) -> dict[Path, bytes]:
 
 def test_a_fact_that_is_wholly_given_needs_only_its_test(house: Path) -> None:
     fields = ("--field", "round: int", "--field", "until: AwareDatetime", "--field", "note: Sealable | None = None")
-    made = schemas(house, "new", "correction.extended", *GIVEN, *fields, "--ignored-by", "clocks,inquiry,intake.state")
+    made = schemas(house, "new", "case.planted", *GIVEN, *fields, "--ignored-by", "clocks,inquiry,intake.state")
     assert made.returncode == 0, made.stderr
     module = (house / "schemas/facts/review.py").read_text()
     assert module.endswith('''
 
-class CorrectionExtended(ReviewFact):
+class CasePlanted(ReviewFact):
     """The reviewer gave the citizen more time for a correction."""
 
-    TYPE: ClassVar[str] = "correction.extended"
+    TYPE: ClassVar[str] = "case.planted"
     VERSION: ClassVar[int] = 1
 
     round: int
@@ -68,29 +68,29 @@ class CorrectionExtended(ReviewFact):
     note: Sealable | None = None
 ''')
     assert "from pydantic import AwareDatetime\n" in module
-    assert "    | review.CorrectionExtended\n" in (house / "schemas/facts/__init__.py").read_text()
+    assert "    | review.CasePlanted\n" in (house / "schemas/facts/__init__.py").read_text()
     labels = tomllib.loads((house / "schemas/labels.toml").read_text())
-    assert labels["correction.extended"] == {"fa": GIVEN[5], "en": GIVEN[7]}
+    assert labels["case.planted"] == {"fa": GIVEN[5], "en": GIVEN[7]}
     ignored = tomllib.loads((house / "schemas/ignored.toml").read_text())
-    assert ignored["correction.extended"] == ["clocks", "inquiry", "intake.state"]
-    assert json.loads((house / "schemas/json/correction.extended.v1.json").read_text())["x-released"] is False
+    assert ignored["case.planted"] == ["clocks", "inquiry", "intake.state"]
+    assert json.loads((house / "schemas/json/case.planted.v1.json").read_text())["x-released"] is False
 
     left = schemas(house, "check")
     assert left.returncode == 1
-    assert left.stdout.splitlines()[0].startswith("schemas/samples/correction.extended.v1.json:1: fill in: ")
-    assert left.stdout.splitlines()[1].startswith("tests/services/test_correction_extended.py:")
-    for path in ("schemas/samples/correction.extended.v1.json", "tests/services/test_correction_extended.py"):
+    assert left.stdout.splitlines()[0].startswith("schemas/samples/case.planted.v1.json:1: fill in: ")
+    assert left.stdout.splitlines()[1].startswith("tests/services/test_case_planted.py:")
+    for path in ("schemas/samples/case.planted.v1.json", "tests/services/test_case_planted.py"):
         (house / path).write_text((house / path).read_text().replace(FILL_IN, "a"))
     assert schemas(house, "write").returncode == 0
     good = schemas(house, "check")
     assert good.returncode == 0, good.stdout
-    assert "correction.extended.v1: not released" in good.stdout
-    assert schemas(house, "release").stdout.startswith("correction.extended.v1: released at ")
+    assert "case.planted.v1: not released" in good.stdout
+    assert schemas(house, "release").stdout.startswith("case.planted.v1: released at ")
     assert schemas(house, "check", "--released").returncode == 0
 
 
 def test_what_is_not_given_is_marked_and_refused_until_it_is_filled_in(house: Path) -> None:
-    made = schemas(house, "new", "case.noted", "--writer", "notify", "--kind", "staff")
+    made = schemas(house, "new", "case.drafted", "--writer", "notify", "--kind", "staff")
     assert made.returncode == 0
     marked = [line.partition(": fill in: ")[::2] for line in made.stdout.splitlines() if ": fill in: " in line]
     assert [(where.partition(":")[0], FILL_IN in what) for where, what in marked] == [
@@ -98,19 +98,19 @@ def test_what_is_not_given_is_marked_and_refused_until_it_is_filled_in(house: Pa
         ("schemas/facts/notify.py", True),
         ("schemas/labels.toml", True),
         ("schemas/labels.toml", True),
-        ("tests/services/test_case_noted.py", True),
+        ("tests/services/test_case_drafted.py", True),
     ]
     assert schemas(house, "check").returncode == 1
     test = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "tests/services/test_case_noted.py"],
+        [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "tests/services/test_case_drafted.py"],
         cwd=house, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert f"Failed: {FILL_IN}: given, when, then(CaseNoted)" in test.stdout
+    assert f"Failed: {FILL_IN}: given, when, then(CaseDrafted)" in test.stdout
 
 
 def test_the_stubs_are_as_the_linter_wants_them(house: Path) -> None:
-    schemas(house, "new", "case.noted", "--writer", "notify", "--kind", "staff", "--field", "by: Literal['a', 'b']")
-    paths = ["schemas/facts", "tests/services/test_case_noted.py"]
+    schemas(house, "new", "case.drafted", "--writer", "notify", "--kind", "staff", "--field", "by: Literal['a', 'b']")
+    paths = ["schemas/facts", "tests/services/test_case_drafted.py"]
     for check in (["check", "-q"], ["format", "-q", "--check"]):
         run = subprocess.run(
             [sys.executable, "-m", "ruff", *check, *paths], cwd=house, capture_output=True, text=True, check=False
@@ -156,11 +156,11 @@ def test_everything_that_cannot_be_is_said_at_once(whole: Path, capsys: pytest.C
 
 
 def test_a_fact_that_was_stubbed_already_is_not_overwritten(house: Path) -> None:
-    assert schemas(house, "new", "case.noted", "--writer", "notify").returncode == 0
+    assert schemas(house, "new", "case.drafted", "--writer", "notify").returncode == 0
     before = files(house)
-    again = schemas(house, "new", "case.noted", "--writer", "notify")
+    again = schemas(house, "new", "case.drafted", "--writer", "notify")
     assert again.returncode == 1
-    assert "case.noted is there already" in again.stderr
+    assert "case.drafted is there already" in again.stderr
     assert files(house) == before
 
 
