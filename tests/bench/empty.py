@@ -23,7 +23,7 @@ async def empty() -> Response:
     return Response(status_code=204)
 
 
-def door(settings: Settings) -> FastAPI:
+def create_app(settings: Settings) -> FastAPI:
     """Intake's middleware and one empty route; nobody signs in, nothing is asked of a database."""
 
     @asynccontextmanager
@@ -43,4 +43,4 @@ def door(settings: Settings) -> FastAPI:
 if __name__ == "__main__":
     settings = Settings()
     configure("empty", settings)
-    serve(door(settings), settings)
+    serve(create_app(settings), settings)

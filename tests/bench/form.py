@@ -14,7 +14,7 @@ from chassis.runtime.cli import serve
 from chassis.settings import Settings
 
 
-def door() -> FastAPI:
+def create_app() -> FastAPI:
     """Two routes: one that says it is ready, one that drops what it takes."""
     app = FastAPI()
 
@@ -33,4 +33,4 @@ def door() -> FastAPI:
 
 
 if __name__ == "__main__":
-    serve(door(), Settings())
+    serve(create_app(), Settings())

@@ -120,7 +120,7 @@ async def house(directory: Path, root: Path = ROOT) -> AsyncIterator[int]:
 
 def _prepare(directory: Path) -> Path:
     """The directory of a house, with jars that it need not fetch; its log."""
-    directory.mkdir(mode=0o755)
+    directory.mkdir()
     (directory / "kafka-jars").symlink_to(jars.provide(ROOT / "var" / "kafka-jars"))
     log = directory / "run.log"
     log.touch()
