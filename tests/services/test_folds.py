@@ -61,9 +61,11 @@ def undecided(facts: Mapping[str, type[Fact]], folds: Mapping[str, Fold], ignore
             if fact in folded and alone:
                 found.append(f'{name}: "{min(alone)}" ignores it in {IGNORED}, and {where} names it: take one of them out')
             if fact not in folded and not alone:
+                service, _, part = fold.partition(".")
+                whole = f' (or "{service}", when nothing there folds it)' if part else ""
                 found.append(
-                    f'{name}: does {fold} fold it? If so, name {fact.__name__} in {where}; if not, write "{fold}" (or '
-                    f'"{fold.partition(".")[0]}", when nothing there folds it) on its line in {IGNORED}'
+                    f"{name}: does {fold} fold it? If so, name {fact.__name__} in {where}; "
+                    f'if not, write "{fold}"{whole} on its line in {IGNORED}'
                 )
         known = {*folds, *(fold.partition(".")[0] for fold in folds)}
         found += [f'{name}: "{each}" in {IGNORED} is no fold: one of {sorted(known)}' for each in sorted(by - known)]
