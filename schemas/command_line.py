@@ -13,7 +13,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 import typer
 from typer.core import TyperCommand
@@ -46,14 +46,14 @@ Version = Annotated[
 
 
 class Command(TyperCommand):
-    """A command whose options may be given several values in a row (`--only bus http`) where they are lists.
+    """A command of ours: no option takes another for its value, so that `--name --role clerk` names nobody `--role`."""
 
-    An option never takes another option for its value, as typer would: `--name --role clerk` names nobody `--role`.
-    """
+    several: ClassVar[frozenset[str]] = frozenset()
+    """Options that take several values in a row: `--only bus http`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Say an option again before each further value, and refuse one without a value."""
-        valued = {name: each for each in self.params if not getattr(each, "is_flag", True) for name in each.opts}
+        valued = {name for each in self.params if not getattr(each, "is_flag", True) for name in each.opts}
         spread: list[str] = []
         repeated, rest = "", iter(args)
         for word in rest:
@@ -65,7 +65,7 @@ class Command(TyperCommand):
                 if value.startswith("--"):
                     ctx.fail(f"{word} needs a value")
                 spread += [word, value]
-                repeated = word if valued[word].multiple else ""
+                repeated = word if word in self.several else ""
             elif word.startswith("-"):
                 spread, repeated = [*spread, word], ""
             else:
@@ -85,9 +85,10 @@ class CommandLine(typer.Typer):
             rich_markup_mode="rich" if sys.stdout.isatty() else None,
         )
 
-    def command(self, name: str | None = None, **settings: Any) -> Callable[[F], F]:
-        """As typer's, of our kind."""
-        return super().command(name, **{"cls": Command, **settings})
+    def command(self, name: str | None = None, *, several: Sequence[str] = (), **settings: Any) -> Callable[[F], F]:
+        """As typer's, of our kind; `several`: the options that take several values in a row."""
+        kind = type("Command", (Command,), {"several": frozenset(several)})
+        return super().command(name, cls=kind, **settings)
 
 
 def command_line(about: str) -> CommandLine:
@@ -100,13 +101,15 @@ def command_line(about: str) -> CommandLine:
     return app
 
 
-def run(app: CommandLine, program: str, arguments: Sequence[str]) -> int:
-    """Carry out what was typed after `program`; the exit code. A mistake is one sentence on stderr and exit code 2.
+def run(app: CommandLine, program: str, arguments: Sequence[str], at: object = None) -> int:
+    """Carry out what was typed after `program`; the exit code. `at`: what the commands find in `context.obj`.
+
+    A mistake is one sentence on stderr and exit code 2.
 
     The sentence repeats no value that was typed: somebody may have typed a password.
     """
     try:
-        done = app(args=list(arguments), prog_name=program, standalone_mode=False)
+        done = app(args=list(arguments), prog_name=program, standalone_mode=False, obj=at)
         return int((asyncio.run(done) if inspect.iscoroutine(done) else done) or 0)
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)

@@ -2,66 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+import typer
 
 from caselog.db.pool import create_pool
 from caselog.read import LogReader, reading
 from chassis.accounts.accounts import Account, Accounts, StoredAccount, UsernameTaken
-from chassis.accounts.cli_input import NotUnderstood, Options, RegistrationRefused, ask_password, identifier, named, username
+from chassis.accounts.cli_input import RegistrationRefused, ask_password, identifier, named, username
 from chassis.accounts.oidc.people import STAFF
-from chassis.accounts.registration import Registration, run_reporting
+from chassis.accounts.registration import Desk, Registration, run_reporting
 from chassis.accounts.sessions import Sessions
 from chassis.principal import Principal
-from chassis.settings import Settings
+from schemas.command_line import CommandLine
 
-ACCOUNT: Final = (
-    "account add SUBJECT --username USERNAME --role ROLE --name NAME [--office OFFICE] [--agency AGENCY]",
-    "account change SUBJECT [--role ROLE] [--name NAME] [--office OFFICE] [--agency AGENCY]",
-    "account password SUBJECT",
-    "account close SUBJECT",
-    "account reopen SUBJECT",
-    "account list",
-)
-"""The commands that every desk has; a password is asked."""
+ACCOUNT: Final = CommandLine("The local accounts of this desk. A password is asked, and never an argument.")
+Subject = Annotated[str, typer.Argument(metavar="SUBJECT", help="The account.")]
+Office = Annotated[str | None, typer.Option(metavar="OFFICE", help="The counter office that it belongs to.")]
+Agency = Annotated[str | None, typer.Option(metavar="AGENCY", help="The agency that it belongs to.")]
+ROLE: Final = typer.Option(metavar="ROLE", help="What its person does at this desk.")
+NAME: Final = typer.Option(metavar="NAME", help="What its person is called.")
 
 
 class AccountDesk:
     """The accounts of one service, for whoever administers them."""
 
     def __init__(
-        self, accounts: Accounts, log: LogReader, registration: Registration[Any], ask: Callable[[str], str] = ask_password
+        self, accounts: Accounts, log: LogReader, registration: Registration, ask: Callable[[str], str] = ask_password
     ) -> None:
         self._accounts, self._log, self._registration, self._ask = accounts, log, registration, ask
 
-    async def run(self, arguments: list[str]) -> str:
-        """What became of it, in sentences. Raises RegistrationRefused, NotUnderstood."""
-        match arguments:
-            case ["add", *rest]:
-                return await self._add(rest)
-            case ["change", *rest]:
-                return await self._change(rest)
-            case ["password", subject]:
-                return await self._password(subject)
-            case ["close", subject]:
-                return await self._close(subject)
-            case ["reopen", subject]:
-                return await self._reopen(subject)
-            case ["list"]:
-                return "\n".join(map(_line, await self._accounts.all())) or "there is no account"
-        raise NotUnderstood("it is:\n  " + "\n  ".join(ACCOUNT))
-
-    async def _add(self, arguments: list[str]) -> str:
-        options = Options(ACCOUNT[0])
-        options.add_argument("subject")
-        for each in ("--username", "--role", "--name"):
-            options.add_argument(each, required=True)
-        for each in ("--office", "--agency"):
-            options.add_argument(each)
-        given = options.read(arguments)
-        subject, name = identifier("SUBJECT", given.subject), username(given.username)
-        person = Principal(given.role, subject, named("--name", given.name), given.office, given.agency)
+    async def add(
+        self, subject: str, typed: str, role: str, person_name: str, office: str | None = None, agency: str | None = None
+    ) -> str:
+        """Make an account; `typed` is its user name. What became of it, in sentences. Raises RegistrationRefused."""
+        subject, name = identifier("SUBJECT", subject), username(typed)
+        person = Principal(role, subject, named("--name", person_name), office, agency)
         wanted = StoredAccount(person, name, active=True)
         if subject.startswith(STAFF):
             raise RegistrationRefused("SUBJECT", f"begins with {STAFF}, as those who sign in by OpenID Connect are called")
@@ -70,7 +48,7 @@ class AccountDesk:
         await self._fits(person)
         if any(each.username == name for each in await self._accounts.all()):
             raise RegistrationRefused("--username", "another account has it")
-        account = Account(subject, name, self._ask(name), given.role, person.name, given.office, given.agency)
+        account = Account(subject, name, self._ask(name), role, person.name, office, agency)
         try:
             made = await self._accounts.make(account)
         except UsernameTaken:
@@ -79,49 +57,59 @@ class AccountDesk:
             raise RegistrationRefused("SUBJECT", "somebody else made this account meanwhile; nothing was changed")
         return f"{subject} may sign in as {name}"
 
-    async def _change(self, arguments: list[str]) -> str:
-        options = Options(ACCOUNT[1])
-        options.add_argument("subject")
-        for each in ("--role", "--name", "--office", "--agency"):
-            options.add_argument(each)
-        given = options.read(arguments)
-        found = (await self._open(given.subject)).principal
-        role = given.role or found.role
+    async def change(
+        self,
+        subject: str,
+        role: str | None = None,
+        name: str | None = None,
+        office: str | None = None,
+        agency: str | None = None,
+    ) -> str:
+        """Change what is given. What became of it, in sentences. Raises RegistrationRefused."""
+        found = (await self._open(subject)).principal
+        role = role or found.role
         seat = self._registration.seats.get(role)
         # Of another role's seat nothing is taken along: who was an operator of an office belongs to none as a clerk.
         kept = seat.kind if seat else ""
         wanted = replace(
             found,
             role=role,
-            name=named("--name", given.name) if given.name else found.name,
-            office=given.office or (found.office if kept == "office" else None),
-            agency=given.agency or (found.agency if kept == "agency" else None),
+            name=named("--name", name) if name else found.name,
+            office=office or (found.office if kept == "office" else None),
+            agency=agency or (found.agency if kept == "agency" else None),
         )
         if wanted == found:
-            return f"{given.subject} is so already; nothing was changed"
+            return f"{subject} is so already; nothing was changed"
         await self._fits(wanted)
         await self._accounts.change(wanted)
         changed = "is changed, and its sessions are ended"
-        return await self._and_still(given.subject, changed) if role != found.role else f"{given.subject} {changed}"
+        return await self._and_still(subject, changed) if role != found.role else f"{subject} {changed}"
 
-    async def _password(self, subject: str) -> str:
+    async def password(self, subject: str) -> str:
+        """What became of it, in sentences. Raises RegistrationRefused."""
         found = await self._open(subject)
         await self._accounts.open_with(subject, self._ask(found.username))
         return f"{subject} has the new password, and its sessions are ended"
 
-    async def _close(self, subject: str) -> str:
+    async def close(self, subject: str) -> str:
+        """What became of it, in sentences. Raises RegistrationRefused."""
         found = await self._known(subject)
         # Also where it is closed: a session that somehow stands must not outlive the command that was to end it.
         await self._accounts.close(subject)
         return await self._and_still(subject, "is closed, and its sessions are ended" if found.active else "was closed already")
 
-    async def _reopen(self, subject: str) -> str:
+    async def reopen(self, subject: str) -> str:
+        """What became of it, in sentences. Raises RegistrationRefused."""
         found = await self._known(subject)
         if found.active:
             return f"{subject} is open already; nothing was changed"
         await self._fits(found.principal)
         await self._accounts.open_with(subject, self._ask(found.username))
         return f"{subject} may sign in again as {found.username}"
+
+    async def list_all(self) -> str:
+        """A line for each account."""
+        return "\n".join(map(_line, await self._accounts.all())) or "there is no account"
 
     async def _known(self, subject: str) -> StoredAccount:
         if (found := await self._accounts.find(subject)) is None:
@@ -173,14 +161,67 @@ def _line(kept: StoredAccount) -> str:
     return f"{who.subject:<24} {kept.username:<20} {who.role:<16} {seat:<16} {'open' if kept.active else 'closed':<6} {who.name}"
 
 
-async def accounts(settings: Settings, service: str, registration: Registration[Any], arguments: list[str]) -> int:
-    """Carry out `account ...` at one service; the exit code: 0 done or so already, 1 refused, 2 not understood."""
+async def _at_desk(context: typer.Context, done: Callable[[AccountDesk], Awaitable[str]]) -> int:
+    """Carry it out; the exit code: 0 done or so already, 1 refused, 2 not set."""
+    desk: Desk[Any] = context.obj
 
-    async def done() -> str:
+    async def opened() -> str:
+        settings, service = desk.settings, desk.service
         async with (
             create_pool(settings.as_service(service, service), min_size=1, max_size=1) as db,
             reading(settings.as_reader(service)) as log,
         ):
-            return await AccountDesk(Accounts(db, Sessions(db)), log, registration).run(arguments)
+            return await done(AccountDesk(Accounts(db, Sessions(db)), log, desk.registration))
 
-    return await run_reporting(service, done)
+    return await run_reporting(desk.service, opened)
+
+
+@ACCOUNT.command()
+async def add(
+    context: typer.Context,
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="What the account is called for ever.")],
+    username: Annotated[str, typer.Option(metavar="USERNAME", help="What its person signs in with.")],
+    role: Annotated[str, ROLE],
+    name: Annotated[str, NAME],
+    office: Office = None,
+    agency: Agency = None,
+) -> int:
+    """Make an account; its password is asked."""
+    return await _at_desk(context, lambda desk: desk.add(subject, username, role, name, office, agency))
+
+
+@ACCOUNT.command()
+async def change(
+    context: typer.Context,
+    subject: Subject,
+    role: Annotated[str | None, ROLE] = None,
+    name: Annotated[str | None, NAME] = None,
+    office: Office = None,
+    agency: Agency = None,
+) -> int:
+    """Change what is given of an account; its sessions are ended."""
+    return await _at_desk(context, lambda desk: desk.change(subject, role, name, office, agency))
+
+
+@ACCOUNT.command()
+async def password(context: typer.Context, subject: Subject) -> int:
+    """Give an account a new password, which is asked; its sessions are ended."""
+    return await _at_desk(context, lambda desk: desk.password(subject))
+
+
+@ACCOUNT.command()
+async def close(context: typer.Context, subject: Subject) -> int:
+    """Close an account; its sessions are ended."""
+    return await _at_desk(context, lambda desk: desk.close(subject))
+
+
+@ACCOUNT.command()
+async def reopen(context: typer.Context, subject: Subject) -> int:
+    """Open a closed account again, with a new password, which is asked."""
+    return await _at_desk(context, lambda desk: desk.reopen(subject))
+
+
+@ACCOUNT.command("list")
+async def list_all(context: typer.Context) -> int:
+    """List the accounts."""
+    return await _at_desk(context, lambda desk: desk.list_all())

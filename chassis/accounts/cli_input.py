@@ -6,13 +6,12 @@ the list of processes and in the shell's history.
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Final, NoReturn
+from typing import Final
 
 from schemas.identifiers import normalised
 
@@ -35,29 +34,6 @@ class RegistrationRefused(Exception):
     def __init__(self, field: str, sentence: str) -> None:
         super().__init__(f"{field}: {sentence}")
         self.field = field
-
-
-class NotUnderstood(Exception):
-    """These are not the words of a command; the message says which are, and never what was typed."""
-
-
-class Options(argparse.ArgumentParser):
-    """The words of one command. What was typed is never repeated: somebody may have typed a password."""
-
-    def __init__(self, line: str) -> None:
-        """`line`: the line of the usage."""
-        super().__init__(prog=" ".join(line.split()[:2]), usage=line, add_help=False, allow_abbrev=False)
-
-    def error(self, message: str) -> NoReturn:
-        raise NotUnderstood(f"{message}; it is: {self.usage}")
-
-    def read(self, arguments: list[str]) -> argparse.Namespace:
-        """What was given. Raises NotUnderstood."""
-        found, others = self.parse_known_args(arguments)
-        if others:
-            names = [each.partition("=")[0] for each in others if each.startswith("--")]
-            self.error(f"there is no option {names[0]}" if names else "there is a word too many")
-        return found
 
 
 def identifier(field: str, text: str) -> str:

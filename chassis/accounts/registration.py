@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Generic, TypeVar
 
+import typer
+
 from caselog.read import LogReader
-from chassis.accounts.cli_input import NotUnderstood, RegistrationRefused
+from chassis.accounts.cli_input import RegistrationRefused
 from chassis.privacy.key_files import KeyFileMissing
 from chassis.refusal import Refusal
-from chassis.settings import Unset
+from chassis.settings import Settings, Unset
+from schemas.command_line import CommandLine
 
 Exists = Callable[[LogReader, str], Awaitable[bool]]
 C = TypeVar("C")
 """What the desk's service stands on."""
-Register = Callable[[C, list[str]], Awaitable[str]]
-"""A desk's own command: runs on its arguments and answers in a sentence.
-
-Raises RegistrationRefused, NotUnderstood, Refusal.
-"""
 
 
 async def _nothing(_log: LogReader, _subject: str) -> str:
@@ -38,27 +38,53 @@ class Seat:
 
 
 @dataclass(frozen=True)
-class Registration(Generic[C]):
+class Registration:
     """Who may be enrolled at a desk, and how."""
 
     roles: tuple[str, ...]
     """Of its local accounts."""
     seats: Mapping[str, Seat] = field(default_factory=dict)
     """By role; a role that is not here belongs to no office and no agency."""
-    commands: Mapping[str, Register[C]] = field(default_factory=dict)
-    usage: tuple[str, ...] = ()
-    """A line for each of `commands`."""
+    commands: Mapping[str, CommandLine] = field(default_factory=dict)
+    """The desk's own, each by its first word; they find a Desk in `context.obj`."""
     still: Callable[[LogReader, str], Awaitable[str]] = _nothing
     """What a person whose account was closed or changed still is at this desk, in a sentence, or nothing."""
+
+
+@dataclass(frozen=True)
+class Desk(Generic[C]):
+    """What a command finds in `context.obj`: the desk that it was typed to."""
+
+    service: str
+    registration: Registration
+    open_container: Callable[[Settings], AbstractAsyncContextManager[C]]
+    read_settings: Callable[[], Settings] = Settings.from_environment
+    """Raises Unset. Read when a command needs them: `--help` needs none."""
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of this process. Raises Unset."""
+        return self.read_settings()
+
+
+async def run_at(context: typer.Context, done: Callable[[C], Awaitable[str]]) -> int:
+    """Carry out a desk's own command on what its service stands on; the exit code: 0 done or so already, 1 refused, 2 not set.
+
+    `done` answers in a sentence. Raises what opening the container does.
+    """
+    desk: Desk[C] = context.obj
+
+    async def opened() -> str:
+        async with desk.open_container(desk.settings) as container:
+            return await done(container)
+
+    return await run_reporting(desk.service, opened)
 
 
 async def run_reporting(service: str, done: Callable[[], Awaitable[str]]) -> int:
     """Say what became of a command; the exit code."""
     try:
         sys.stdout.write(f"{await done()}\n")
-    except NotUnderstood as usage:
-        sys.stderr.write(f"{service} {usage}\n")
-        return 2
     except RegistrationRefused as refused:
         sys.stderr.write(f"{service} {refused}\n")
         return 1

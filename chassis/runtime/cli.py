@@ -1,4 +1,4 @@
-"""A service as processes: `migrate`, `serve`, `agenda`, `demonstration`; and what is said to it from a terminal.
+"""A service as processes, and what is said to it from a terminal.
 
 `serve` carries out the agenda too, unless PARVANDEH_AGENDA_APART names the service: then `agenda` does, in another process.
 """
@@ -8,20 +8,22 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, TypeVar
 
 import asyncpg
+import typer
 import uvicorn
 from fastapi import FastAPI
 from rich.progress import Progress
 
-from caselog.db.errors import TRANSIENT
+from caselog.db.errors import CONNECTION_LOST, TRANSIENT
 from caselog.read import LogReader
-from chassis.accounts.cli import ACCOUNT, accounts
+from chassis.accounts.cli import ACCOUNT
 from chassis.accounts.oidc.relying_party import local_subject
-from chassis.accounts.registration import run_reporting
+from chassis.accounts.registration import Desk
 from chassis.accounts.sessions import Sessions
 from chassis.eventing.processors.processor import EventProcessor
 from chassis.eventing.projections.rebuild import Rebuild, Rebuilt
@@ -32,18 +34,15 @@ from chassis.refusal import NotBegun, StillFaulty
 from chassis.runtime.container import ReadOnlyContainer, migrate_service
 from chassis.runtime.parked import parked_lines, release
 from chassis.runtime.service_app import Service, ServiceApp
-from chassis.settings import Settings, Unset
+from chassis.settings import DemonstrationRefused, Settings, Unset
 from chassis.telemetry import configure
 from chassis.web.i18n import OWN_LOCALE, Translations
 from chassis.web.parked_work import ParkedWork
+from schemas.command_line import CommandLine, command_line, run
 
-USAGE: Final = (
-    "usage: python -m services.%s migrate | serve | demonstration | rebuild [READER ...] | parked"
-    " | release READER STREAM | revoke SUBJECT | subject SUB%s, or"
-)
-AGENDA: Final = " | agenda | release agenda ITEM"
-"""What only a service can be asked that has an agenda."""
 K = TypeVar("K", bound=ReadOnlyContainer)
+NOT_REACHED: Final = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+"""What a server answers that does not let a command in."""
 
 GARBAGE: Final = 20_000
 """Objects that were made and not let go before Python looks for cycles: those of some twenty requests under way."""
@@ -54,49 +53,93 @@ OLD_ROWS: Final = (
 )
 
 
-def main(process: Service[K, Any], arguments: list[str]) -> int:
-    """Run one of the service's processes."""
-    settings = Settings()
-    match arguments:
-        case ["migrate"]:
-            asyncio.run(migrate_service(settings, process.service, process.package))
-        case ["rebuild", *names]:
-            return asyncio.run(_rebuild(process, settings, names))
-        case ["parked"]:
-            return asyncio.run(_parked(process, settings))
-        case ["release", reader, what]:
-            return asyncio.run(_release(process, settings, reader, what))
-        case ["revoke", subject]:
-            return asyncio.run(revoke(settings, process.service, subject))
-        case ["subject", sub]:
-            return print_subject(settings, sub)
-        case ["account", *rest]:
-            return asyncio.run(accounts(settings, process.service, process.registration, rest))
-        case [word, *rest] if word in process.registration.commands:
-            return asyncio.run(register(process, settings, word, rest))
-        case ["demonstration"]:
-            settings.refuse_demonstration("demonstration data")
-            asyncio.run(_demonstrate(process, settings))
-        case ["serve"]:
-            try:
-                process.check(settings)
-                old = asyncio.run(_outdated(process, settings))
-            except (Unset, KeyFileMissing) as missing:
-                sys.stderr.write(f"{process.service} does not start: {missing}\n")
-                return 2
-            if old:
-                sys.stderr.write(OLD_ROWS.format(service=process.service, readers=" ".join(old)))
-                return OUTDATED
-            configure(process.service, settings)
-            serve(process.create_app(settings), settings)
-        case ["agenda"] if isinstance(process, ServiceApp):
-            configure(f"{process.service}-agenda", settings)
-            serve(process.create_agenda_app(settings), settings)
-        case _:
-            first = USAGE % (process.service, AGENDA if isinstance(process, ServiceApp) else "")
-            sys.stderr.write("\n  ".join((first, *ACCOUNT, *process.registration.usage)) + "\n")
-            return 2
+@dataclass(frozen=True, kw_only=True)
+class Terminal(Desk[K]):
+    """What a command finds in `context.obj`: the service that it was typed to."""
+
+    process: Service[K, Any]
+
+
+def main(process: Service[K, Any], arguments: Sequence[str]) -> int:
+    """The exit code of one command."""
+    return run_command(process, arguments, Settings.from_environment)
+
+
+def run_command(process: Service[K, Any], arguments: Sequence[str], read_settings: Callable[[], Settings]) -> int:
+    """The same, under other settings than those of the environment."""
+    terminal = Terminal(
+        service=process.service,
+        registration=process.registration,
+        open_container=process.open_container,
+        read_settings=read_settings,
+        process=process,
+    )
+    try:
+        return run(commands_of(process), f"python -m services.{process.service}", arguments, terminal)
+    except (Unset, KeyFileMissing) as missing:
+        sys.stderr.write(f"{process.service}: {missing}\n")
+        return 2
+    except DemonstrationRefused as refused:
+        sys.stderr.write(f"{process.service}: {refused}\n")
+    except (*NOT_REACHED, *CONNECTION_LOST) as error:
+        told = f"the database cannot be reached ({type(error).__name__}): see PARVANDEH_DATABASE_URL and the passwords"
+        sys.stderr.write(f"{process.service}: {told}\n")
+    return 1
+
+
+def commands_of(process: Service[K, Any]) -> CommandLine:
+    """What can be said to a service: what every service knows, its agenda where it has one, and its desk's own."""
+    app = command_line(f"The service {process.service}: its processes, its rows, and who works at its desk.")
+    for name, command in COMMANDS.items():
+        app.command(name)(command)
+    if isinstance(process, ServiceApp):
+        app.command("agenda")(serve_agenda)
+    app.add_typer(ACCOUNT, name="account")
+    for word, own in process.registration.commands.items():
+        app.add_typer(own, name=word)
+    return app
+
+
+async def migrate(context: typer.Context) -> None:
+    """Set up or bring forward its tables (as the owner: PARVANDEH_OWNER_PASSWORD)."""
+    at: Terminal[Any] = context.obj
+    await migrate_service(at.settings, at.service, at.process.package)
+
+
+def serve_pages(context: typer.Context) -> int:
+    """Answer HTTP until SIGTERM.
+
+    Exit code 2: a setting or a key is missing. 4: another version built its rows; `rebuild` builds them anew.
+    """
+    at: Terminal[Any] = context.obj
+    try:
+        at.process.check(at.settings)
+        old = asyncio.run(_outdated(at.process, at.settings))
+    except (Unset, KeyFileMissing) as missing:
+        sys.stderr.write(f"{at.service} does not start: {missing}\n")
+        return 2
+    if old:
+        sys.stderr.write(OLD_ROWS.format(service=at.service, readers=" ".join(old)))
+        return OUTDATED
+    configure(at.service, at.settings)
+    serve(at.process.create_app(at.settings), at.settings)
     return 0
+
+
+def serve_agenda(context: typer.Context) -> None:
+    """Carry out what it owes until SIGTERM."""
+    at: Terminal[Any] = context.obj
+    if isinstance(at.process, ServiceApp):  # the command is there for no other
+        configure(f"{at.service}-agenda", at.settings)
+        serve(at.process.create_agenda_app(at.settings), at.settings)
+
+
+async def demonstration(context: typer.Context) -> None:
+    """Bring the demonstration accounts and data, where the settings are those of a demonstration."""
+    at: Terminal[Any] = context.obj
+    at.settings.refuse_demonstration("demonstration data")
+    async with at.process.open_container(at.settings) as container:
+        await at.process.demonstrate(container)
 
 
 def serve(app: FastAPI, settings: Settings) -> None:
@@ -125,8 +168,16 @@ async def _outdated(process: Service[K, Any], settings: Settings) -> list[str]:
         return []
 
 
-async def _rebuild(process: Service[K, Any], settings: Settings, names: list[str]) -> int:
-    """Build the named readers (or all) anew, one after the other, with progress; 3 when rows were otherwise than the log says."""
+async def rebuild(
+    context: typer.Context,
+    readers: Annotated[list[str] | None, typer.Argument(metavar="[READER]...", help="All, where none is named.")] = None,
+) -> int:
+    """Build rows anew from the log while the service goes on.
+
+    Exit code 1: refused, and nothing was changed. 3: done, and rows were otherwise than the log says.
+    """
+    at: Terminal[Any] = context.obj
+    process, settings, names = at.process, at.settings, readers or []
     async with process.open_container(settings) as container:
         known = list(container.inbox.stores)
     for name in names:
@@ -162,16 +213,30 @@ async def _rebuild_one(process: Service[K, Any], settings: Settings, name: str) 
         return await Rebuild(open_container, settings.as_owner(process.service), say).run()
 
 
-async def _parked(process: Service[K, Any], settings: Settings) -> int:
-    async with process.open_container(settings) as container:
-        words = ParkedWork(Translations([OWN_LOCALE, process.package / "locale"]), "en", process.refusals)
+async def parked(context: typer.Context) -> int:
+    """List what could not be applied or carried out, why, and how it is let go.
+
+    Exit code 1: there is something.
+    """
+    at: Terminal[Any] = context.obj
+    async with at.process.open_container(at.settings) as container:
+        words = ParkedWork(Translations([OWN_LOCALE, at.process.package / "locale"]), "en", at.process.refusals)
         lines = await parked_lines(container.inbox, container.db, words)
-    sys.stdout.write("\n".join(f"{process.service} {line}" for line in lines or ["nothing is parked"]) + "\n")
+    sys.stdout.write("\n".join(f"{at.service} {line}" for line in lines or ["nothing is parked"]) + "\n")
     return 1 if lines else 0
 
 
-async def _release(process: Service[K, Any], settings: Settings, reader: str, what: str) -> int:
-    async with process.open_container(settings) as container:
+async def release_parked(
+    context: typer.Context,
+    reader: Annotated[str, typer.Argument(metavar="READER", help="As `parked` names it; `agenda` for what is owed.")],
+    what: Annotated[str, typer.Argument(metavar="STREAM|ITEM", help="As `parked` names it.")],
+) -> int:
+    """Let go what was parked.
+
+    Exit code 1: it cannot be applied yet, or nothing of that name is parked.
+    """
+    at: Terminal[Any] = context.obj
+    async with at.process.open_container(at.settings) as container:
         try:
             released = await release(container.inbox, container.db, reader, what)
         except (StillFaulty, NotBegun) as refusal:
@@ -179,6 +244,25 @@ async def _release(process: Service[K, Any], settings: Settings, reader: str, wh
             return 1
     sys.stdout.write("released\n" if released else "nothing of that name is parked\n")
     return 0 if released else 1
+
+
+async def revoke_sessions(
+    context: typer.Context, subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="Whose, as an account is called.")]
+) -> int:
+    """End every session of a person at this desk at once.
+
+    Exit code 1: there was none.
+    """
+    at: Terminal[Any] = context.obj
+    return await revoke(at.settings, at.service, subject)
+
+
+def subject_of_issuer(
+    context: typer.Context, sub: Annotated[str, typer.Argument(metavar="SUB", help="The `sub` of the issuer.")]
+) -> int:
+    """Print what staff who sign in by OpenID Connect are called here, as `reviewer enrol` or `revoke` want it."""
+    at: Terminal[Any] = context.obj
+    return print_subject(at.settings, sub)
 
 
 async def revoke(settings: Settings, service: str, subject: str) -> int:
@@ -199,16 +283,14 @@ def print_subject(settings: Settings, sub: str) -> int:
     return 0
 
 
-async def register(process: Service[K, Any], settings: Settings, word: str, arguments: list[str]) -> int:
-    """Carry out a desk's own command; the exit code: 0 done or so already, 1 refused, 2 not understood."""
-
-    async def done() -> str:
-        async with process.open_container(settings) as container:
-            return await process.registration.commands[word](container, arguments)
-
-    return await run_reporting(process.service, done)
-
-
-async def _demonstrate(process: Service[K, Any], settings: Settings) -> None:
-    async with process.open_container(settings) as container:
-        await process.demonstrate(container)
+COMMANDS: Final[Mapping[str, Callable[..., Any]]] = {
+    "migrate": migrate,
+    "serve": serve_pages,
+    "demonstration": demonstration,
+    "rebuild": rebuild,
+    "parked": parked,
+    "release": release_parked,
+    "revoke": revoke_sessions,
+    "subject": subject_of_issuer,
+}
+"""What every service can be asked."""

@@ -55,7 +55,7 @@ class Service(ABC, Generic[K, D]):
     deps: Callable[[K], D]
     """What its pages and tasks are given."""
     routers: Sequence[APIRouter]
-    registration: Registration[K]
+    registration: Registration
     demonstrate: Callable[[K], Awaitable[None]]
     """Makes the demonstration's people; asked again, it changes nothing."""
     links: Sequence[Link] = ()

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from chassis.accounts.registration import Registration
-from chassis.runtime.container import ReadOnlyContainer
 
 AUDITOR: Final = "auditor"
 CONSUMER: Final = "consumer"
 """A program that reads the feed; no issuer signs it in."""
-REGISTRATION: Final = Registration[ReadOnlyContainer]((AUDITOR, CONSUMER))
+REGISTRATION: Final = Registration((AUDITOR, CONSUMER))
 """The staff of this desk (domain.md, Who acts), and the systems outside that read its feed."""

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
+
+import typer
 
 from caselog.read import LogReader
-from chassis.accounts.cli_input import NotUnderstood, RegistrationRefused
-from chassis.accounts.registration import Registration, Seat
+from chassis.accounts.cli_input import RegistrationRefused
+from chassis.accounts.registration import Registration, Seat, run_at
 from chassis.eventing.commands.handler import SYSTEM
 from chassis.eventing.commands.loaded_stream import LoadedStream
 from chassis.principal import Principal
 from chassis.runtime.container import Container
 from schemas.catalogue import Labelled, catalogue
+from schemas.command_line import CommandLine
 from services.inquiry.commands import RegisterAgency
 from services.inquiry.decide import DECIDER
 
 ROLES: Final = ("agency_officer",)
 """The staff of this desk (domain.md, Who acts)."""
-AGENCY: Final = "agency register AGENCY"
-LIST: Final = "agency list"
+AGENCY: Final = CommandLine("The agencies of the catalogue that take part.")
 
 
-async def agency(container: Container, arguments: list[str]) -> str:
-    """`agency register` and `list`. Raises RegistrationRefused, NotUnderstood."""
-    match arguments:
-        case ["register", key]:
-            new = await register(container, key)
-            return f"{key} is registered" + ("" if new else " already; nothing was changed")
-        case ["list"]:
-            return "\n".join([await _line(container.log, each) for each in catalogue().codes["agencies"].values()])
-    raise NotUnderstood(f"it is:\n  {AGENCY}\n  {LIST}")
+@AGENCY.command("register")
+async def register_agency(
+    context: typer.Context, agency: Annotated[str, typer.Argument(metavar="AGENCY", help="Its key in the catalogue.")]
+) -> int:
+    """Let an agency take part, under its names of the catalogue."""
+
+    async def done(container: Container) -> str:
+        new = await register(container, agency)
+        return f"{agency} is registered" + ("" if new else " already; nothing was changed")
+
+    return await run_at(context, done)
+
+
+@AGENCY.command("list")
+async def list_agencies(context: typer.Context) -> int:
+    """List the agencies of the catalogue, and which take part."""
+
+    async def done(container: Container) -> str:
+        return "\n".join([await _line(container.log, each) for each in catalogue().codes["agencies"].values()])
+
+    return await run_at(context, done)
 
 
 async def _line(log: LogReader, agency: Labelled) -> str:
@@ -58,4 +72,4 @@ async def registered(log: LogReader, key: str) -> bool:
     return found is not None and found.state.registered
 
 
-REGISTRATION: Final = Registration(ROLES, {"agency_officer": Seat("agency", registered)}, {"agency": agency}, (AGENCY, LIST))
+REGISTRATION: Final = Registration(ROLES, {"agency_officer": Seat("agency", registered)}, {"agency": AGENCY})

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from collections.abc import Sequence
-from typing import Final
+from typing import Annotated, Final
+
+import typer
 
 from caselog.read import LogReader
-from chassis.accounts.cli_input import DAYS, NotUnderstood, Options, RegistrationRefused, identifier, named, weekly, whole
-from chassis.accounts.registration import Registration, Seat
+from chassis.accounts.cli_input import DAYS, RegistrationRefused, identifier, named, weekly, whole
+from chassis.accounts.registration import Registration, Seat, run_at
 from chassis.eventing.commands.handler import SYSTEM
 from chassis.principal import Principal
 from chassis.refusal import RequestDiffers
 from chassis.runtime.container import Container
 from chassis.web.formats import time_of_day
+from schemas.command_line import CommandLine
 from schemas.fact import StreamKind
 from schemas.facts.intake import OfficeHours
 from services.intake.commands import ChangeOffice, RegisterOffice
@@ -22,41 +24,65 @@ from services.intake.read import Office, Opening
 
 ROLES: Final = ("office_operator", "identity_clerk", "engineer")
 """The staff of this desk (domain.md, Who acts)."""
-REGISTER: Final = "office register OFFICE --fa NAME --en NAME --district DISTRICT [--hours sat-wed=08:00-14:00 ...]"
-CHANGE: Final = "office change OFFICE [--fa NAME] [--en NAME] [--district DISTRICT] [--hours sat-wed=08:00-14:00 ... | none]"
-LIST: Final = "office list"
+OFFICE: Final = CommandLine("The counter offices that file for citizens.")
+OfficeId = Annotated[str, typer.Argument(metavar="OFFICE", help="The office; its id never changes.")]
+FA: Final = typer.Option(metavar="NAME", help="Its name in Persian.")
+EN: Final = typer.Option(metavar="NAME", help="Its name in English.")
+DISTRICT: Final = typer.Option(metavar="DISTRICT", help="The district that it lies in.")
+HOURS: Final = typer.Option(metavar="DAYS=TIME ...", help="When it is open: sat-wed=08:00-14:00 thu=08:00-12:00, or none.")
 
 
-async def office(container: Container, arguments: list[str]) -> str:
-    """`office register`, `change` and `list`. Raises RegistrationRefused, NotUnderstood, WrongDistrict."""
-    match arguments:
-        case ["register", *rest]:
-            given = _read(REGISTER, rest, required=True)
-            command = RegisterOffice(
-                name_fa=named("--fa", given.fa),
-                name_en=named("--en", given.en),
-                district=whole("--district", given.district),
-                hours=_hours(given.hours or ()),
-            )
-            new = await register(container, identifier("OFFICE", given.office), command)
-            return f"{given.office} is registered" + ("" if new else " already so; nothing was changed")
-        case ["change", *rest]:
-            given = _read(CHANGE, rest, required=False)
-            return await _change(container, identifier("OFFICE", given.office), given)
-        case ["list"]:
-            streams = await container.log.streams(StreamKind.OFFICE)
-            found = [await Office.read(container.log, each.removeprefix("office:")) for each in streams]
-            return "\n".join(map(_line, filter(None, found))) or "no office is registered"
-    raise NotUnderstood("it is:\n  " + "\n  ".join((REGISTER, CHANGE, LIST)))
+@OFFICE.command("register", several=["--hours"])
+async def register_office(
+    context: typer.Context,
+    office: OfficeId,
+    fa: Annotated[str, FA],
+    en: Annotated[str, EN],
+    district: Annotated[str, DISTRICT],
+    hours: Annotated[list[str] | None, HOURS] = None,
+) -> int:
+    """Let an office file from now on."""
+
+    async def done(container: Container) -> str:
+        command = RegisterOffice(
+            name_fa=named("--fa", fa),
+            name_en=named("--en", en),
+            district=whole("--district", district),
+            hours=_hours(hours or ()),
+        )
+        new = await register(container, identifier("OFFICE", office), command)
+        return f"{office} is registered" + ("" if new else " already so; nothing was changed")
+
+    return await run_at(context, done)
 
 
-def _read(usage: str, arguments: list[str], *, required: bool) -> Namespace:
-    options = Options(usage)
-    options.add_argument("office")
-    for each in ("--fa", "--en", "--district"):
-        options.add_argument(each, required=required)
-    options.add_argument("--hours", action="extend", nargs="+")
-    return options.read(arguments)
+@OFFICE.command("change", several=["--hours"])
+async def change_office(
+    context: typer.Context,
+    office: OfficeId,
+    fa: Annotated[str | None, FA] = None,
+    en: Annotated[str | None, EN] = None,
+    district: Annotated[str | None, DISTRICT] = None,
+    hours: Annotated[list[str] | None, HOURS] = None,
+) -> int:
+    """Give an office other names, another district or other hours; what is not given stays as it is."""
+
+    async def done(container: Container) -> str:
+        return await change(container, identifier("OFFICE", office), fa, en, district, hours)
+
+    return await run_at(context, done)
+
+
+@OFFICE.command("list")
+async def list_offices(context: typer.Context) -> int:
+    """List the offices."""
+
+    async def done(container: Container) -> str:
+        streams = await container.log.streams(StreamKind.OFFICE)
+        found = [await Office.read(container.log, each.removeprefix("office:")) for each in streams]
+        return "\n".join(map(_line, filter(None, found))) or "no office is registered"
+
+    return await run_at(context, done)
 
 
 def _hours(texts: Sequence[str]) -> tuple[OfficeHours, ...]:
@@ -73,17 +99,24 @@ async def register(container: Container, office_id: str, command: RegisterOffice
     return True
 
 
-async def _change(container: Container, office_id: str, given: Namespace) -> str:
-    """Give an office other names, another district or other hours; what is not given stays as it is."""
+async def change(
+    container: Container,
+    office_id: str,
+    fa: str | None = None,
+    en: str | None = None,
+    district: str | None = None,
+    hours: Sequence[str] | None = None,
+) -> str:
+    """Change what is given, as it was typed; what became of it in a sentence. Raises RegistrationRefused, WrongDistrict."""
     found = await Office.read(container.log, office_id)
     if found is None:
         raise RegistrationRefused("OFFICE", "there is no such office; `office register` registers it")
     now = found.registration
     wanted = ChangeOffice(
-        name_fa=now.name_fa if given.fa is None else named("--fa", given.fa),
-        name_en=now.name_en if given.en is None else named("--en", given.en),
-        district=now.district if given.district is None else whole("--district", given.district),
-        hours=now.hours if given.hours is None else _hours(given.hours),
+        name_fa=now.name_fa if fa is None else named("--fa", fa),
+        name_en=now.name_en if en is None else named("--en", en),
+        district=now.district if district is None else whole("--district", district),
+        hours=now.hours if not hours else _hours(hours),
     )
     if wanted.model_dump() == now.model_dump():
         return f"{office_id} is so already; nothing was changed"
@@ -118,6 +151,4 @@ async def registered(log: LogReader, office_id: str) -> bool:
     return await Office.read(log, office_id) is not None
 
 
-REGISTRATION: Final = Registration(
-    ROLES, {"office_operator": Seat("office", registered)}, {"office": office}, (REGISTER, CHANGE, LIST)
-)
+REGISTRATION: Final = Registration(ROLES, {"office_operator": Seat("office", registered)}, {"office": OFFICE})

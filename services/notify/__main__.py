@@ -1,9 +1,17 @@
-"""`python -m services.notify migrate | serve | agenda | demonstration | account ...`."""
+"""`python -m services.notify`: the service as processes, and what is said to it from a terminal (`--help`)."""
+
+from __future__ import annotations
 
 import sys
 
-from chassis.runtime.cli import main
+from chassis.runtime import cli
 from services.notify.app import SERVICE
 
+
+def main(arguments: list[str]) -> int:
+    """The exit code of one command."""
+    return cli.main(SERVICE, arguments)
+
+
 if __name__ == "__main__":
-    sys.exit(main(SERVICE, sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Annotated, Final
+
+import typer
 
 from caselog.read import LogReader
-from chassis.accounts.cli_input import NotUnderstood, Options, RegistrationRefused, identifier, whole
+from chassis.accounts.cli_input import RegistrationRefused, identifier, whole
 from chassis.accounts.oidc.people import is_staff
-from chassis.accounts.registration import Registration
+from chassis.accounts.registration import Registration, run_at
 from chassis.eventing.commands.handler import SYSTEM
 from chassis.eventing.commands.loaded_stream import LoadedStream
 from chassis.principal import Principal
 from chassis.runtime.container import Container
 from schemas.catalogue import catalogue
+from schemas.command_line import CommandLine
 from schemas.fact import StreamKind
 from schemas.facts.review import ReviewerEnrolled
 from services.review.commands import EnrolReviewer, RetireReviewer
@@ -22,22 +25,62 @@ from services.review.refusals import InvalidField
 
 ROLES: Final = ("reviewer", "supervisor")
 """The staff of this desk (domain.md, Who acts)."""
-ENROL: Final = "reviewer enrol SUBJECT --district DISTRICT ... [--stage STAGE ...] [--weight WEIGHT] [--office OFFICE]"
-RETIRE: Final = "reviewer retire SUBJECT --reason REASON"
-LIST: Final = "reviewer list"
+REVIEWER: Final = CommandLine("Who can be drawn as a reviewer.")
+Subject = Annotated[str, typer.Argument(metavar="SUBJECT", help="The account, or who `subject SUB` prints.")]
 
 
-async def reviewer(container: Container, arguments: list[str]) -> str:
-    """`reviewer enrol`, `retire` and `list`. Raises RegistrationRefused, NotUnderstood."""
-    match arguments:
-        case ["enrol", *rest]:
-            return await _enrol(container, rest)
-        case ["retire", *rest]:
-            return await _retire(container, rest)
-        case ["list"]:
-            lines = [await _line(container.log, each) for each in await container.log.streams(StreamKind.STAFF)]
-            return "\n".join(lines) or "nobody was ever enrolled"
-    raise NotUnderstood("it is:\n  " + "\n  ".join((ENROL, RETIRE, LIST)))
+@REVIEWER.command("enrol")
+async def enrol_reviewer(
+    context: typer.Context,
+    subject: Subject,
+    district: Annotated[list[str], typer.Option(metavar="DISTRICT", help="Whose cases; may be said several times.")],
+    stage: Annotated[list[str] | None, typer.Option(metavar="STAGE", help="Several times, too; without it all stages.")] = None,
+    weight: Annotated[str, typer.Option(metavar="WEIGHT", help="The share of draws, 1 to 100.")] = "1",
+    office: Annotated[
+        str | None, typer.Option(metavar="OFFICE", help="An office that they have a tie with: its cases exclude them.")
+    ] = None,
+) -> int:
+    """Let a member of staff be drawn from now on."""
+
+    async def done(container: Container) -> str:
+        await _can_come_in(container, identifier("SUBJECT", subject))
+        if office and not await container.log.stream(f"office:{identifier('--office', office)}", until_version=1):
+            raise RegistrationRefused("--office", "there is no such office; intake's `office register` registers it")
+        command = EnrolReviewer(
+            districts=tuple(sorted({whole("--district", each) for each in district})),
+            stages=tuple(sorted(set(stage or ()))),
+            weight=whole("--weight", weight),
+            office=office,
+        )
+        new = await enrol(container, subject, command)
+        return f"{subject} can be drawn" + (" from now on" if new else " so already; nothing was changed")
+
+    return await run_at(context, done)
+
+
+@REVIEWER.command("retire")
+async def retire_reviewer(
+    context: typer.Context,
+    subject: Subject,
+    reason: Annotated[str, typer.Option(metavar="REASON", help="Why, as the catalogue codes it.")],
+) -> int:
+    """Let somebody be drawn no longer; what was drawn for them is drawn anew."""
+
+    async def done(container: Container) -> str:
+        return await _retire(container, identifier("SUBJECT", subject), reason)
+
+    return await run_at(context, done)
+
+
+@REVIEWER.command("list")
+async def list_reviewers(context: typer.Context) -> int:
+    """List everybody who was ever enrolled."""
+
+    async def done(container: Container) -> str:
+        lines = [await _line(container.log, each) for each in await container.log.streams(StreamKind.STAFF)]
+        return "\n".join(lines) or "nobody was ever enrolled"
+
+    return await run_at(context, done)
 
 
 async def _line(log: LogReader, stream: str) -> str:
@@ -50,28 +93,6 @@ async def _line(log: LogReader, stream: str) -> str:
         f"  districts {','.join(map(str, last.districts)):<10} weight {last.weight:<4}"
         f" stages {','.join(last.stages) or 'all'}  office {last.office or '-'}"
     )
-
-
-async def _enrol(container: Container, arguments: list[str]) -> str:
-    options = Options(ENROL)
-    options.add_argument("subject")
-    options.add_argument("--district", action="append", required=True)
-    options.add_argument("--stage", action="append", default=[])
-    options.add_argument("--weight", default="1")
-    options.add_argument("--office")
-    given = options.read(arguments)
-    subject = identifier("SUBJECT", given.subject)
-    await _can_come_in(container, subject)
-    if given.office and not await container.log.stream(f"office:{identifier('--office', given.office)}", until_version=1):
-        raise RegistrationRefused("--office", "there is no such office; intake's `office register` registers it")
-    command = EnrolReviewer(
-        districts=tuple(sorted({whole("--district", each) for each in given.district})),
-        stages=tuple(sorted(set(given.stage))),
-        weight=whole("--weight", given.weight),
-        office=given.office,
-    )
-    new = await enrol(container, subject, command)
-    return f"{subject} can be drawn" + (" from now on" if new else " so already; nothing was changed")
 
 
 async def enrol(container: Container, subject: str, command: EnrolReviewer) -> bool:
@@ -89,19 +110,14 @@ async def enrol(container: Container, subject: str, command: EnrolReviewer) -> b
     return True
 
 
-async def _retire(container: Container, arguments: list[str]) -> str:
-    options = Options(RETIRE)
-    options.add_argument("subject")
-    options.add_argument("--reason", required=True)
-    given = options.read(arguments)
-    subject = identifier("SUBJECT", given.subject)
+async def _retire(container: Container, subject: str, reason: str) -> str:
     found = await LoadedStream.load(container.log, f"staff:{subject}", DECIDER)
     if found is None:
         raise RegistrationRefused("SUBJECT", "nobody of this name was ever enrolled")
     if not found.state.enrolled:
         return f"{subject} is drawn no longer already; nothing was changed"
     try:
-        await _send(container, RetireReviewer(reason=given.reason), subject, found.version)
+        await _send(container, RetireReviewer(reason=reason), subject, found.version)
     except InvalidField as refused:
         raise RegistrationRefused(*_WRONG[refused.field or ""]()) from None
     return f"{subject} is drawn no longer; what was drawn for them is drawn anew"
@@ -144,4 +160,4 @@ _WRONG: Final[Mapping[str, Callable[[], tuple[str, str]]]] = {
 }
 """What the decision refuses, as it is called on a terminal."""
 
-REGISTRATION: Final = Registration(ROLES, commands={"reviewer": reviewer}, usage=(ENROL, RETIRE, LIST), still=still)
+REGISTRATION: Final = Registration(ROLES, commands={"reviewer": REVIEWER}, still=still)

@@ -18,11 +18,20 @@ from schemas.build import Build
 from schemas.command_line import CommandLine, Version, command_line, run
 from tests.conftest import ROOT
 
+SERVICE: Final = ("migrate", "serve", "demonstration", "rebuild", "parked", "release", "revoke", "subject", "account")
+DESKS: Final = {
+    "intake": ("agenda", "office"),
+    "review": ("agenda", "reviewer"),
+    "inquiry": ("agenda", "agency"),
+    "notify": ("agenda",),
+    "audit": (),
+}
 MODULES: Final = {
     "schemas": ("check", "write", "release", "new"),
     "caselog": ("migrate", "verify", "timeline"),
     "chassis.runtime.relay_process": ("migrate",),
     "chassis.privacy": ("migrate",),
+    **{f"services.{name}": (*SERVICE, *own) for name, own in DESKS.items()},
     "services.review.verify_draw": ("verify",),
     "deploy.demo": (),
     "deploy.kafka": ("acls", "cluster"),
@@ -101,19 +110,20 @@ def test_a_setting_that_is_missing_or_wrong_is_one_sentence(says: Says) -> None:
             assert all(name in err for name in environment)
 
 
-def made() -> tuple[CommandLine, list[tuple[str, str, list[str] | None, int]]]:
+def made() -> tuple[CommandLine, list[tuple[object, ...]]]:
     app = command_line("For these tests.")
-    taken: list[tuple[str, str, list[str] | None, int]] = []
+    taken: list[tuple[object, ...]] = []
 
-    @app.command()
+    @app.command(several=["--hours"])
     async def take(
         what: str,
         name: Annotated[str, typer.Option()],
         hours: Annotated[list[str] | None, typer.Option()] = None,
+        day: Annotated[list[str] | None, typer.Option()] = None,
         size: Annotated[int, typer.Option(max=3)] = 1,
     ) -> int:
         """Take it."""
-        taken.append((what, name, hours, size))
+        taken.append((what, name, hours, day, size))
         return 7
 
     @app.command()
@@ -125,11 +135,13 @@ def made() -> tuple[CommandLine, list[tuple[str, str, list[str] | None, int]]]:
 
 
 TAKEN: Final = [
-    ("take a --name N", ("a", "N", None, 1)),
-    ("take --name N a --hours x y --size 2", ("a", "N", ["x", "y"], 2)),
-    ("take a --hours x --name N --hours y z", ("a", "N", ["x", "y", "z"], 1)),
+    ("take a --name N", ("a", "N", None, None, 1)),
+    ("take --name N a --hours x y --size 2", ("a", "N", ["x", "y"], None, 2)),
+    ("take a --hours x --name N --hours y z", ("a", "N", ["x", "y", "z"], None, 1)),
+    ("take --day x --day y --name N --day z a", ("a", "N", None, ["x", "y", "z"], 1)),
     ("take a --hours=x y --name=--N", None),
-    ("take --name=--N --size=2 -- --a", ("--a", "--N", None, 2)),
+    ("take a --day x y --name N", None),
+    ("take --name=--N --size=2 -- --a", ("--a", "--N", None, None, 2)),
 ]
 
 

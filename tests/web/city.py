@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
@@ -19,8 +20,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from caselog.outcomes import Appended, AppendRequest, NewFact
-from chassis.accounts.cli import accounts
-from chassis.runtime.cli import register
+from chassis.runtime.cli import run_command
 from chassis.runtime.service_app import Service
 from chassis.settings import Settings
 from deploy.demo.person import forms
@@ -86,11 +86,9 @@ class City:
         `words` follow those of `line`; they may be empty or hold spaces, as what a shell's quotes keep together.
         """
         self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{password}\n".encode())))
-        settings, (word, *arguments) = settings or self.settings_of(service), [*line.split(), *words]
-        if word == "account":
-            code = await accounts(settings, service, PROCESSES[service].registration, arguments)
-        else:
-            code = await register(PROCESSES[service], settings, word, arguments)
+        given = settings or self.settings_of(service)
+        # In a thread: a command has a loop of its own, as in a process.
+        code = await asyncio.to_thread(run_command, PROCESSES[service], [*line.split(), *words], lambda: given)
         said = self.capsys.readouterr()
         return code, said.out + said.err
 
