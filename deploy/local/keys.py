@@ -1,9 +1,13 @@
-"""The key files of a local installation: one master set, and for each service a directory with its own keys only."""
+"""The key files of a local installation: one master set, and for each service a directory with its own keys only.
+
+`python -m deploy.local.keys DIRECTORY` makes what is missing there.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from chassis.privacy.key_files import make
+from deploy.local.processes import KEYS
 
 _OWN = "service"
 """Each service has a request key of its own: one service cannot recognise another's requests."""
@@ -39,3 +44,7 @@ def _receipt_key(path: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.rename(path)
+
+
+if __name__ == "__main__":
+    provide(Path(sys.argv[1]), KEYS)

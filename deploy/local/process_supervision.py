@@ -18,11 +18,11 @@ from types import MappingProxyType
 from typing import IO, Final
 
 from chassis.exit_codes import OUTDATED, ROWS_DIFFERED
-from deploy.local import keys
+from deploy.kafka.node import class_cache_of
 from deploy.local.backoff import BackOff
 from deploy.local.fork_server import Order
 from deploy.local.forks import Fork, Forks
-from deploy.local.processes import DEMONSTRATIONS, KEYS, Process, running
+from deploy.local.processes import DEMONSTRATIONS, Process, running
 from deploy.local.subprocesses import POLL_SECONDS, StackError, listening, stop, wait_until
 
 WATCHED: Final = ("relay",)
@@ -30,6 +30,9 @@ WATCHED: Final = ("relay",)
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 4.0
 MIGRATE: Final = "deploy.local.migrate"
+MAKE_KEYS: Final = "deploy.local.keys"
+CACHE_CLASSES: Final = "deploy.kafka.class_cache"
+"""Commands of the house that belong to none of its processes."""
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -81,7 +84,8 @@ class Services:
 
     def prepare(self) -> None:
         """Keys, the witness' public line, and once the demonstration data."""
-        keys.provide(self._var / "keys", KEYS)
+        if self._result(self._command(MAKE_KEYS, str(self._var / "keys"))) != 0:
+            raise StackError("the keys could not be made; the lines above say why")
         witness = next(process for process in self.processes if process.name == "witness")
         line = self._run([witness], "key")
         for service in ("review", "audit"):
@@ -114,10 +118,18 @@ class Services:
 
     def migrate(self, owner_password: str) -> None:
         """Bring every database forward. Raises StackError, Stopped."""
-        environment = self._ground | {"PARVANDEH_OWNER_PASSWORD": owner_password}
-        fork = self.forks.spawn(Order("migrate", MIGRATE, [], environment), output=1, errors=2)
-        if self._result(fork) != 0:
+        if self._result(self._command(MIGRATE, PARVANDEH_OWNER_PASSWORD=owner_password)) != 0:
             raise StackError("the databases could not be migrated; the lines above say why")
+
+    def cache_classes(self, jars: Path) -> None:
+        """Have what makes the next start of Kafka faster made beside the house, if it is not there."""
+        if not class_cache_of(jars).exists():
+            self._command(CACHE_CLASSES, str(jars))
+
+    def _command(self, module: str, *arguments: str, **more: str) -> Fork:
+        """`python -m MODULE ARGUMENTS`, with what all processes are told and `more`."""
+        order = Order(module.rpartition(".")[2], module, list(arguments), self._ground | more)
+        return self.forks.spawn(order, output=1, errors=2)
 
     def start(self, owner_password: str) -> None:
         """Start all, then wait until each says that it is ready. Raises StackError.
@@ -214,12 +226,12 @@ class Services:
                 self._spawn(process)
 
     def stop(self) -> None:
-        """Ask all to stop at once, wait, then kill what is still there."""
+        """Ask all to stop at once, wait for all together, then kill what is still there."""
+        end = time.monotonic() + STOP_SECONDS
         for child in self._children.values():
-            if child.poll() is None:
-                child.send_signal(signal.SIGTERM)
+            child.send_signal(signal.SIGTERM)
         for child in self._children.values():
-            stop(child, signal.SIGTERM, STOP_SECONDS)
+            stop(child, signal.SIGTERM, max(0.0, end - time.monotonic()))
         self._children.clear()
         if self._forks is not None:
             self._forks.close()

@@ -16,6 +16,8 @@ from typing import IO, Final, Protocol
 
 _PR_SET_PDEATHSIG: Final = 1
 POLL_SECONDS: Final = 0.02
+_KILL_SECONDS: Final = 10.0
+"""Until the kernel has ended what was killed."""
 
 
 class StackError(Exception):
@@ -120,7 +122,7 @@ def stop(child: Child, how: signal.Signals, seconds: float) -> None:
             child.wait(seconds)
         except subprocess.TimeoutExpired:
             child.kill()
-            child.wait(seconds)
+            child.wait(_KILL_SECONDS)
 
 
 def free_port() -> int:

@@ -18,7 +18,6 @@ from typing import IO, Final
 import asyncpg
 
 from caselog.db.errors import TRANSIENT
-from chassis.oidc_settings import Oidc
 from deploy.kafka.broker import Broker
 from deploy.local import roles
 from deploy.local.backoff import BackOff
@@ -30,9 +29,9 @@ from deploy.local.subprocesses import POLL_SECONDS, StackError, end_with_starter
 
 PASSED_ON: Final = (
     AGENDA_APART, "PARVANDEH_BUS", "PARVANDEH_REFILL", "PARVANDEH_SMTP", "PARVANDEH_OTLP", "PARVANDEH_WORKING_DAY_SECONDS",
-    *(f"PARVANDEH_OIDC_{name.upper()}" for name in Oidc.model_fields),
 )  # fmt: skip
-"""Settings of ours that our processes are given as they are."""
+"""Settings of ours that our processes are given as they are, with whatever begins as those of OpenID Connect do."""
+OIDC: Final = "PARVANDEH_OIDC_"
 LEAST_FREE: Final = 32 * 1024 * 1024
 """Bytes; with less PostgreSQL cannot even make the next segment of its log."""
 MOST_FAILURES: Final = 20
@@ -56,14 +55,16 @@ class Supervisor:
 
         Raises StackError when it cannot start or go on.
         """
-        for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(which) is not signal.SIG_IGN:  # under nohup the end of a terminal is none of ours
-                signal.signal(which, self._ask_to_stop)
+        for which in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(which, self._ask_to_stop)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup the end of a terminal is none of ours
+            signal.signal(signal.SIGHUP, self._ask_to_stop)
         end_with_starter()
         try:
             self._start()
             if not self._stopping:
                 self._announce()
+                self._begin_what_can_wait()
                 self._watch()
         except Stopped:
             pass  # while it started: what stands is taken down
@@ -141,7 +142,7 @@ class Supervisor:
             "PATH": os.environ.get("PATH", ""),
             "LANG": "C.UTF-8",
             **self.external.environment(),
-            **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+            **{name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith(OIDC)},
         }
 
     def _announce(self) -> None:
@@ -153,6 +154,10 @@ class Supervisor:
         for who, how in SIGN_INS:
             _say(f"{who:<15} {how}")
         _say("ready; Ctrl-C stops everything. `make verify` in another terminal checks the log")
+
+    def _begin_what_can_wait(self) -> None:
+        if self._services is not None and not self.external.kafka:
+            self._services.cache_classes(self._var / "kafka-jars")
 
     def _watch(self) -> None:
         back_off = {name: BackOff(time.monotonic()) for name, *_ in self._embedded()}

@@ -11,8 +11,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from deploy.kafka import class_cache
 from deploy.kafka.broker import Broker
 from deploy.kafka.jars import Jar, check, locked, provide
+from deploy.kafka.node import class_cache_of
 from deploy.local.subprocesses import StackError
 from tests.conftest import ROOT
 
@@ -81,3 +83,34 @@ def test_of_several_who_find_no_jars_one_brings_them(broker: Broker, tmp_path: P
 def test_the_lock_names_each_jar_once() -> None:
     names = [jar.name for jar in locked()]
     assert len(names) == len(set(names)) == 45
+
+
+def test_a_broker_starts_from_the_cache_of_its_classes_and_without_one_that_does_not_fit(broker: Broker, tmp_path: Path) -> None:
+    cache = class_cache.provide(JARS)  # the session's broker is older than it
+    fits = Broker(tmp_path / "fits", JARS)
+    try:
+        fits.start()
+        assert str(cache) in Path(f"/proc/{fits.pid}/maps").read_text()
+    finally:
+        fits.stop()
+    copied = tmp_path / "jars"
+    shutil.copytree(JARS, copied)  # of another age: not the ones that a cache was made with
+    for content in (cache.read_bytes(), b"rubbish"):
+        class_cache_of(copied).write_bytes(content)
+        node = Broker(tmp_path / f"with {len(content)}", copied)
+        try:
+            node.start()
+        finally:
+            node.stop()
+
+
+def test_a_cache_is_made_once_and_nothing_is_left_beside_it(broker: Broker, tmp_path: Path) -> None:
+    (tmp_path / "jars").mkdir()
+    for jar in JARS.iterdir():
+        (tmp_path / "jars" / jar.name).symlink_to(jar)
+    with ThreadPoolExecutor(2) as both:
+        first, second = both.map(class_cache.provide, [tmp_path / "jars"] * 2)
+    assert first == second
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["jars", "jars.aot", "jars.aot.lock"]
+    made = first.stat().st_mtime_ns
+    assert class_cache.provide(tmp_path / "jars").stat().st_mtime_ns == made

@@ -39,7 +39,13 @@ def _run(var: Path, output: Path, *arguments: str) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            preexec_fn=_in_the_background,
         )
+
+
+def _in_the_background() -> None:
+    """As a shell starts what ends in `&`: Ctrl-C is ignored unless it is asked for again."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _says(output: Path, words: str, process: subprocess.Popen[bytes]) -> None:
