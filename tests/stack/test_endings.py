@@ -57,7 +57,8 @@ def began_at(pid: int) -> str:
 def standing(tmp_path: Path) -> subprocess.Popen[bytes]:
     """Tests in a process of their own, with a house at work."""
     (tmp_path / "test_ended.py").write_text(TESTS)
-    command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "tests.conftest", "-p", "no:cacheprovider"]
+    command = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]  # as what ends in `&` is started
+    command += [sys.executable, "-m", "pytest", "-q", "-s", "-p", "tests.conftest", "-p", "no:cacheprovider"]
     command += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), str(tmp_path / "test_ended.py")]
     with (tmp_path / "log").open("wb") as log:
         tests = start(command, log, environment=os.environ, end=signal.SIGTERM)
