@@ -10,6 +10,7 @@ from typing import Final
 
 from tests.architecture.rules.finished import nothing_is_unfinished, planted_bugs_fit_the_code
 from tests.architecture.rules.layers import (
+    chassis_points_down,
     layers_point_down,
     only_app_opens_connections_in_a_service,
     only_the_bus_knows_kafka,
@@ -24,6 +25,7 @@ Rule = Callable[[Tree], list[str]]
 
 RULES: Final[tuple[Rule, ...]] = (
     layers_point_down,
+    chassis_points_down,
     services_never_import_each_other,
     pure_modules_are_pure,
     only_the_bus_knows_kafka,

@@ -8,6 +8,8 @@ from typing import Final
 from tests.architecture.tree import LAYERS, Tree
 
 PURE: Final = {"decide", "commands", "refusals", "draws", "facts", "clocks", "chain", "timeline", "verify", "identifiers"}
+CHASSIS: Final = {"eventing": 1, "privacy": 2, "web": 3, "accounts": 4, "runtime": 5}
+"""The packages of chassis, the lowest first; its root modules (settings, refusal, principal, ...) lie below them all."""
 IMPURE: Final = {"asyncpg", "faststream", "aiokafka", "structlog", "random", "secrets", "time", "os", "httpx2"}
 
 
@@ -18,6 +20,17 @@ def layers_point_down(tree: Tree) -> list[str]:
         for module in tree.modules
         for line, name in module.imports
         if LAYERS.get(name.split(".")[0], -1) > LAYERS[module.layer]
+    ]
+
+
+def chassis_points_down(tree: Tree) -> list[str]:
+    """Inside chassis: root <- eventing <- privacy <- web <- accounts <- runtime. Only runtime may import all the others."""
+    return [
+        f"{module.path}:{line} imports {name}"
+        for module in tree.modules
+        if module.layer == "chassis"
+        for line, name in module.imports
+        if name.startswith("chassis.") and CHASSIS.get(name.split(".")[1], 0) > CHASSIS.get(module.path.parts[1], 0)
     ]
 
 
