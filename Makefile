@@ -57,10 +57,11 @@ check: setup ## linters, types, architecture, schemas up to date; fast
 	@$(PY) -m deploy.reference check
 	@$(PY) -m pytest -q tests/architecture tests/docs
 
-write: setup ## write every file that is generated from the code: schemas, OpenAPI, reference
+write: setup ## write every file that is generated: schemas, OpenAPI, reference, the page of the benchmarks
 	@$(PY) -m schemas write
 	@$(PY) -m deploy.openapi write
 	@$(PY) -m deploy.reference write
+	@$(PY) -m tests.bench.page write
 
 bench: setup ## what it costs, each figure beside its limit or peer in the same run, kept in docs/benchmarks (SHORT=1, ONLY="reading", RECORD=1, OUTPUT=)
 	@exec $(PY) -m tests.bench $(if $(SHORT),--short) $(if $(ONLY),--only $(ONLY)) $(if $(RECORD),--record) $(if $(OUTPUT),--output $(OUTPUT))

@@ -23,7 +23,7 @@ from schemas.build import Build
 F = TypeVar("F", bound=Callable[..., Any])
 WRONG_USAGE: Final = 2
 INTERRUPTED: Final = 130
-_TYPED: Final = re.compile(r"""^(?:Value )?(['"]).*\1 """, re.DOTALL)
+_TYPED: Final = re.compile(r"""^(?:Value (?:error, )?)?(['"]).*\1 """, re.DOTALL)
 """The value with which typer's message begins."""
 _INSTEAD: Final = {
     "No such command": "there is no such command",

@@ -7,7 +7,6 @@ noisy: read the ratios. `--short` runs every line once, briefly and over a small
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import random
@@ -18,16 +17,19 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Annotated, Final
 
+import typer
 from rich.console import Console
 
 from deploy.local.postgres import Postgres
 from deploy.local.subprocesses import StackError
+from schemas.command_line import CommandLine, Version, run
 from tests.bench import append, bus, http, memory, page, reading
 from tests.bench.harness import FAILURES, Bench, Measure
 from tests.bench.lines import Line, table
@@ -36,8 +38,6 @@ from tests.bench.samples import NoFigure, attempted
 from tests.conftest import ROOT
 
 OUTPUT: Final = Path("var/bench.json")
-
-
 PARTS: Final[Mapping[str, Measure]] = MappingProxyType(
     {
         "append": append.measure,
@@ -52,22 +52,20 @@ LONG_ONLY: Final = {"memory"}
 """Left out of the short form unless they are named: a whole house starts for them, and nothing about them is quick."""
 
 
-def _asked(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--short", action="store_true", help="every line once, briefly, over a small log")
-    parser.add_argument("--rounds", type=int, help="rounds of each line (5; short: 1)")
-    parser.add_argument("--seconds", type=float, help="seconds of a round (3; short: 0.3)")
-    parser.add_argument("--facts", type=int, help="facts in the large log (1,000,000; short: 4,000)")
-    parser.add_argument("--only", nargs="+", choices=list(PARTS), metavar="PART", help=", ".join(PARTS))
-    parser.add_argument("--output", type=Path, default=OUTPUT, help=f"where the JSON goes ({OUTPUT})")
-    parser.add_argument("--record", action="store_true", help=f"keep also a short or partial run in {page.JSON} and {page.PAGE}")
-    asked = parser.parse_args(arguments)
-    asked.record = asked.record or not (asked.short or asked.only or asked.rounds or asked.seconds or asked.facts)
-    asked.only = asked.only or [name for name in PARTS if not (asked.short and name in LONG_ONLY)]
-    asked.rounds = asked.rounds or (1 if asked.short else 5)
-    asked.seconds = asked.seconds or (0.3 if asked.short else 3.0)
-    asked.facts = asked.facts or (4_000 if asked.short else 1_000_000)
-    return asked
+Part = StrEnum("Part", list(PARTS))  # type: ignore[misc]  # the names stand once, in PARTS
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run measures, and for how long."""
+
+    short: bool
+    rounds: int
+    seconds: float
+    facts: int
+    parts: tuple[str, ...]
+    output: Path
+    record: bool
 
 
 async def measured(bench: Bench, parts: Sequence[str]) -> list[Line]:
@@ -96,14 +94,12 @@ def exit_code(lines: Sequence[Line]) -> int:
     return 1 if any(line.median is None for line in lines) else 0
 
 
-def _run(asked: argparse.Namespace, lines: Sequence[Line], bench: Bench, seed: int) -> Run:
-    parts = tuple(name for name in PARTS if name in asked.only)
-    source = "`make bench`" if len(parts) == len(PARTS) else f"`make bench` of {', '.join(parts)}"
+def _run(asked: Asked, lines: Sequence[Line], bench: Bench, seed: int, head: str) -> Run:
+    source = "`make bench`" if len(asked.parts) == len(PARTS) else f"`make bench` of {', '.join(asked.parts)}"
     return Run(
-        at=now(), commit=commit(ROOT, (str(page.JSON), str(page.PAGE))), source=source, machine=machine(), short=asked.short,
-        rounds=asked.rounds, seconds=asked.seconds, facts=asked.facts, parts=parts,
-        took_seconds=round(time.perf_counter() - bench.began, 1), seed=seed, results=tuple(map(Result.of, lines)),
-        notes=tuple(bench.notes),
+        at=now(), commit=head, source=source, machine=machine(), short=asked.short, rounds=asked.rounds, seconds=asked.seconds,
+        facts=asked.facts, parts=asked.parts, took_seconds=round(time.perf_counter() - bench.began, 1), seed=seed,
+        results=tuple(map(Result.of, lines)), notes=tuple(bench.notes),
     )  # fmt: skip
 
 
@@ -114,20 +110,17 @@ def _interruptible() -> None:
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Start a cluster of its own, measure, print, remove it; 1 when a figure of ours is missing, 130 when it was interrupted."""
-    asked = _asked(arguments)
-    seed = random.randrange(1 << 32)
+def _measure_all(asked: Asked, console: Console) -> int:
+    """Start a cluster of its own, measure, print, remove it; the exit code."""
+    seed, head = random.randrange(1 << 32), commit(ROOT, (str(page.JSON), str(page.PAGE)))
     random.seed(seed)
-    console = Console(stderr=True)
-    _interruptible()
     directory = Path(tempfile.mkdtemp(prefix="parvandeh-bench-"))
     server = Postgres(directory / "postgres")
     try:
         server.start()
         bench = Bench(server, directory, asked.rounds, asked.seconds, asked.facts, console)
         bench.say(f"seed {seed}")
-        lines = asyncio.run(measured_briefly(bench, asked.only) if asked.short else measured(bench, asked.only))
+        lines = asyncio.run(measured_briefly(bench, asked.parts) if asked.short else measured(bench, asked.parts))
     except StackError as error:
         console.print(f"nothing was measured: {error}", markup=False, highlight=False)
         return 1
@@ -139,13 +132,53 @@ def main(arguments: Sequence[str]) -> int:
         shutil.rmtree(directory, ignore_errors=True)
     title = f"fsync on, bodies of 400 to 1,500 bytes, {os.cpu_count()} cores, {asked.rounds} rounds"
     Console(width=230).print(table(lines, title))
-    asked.output.parent.mkdir(parents=True, exist_ok=True)
-    run = _run(asked, lines, bench, seed)
-    asked.output.write_bytes(RUN.dump_json(run, indent=1) + b"\n")
-    if asked.record:
-        page.record(ROOT, run)
-        console.print(f"kept in {page.JSON}, and {page.PAGE} made from it: commit both")
+    keep(asked, _run(asked, lines, bench, seed, head), exit_code(lines), console, ROOT)
     return exit_code(lines)
+
+
+def keep(asked: Asked, run: Run, code: int, console: Console, root: Path) -> None:
+    """Write the JSON, and put the run on the page where it belongs there: never one in which a figure of ours is missing."""
+    asked.output.parent.mkdir(parents=True, exist_ok=True)
+    asked.output.write_bytes(RUN.dump_json(run, indent=1) + b"\n")
+    if asked.record and code:
+        console.print(f"not kept in {page.JSON}: a figure of ours is missing")
+    elif asked.record:
+        page.record(root, run)
+        console.print(f"kept in {page.JSON}, and {page.PAGE} made from it: commit both")
+
+
+app = CommandLine()
+
+
+@app.command()
+def bench(
+    short: Annotated[bool, typer.Option("--short", help="Every line once, briefly, over a small log.")] = False,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Of each line (5; short: 1).")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.01, help="Of a round (3; short: 0.3).")] = None,
+    facts: Annotated[int | None, typer.Option(min=100, help="In the large log (1,000,000; short: 4,000).")] = None,
+    only: Annotated[list[Part] | None, typer.Option(help="The parts to measure.")] = None,
+    output: Annotated[Path, typer.Option(help="Where the JSON goes.")] = OUTPUT,
+    record: Annotated[bool, typer.Option("--record", help="Keep also a short or partial run in docs/benchmarks.")] = False,
+    _: Version = False,
+) -> int:
+    """Measure what it costs, each figure beside its limit or peer in the same run.
+
+    A whole run in the long form is kept in docs/benchmarks.json, from which docs/benchmarks.md is made. Exit code 1: a figure of
+    ours is missing. 130: stopped by Ctrl-C.
+    """
+    parts = tuple(name for name in PARTS if (name in only if only else not (short and name in LONG_ONLY)))
+    asked = Asked(
+        short=short, rounds=rounds or (1 if short else 5), seconds=seconds or (0.3 if short else 3.0),
+        facts=facts or (4_000 if short else 1_000_000), parts=parts, output=output,
+        record=record or not (short or only or rounds or seconds or facts),
+    )  # fmt: skip
+    _interruptible()
+    return _measure_all(asked, Console(stderr=True))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit code of one run."""
+    return run(app, "python -m tests.bench", arguments)
 
 
 if __name__ == "__main__":

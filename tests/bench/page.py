@@ -11,6 +11,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from schemas.command_line import command_line
+from schemas.command_line import run as carry_out
 from tests.bench.lines import figure, spread
 from tests.bench.runs import RUNS, Machine, Result, Run
 from tests.conftest import ROOT
@@ -19,7 +21,7 @@ JSON: Final = Path("docs/benchmarks.json")
 PAGE: Final = Path("docs/benchmarks.md")
 BEGIN: Final = "<!-- begin: made by `make bench` from benchmarks.json; what is changed here by hand is lost -->"
 END: Final = "<!-- end: made by `make bench` -->"
-HOW: Final = "run `.venv/bin/python -m tests.bench.page write`"
+HOW: Final = "run `make write`"
 MEMORY: Final = "memory"
 """The key of the line that stands in a table of its own: the memory of a house does not drift with the machine's speed."""
 MEMORY_NOTE: Final = "memory: "
@@ -203,18 +205,37 @@ def _with_spread(value: float | None, values: Sequence[float], unit: str) -> str
     return _with_unit(value, unit) + around
 
 
+app = command_line("Make docs/benchmarks.md from docs/benchmarks.json, or check it.")
+
+
+@app.command()
+def check() -> int:
+    """Compare the page with what the JSON gives.
+
+    Exit code 1: they differ, and a line says what to do.
+    """
+    wrong = stale(ROOT)
+    print("\n".join(wrong) or "benchmarks: up to date")
+    return 1 if wrong else 0
+
+
+@app.command(name="write")
+def write_page() -> int:
+    """Make the page anew.
+
+    Exit code 1: it has lost its markers, or the JSON cannot be read.
+    """
+    try:
+        write(ROOT)
+    except (OSError, ValueError, PageError) as error:
+        print(f"{PAGE} cannot be made from {JSON}: {error}")
+        return 1
+    return 0
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Write the page, or check it; 1 with a sentence when it is not what the JSON gives, 2 for another command."""
-    match arguments:
-        case ["write"]:
-            write(ROOT)
-            return 0
-        case ["check"]:
-            wrong = stale(ROOT)
-            sys.stderr.writelines(f"parvandeh  {line}\n" for line in wrong)
-            return 1 if wrong else 0
-    sys.stderr.write("usage: python -m tests.bench.page write | check\n")
-    return 2
+    """The exit code of one command."""
+    return carry_out(app, "python -m tests.bench.page", arguments)
 
 
 if __name__ == "__main__":

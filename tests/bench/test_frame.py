@@ -17,12 +17,13 @@ from rich.console import Console
 from deploy.local.postgres import Postgres
 from deploy.local.subprocesses import StackError, wait_until
 from tests.bench import __main__ as bench_main
+from tests.bench import page
 from tests.bench.append import appends
 from tests.bench.filing import Order, crowd
 from tests.bench.harness import Bench, sampled
 from tests.bench.lines import Aim, Line, table
 from tests.bench.pgbench import Pgbench
-from tests.bench.runs import Result
+from tests.bench.runs import RUN, Machine, Result, Run
 from tests.bench.samples import NoFigure, NothingMeasured, each, median, percentile99, rate, understood
 from tests.conftest import ROOT
 from tests.databases import Databases
@@ -185,6 +186,19 @@ def test_a_silent_peer_is_no_failure_and_a_missing_figure_of_ours_is_one() -> No
     silent = NoFigure("nothing")
     assert bench_main.exit_code([Line("key", "append", (1.0,), "pgbench", (silent,))]) == 0
     assert bench_main.exit_code([Line("key", "append", (silent,), "pgbench", (1.0,))]) == 1
+
+
+@pytest.mark.parametrize(("code", "kept"), [(0, ["2026-11-28"]), (1, [])])
+def test_a_run_in_which_a_figure_of_ours_is_missing_is_not_kept_on_the_page(code: int, kept: list[str], tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / page.JSON).write_text("[]")
+    (tmp_path / page.PAGE).write_text(f"{page.BEGIN}\n{page.END}\n")
+    asked = bench_main.Asked(False, 5, 3.0, 1_000_000, ("bus",), tmp_path / "var" / "bench.json", record=True)
+    here = Machine(2, None, "-", "-", "-", "-")
+    run = Run("2026-11-28", "abc1234", "`make bench`", here, False, 5, 3.0, 1_000_000, ("bus",), 1.0, 1, ())
+    bench_main.keep(asked, run, code, Console(file=StringIO()), tmp_path)
+    assert [each.at for each in page.read(tmp_path)] == kept
+    assert RUN.validate_json(asked.output.read_bytes()) == run
 
 
 async def test_a_door_that_hangs_up_or_speaks_no_http_is_words() -> None:

@@ -39,6 +39,8 @@ MODULES: Final = {
     "deploy.openapi": ("check", "write"),
     "deploy.reference": ("check", "write"),
     "deploy.witness": ("key",),
+    "tests.bench": (),
+    "tests.bench.page": ("check", "write"),
 }
 """Module -> its commands."""
 Says = Callable[..., tuple[int, str, str]]
@@ -178,6 +180,13 @@ def test_a_value_of_the_wrong_kind_is_not_repeated(typed: str, capsys: pytest.Ca
     assert shown.startswith("x take: --size: ")
     assert is_one_sentence(shown)
     assert not re.search(r"secret|77777", shown)
+
+
+def test_a_choice_that_is_none_is_not_repeated(says: Says) -> None:
+    code, _, err = says("tests.bench", "--only", "bus", "hunter2-x")
+    assert code == 2
+    assert err.startswith("python -m tests.bench: --only: is not one of 'append', 'bus', ")
+    assert is_one_sentence(err)
 
 
 def test_a_process_ends_with_the_exit_code() -> None:
