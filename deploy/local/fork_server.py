@@ -50,6 +50,7 @@ class Order(NamedTuple):
 
 def preload() -> None:
     """Import what any process of the house needs. The garbage collector leaves it alone: what it touches is shared no more."""
+    gc.disable()  # nothing of what is imported is let go again
     for module in {*MIGRATIONS, *(process.module for process in PROCESSES)}:
         runs = f"{module}.__main__" if hasattr(importlib.import_module(module), "__path__") else module
         importlib.import_module(runs)
@@ -58,6 +59,7 @@ def preload() -> None:
         raise SystemExit(f"a module starts a thread when it is imported, and nothing may be forked: {threading.enumerate()}")
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 class ForkServer:
