@@ -188,8 +188,8 @@ def columns(commands: Sequence[AppendRequest]) -> tuple[list[Any], ...]:
     return (
         [command.stream for command in commands],
         [command.expected for command in commands],
-        [command.command for command in commands],
-        [command.request for command in commands],
+        [command.command_id for command in commands],
+        [command.request_hmac for command in commands],
         [command.actor for command in commands],
         [command.cause for command in commands],
         [command.meta for command in commands],

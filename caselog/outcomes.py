@@ -29,10 +29,10 @@ class AppendRequest:
     stream: str
     expected: int | None
     """The version that the decision saw (0: the stream must not exist); None for pure records, which cannot conflict."""
-    command: bytes
-    """32 bytes: the command id."""
-    request: bytes
-    """32 bytes: HMAC of the canonical command."""
+    command_id: bytes
+    """32 bytes: recognises a repetition for as long as the log is kept."""
+    request_hmac: bytes
+    """32 bytes: of the canonical command, under the service's key (chassis/eventing/commands/ids.py)."""
     actor: str
     cause: str | None
     meta: bytes

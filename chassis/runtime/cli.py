@@ -32,12 +32,11 @@ from chassis.exit_codes import OUTDATED, ROWS_DIFFERED
 from chassis.privacy.key_files import KeyFileMissing
 from chassis.refusal import NotBegun, StillFaulty
 from chassis.runtime.container import ReadOnlyContainer, migrate_service
-from chassis.runtime.parked import parked_lines, release
 from chassis.runtime.service_app import Service, ServiceApp
 from chassis.settings import DemonstrationRefused, Settings, Unset
 from chassis.telemetry import configure
 from chassis.web.i18n import OWN_LOCALE, Translations
-from chassis.web.parked_work import ParkedWork
+from chassis.web.parked_work import ParkedWork, parked_lines, release
 from schemas.command_line import CommandLine, command_line, run
 
 K = TypeVar("K", bound=ReadOnlyContainer)

@@ -1,20 +1,27 @@
-"""Parked work in words, for pages and for the terminal: what was to be done, and why it is not; behind the words the code."""
+"""Parked work: said in words on pages and at the terminal, behind the words the code; and let go on."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
+
+import asyncpg
+from starlette.requests import Request
 
 from caselog.append import AppendFailed, LogUnavailable
 from caselog.db.errors import TRANSIENT
 from chassis import refusal
-from chassis.eventing.agenda.worker import RetryLater
+from chassis.eventing.agenda.worker import RetryLater, parked_items, release_item
 from chassis.eventing.commands.handler import AppendRefused
+from chassis.eventing.processors.inbox import Inbox
 from chassis.privacy.vault import KeyGone
 from chassis.refusal import Refusal, refusals_in
+from chassis.web.formats import clock, day
 from chassis.web.i18n import Translations
+from chassis.web.pages import translations
 
 ANOTHER_VERSION: Final = "Work of another version"
 NOT_TAKEN: Final = "The log did not take what was to be written."
@@ -29,6 +36,7 @@ SENTENCES: Final = (
     ANOTHER_VERSION, NOT_TAKEN, AWAY_NOW, NOT_THERE, UNKNOWN_WORK, ERASED, UNKNOWN_FACT, MALFORMED_FACT, UNFORESEEN,
 )  # fmt: skip
 """All of the above; message ids."""
+_TASK: Final = re.compile(r"[0-9a-f]{64}")
 _FACT: Final = re.compile(r"[a-z_.]+/\d+(: \w+)?")
 """What a reader says of a fact that it cannot read: its type and version, and of one without its form also the error."""
 
@@ -74,6 +82,42 @@ class ParkedWork:
         message = f"{what}.{name}"
         known = self._texts.has(self._language, message)
         return Label(self._texts.text(self._language, message if known else ANOTHER_VERSION), name)
+
+
+class ParkedWorkPage(ParkedWork):
+    """What a page of parked work says."""
+
+    def __init__(self, request: Request, kinds: Iterable[type[Refusal]]) -> None:
+        """`kinds`: what the service's own decisions refuse."""
+        super().__init__(translations(request), request.state.language, kinds)
+
+
+async def parked_lines(inbox: Inbox, db: asyncpg.Pool, words: ParkedWork) -> list[str]:
+    """What each parked stream and item is, in English; the last line of each is what `release` takes, to be copied."""
+    lines = []
+    for each in await inbox.parked():
+        what = f"{words.reader(each.processor).words}: {each.stream} from fact {each.version} on"
+        lines.append(_line(what, each.since, words.reason(each.reason), f"release {each.processor} {each.stream}"))
+    for row in await parked_items(db):
+        owed = words.reaction(row["reaction"])
+        what = f"{owed.words} ({owed.code}): {row['stream']}"
+        lines.append(_line(what, row["parked_at"], words.reason(row["outcome"]), f"release agenda {row['id'].hex()}"))
+    return lines
+
+
+def _line(what: str, since: datetime | None, why: Label, released: str) -> str:
+    parked = f", parked since {day(since, 'en')}, {clock(since, 'en')}" if since else ""
+    return f"{what}{parked}\n    {why.words} ({why.code})\n    {released}"
+
+
+async def release(inbox: Inbox, db: asyncpg.Pool, reader: str, what: str) -> bool:
+    """Let a parked stream of `reader`, or an item (64 hex digits) of the agenda, go on; False when nothing so named is parked.
+
+    Raises StillFaulty when the stream still cannot be applied, NotBegun when the reader has applied nothing yet.
+    """
+    if _TASK.fullmatch(what):
+        return await release_item(db, bytes.fromhex(what))
+    return reader in inbox.stores and await inbox.release(reader, what)
 
 
 def _sentence(code: str) -> str:

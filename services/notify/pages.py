@@ -16,7 +16,7 @@ from chassis.refusal import refusals_in
 from chassis.runtime import message_gateway
 from chassis.web.auth import require, signed_in
 from chassis.web.pages import render
-from chassis.web.parked_page import ParkedWorkPage
+from chassis.web.parked_work import ParkedWorkPage
 from chassis.web.routes import routes
 from services.notify import decide
 from services.notify.deps import deps

@@ -23,8 +23,8 @@ def a_command(
     return AppendRequest(
         stream=stream,
         expected=expected,
-        command=hashlib.sha256(f"{stream} {name}".encode()).digest(),
-        request=hashlib.sha256(content).digest(),
+        command_id=hashlib.sha256(f"{stream} {name}".encode()).digest(),
+        request_hmac=hashlib.sha256(content).digest(),
         actor="citizen:alias",
         cause=None,
         meta=b'{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}',

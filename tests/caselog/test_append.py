@@ -64,7 +64,7 @@ async def test_the_same_command_id_with_another_request_is_refused(databases: Da
     async with databases.appender() as appender:
         command = a_command("case:d", "one")
         await appender.append(command)
-        outcome = await appender.append(replace(command, request=bytes(32)))
+        outcome = await appender.append(replace(command, request_hmac=bytes(32)))
     assert outcome == Refused("request_differs")
 
 

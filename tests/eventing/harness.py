@@ -68,8 +68,8 @@ def facts(stream: str, numbers: range, *, expected: int | None = None, poison: s
     return AppendRequest(
         stream=stream,
         expected=expected,
-        command=hashlib.sha256(tag).digest(),
-        request=bytes(32),
+        command_id=hashlib.sha256(tag).digest(),
+        request_hmac=bytes(32),
         actor="identity_clerk:a",
         cause=None,
         meta=b"{}",

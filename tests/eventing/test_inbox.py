@@ -14,7 +14,7 @@ from chassis.eventing.processors.inbox import APPLIED
 from chassis.eventing.processors.processor import Batch, Reach
 from chassis.eventing.processors.store import PARKED_LIMIT
 from chassis.refusal import StillFaulty
-from chassis.runtime.parked import release
+from chassis.web.parked_work import release
 from schemas.envelope import Position, RecordedFact, shard_of
 from tests.databases import Databases
 from tests.eventing.harness import UNENCODABLE, eventually, facts, fill, inbox_of, prepare, put, rebuilt, rows

@@ -65,7 +65,7 @@ class Load:
     async def _until_answered(self, command: AppendRequest) -> None:
         while True:
             try:
-                await self.recorder.append(self.appender, command, key=command.command.hex()[:16])
+                await self.recorder.append(self.appender, command, key=command.command_id.hex()[:16])
             except (LogUnavailable, AppendFailed):
                 continue  # the same command again: that is what makes a lost answer safe
             return

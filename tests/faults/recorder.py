@@ -112,7 +112,7 @@ class Recorder:
     async def append(self, appender: Appender, command: AppendRequest, *, key: str = "", patience: float = 10.0) -> Outcome:
         """Append `command` and record it; what the appender raises passes through."""
         body = b"".join(fact.body for fact in command.facts)
-        with self.operation(case=command.stream, key=key, command=command.command, body=body) as under_way:
+        with self.operation(case=command.stream, key=key, command=command.command_id, body=body) as under_way:
             try:
                 outcome = await appender.append(command, patience=patience)
             except NotTaken:

@@ -19,7 +19,7 @@ from chassis.refusal import Refusal
 from chassis.runtime import message_gateway
 from chassis.web import parked_work, problems
 from chassis.web.i18n import OWN_LOCALE, Translations
-from chassis.web.parked_page import ParkedWorkPage
+from chassis.web.parked_work import ParkedWorkPage
 from deploy.witness import witness
 from deploy.witness.__main__ import LOCALE as WITNESS
 from schemas.fact import StreamKind

@@ -41,9 +41,9 @@ class Log:
     def take(self, append: AppendRequest) -> Outcome:
         """What log.append does with one command."""
         facts = self.shards.setdefault(shard_of(append.stream), [])
-        seen = [fact for fact in facts if fact.command == append.command]
+        seen = [fact for fact in facts if fact.command == append.command_id]
         if seen:
-            if seen[0].request != append.request:
+            if seen[0].request != append.request_hmac:
                 return Refused("request_differs")
             events = tuple(EventPosition(each.position, each.version, each.link) for each in seen)
             return Repeated(events, seen[0].recorded_at, LOG_ID, 1)
@@ -58,7 +58,7 @@ class Log:
         values: dict[str, Any] = {
             "shard": shard_of(append.stream), "seq": len(facts) + 1, "stream": append.stream, "version": version,
             "type": new.type, "type_version": new.type_version, "recorded_at": self._now(), "actor": append.actor,
-            "cause": append.cause, "command": append.command, "ordinal": ordinal, "request": append.request,
+            "cause": append.cause, "command": append.command_id, "ordinal": ordinal, "request": append.request_hmac,
             "meta": append.meta, "body": new.body, "prev": prev,
         }  # fmt: skip
         unlinked = RecordedFact(log_id=LOG_ID, epoch=1, link=b"", **values)

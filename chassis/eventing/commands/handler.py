@@ -208,8 +208,8 @@ class CommandHandler(Generic[C, S]):
                 stream=stream,
                 # Pure records name no version and cannot conflict (design.md section 3).
                 expected=None if all(fact.RECORD for fact in facts) else loaded.version,
-                command=command_id,
-                request=request,
+                command_id=command_id,
+                request_hmac=request,
                 actor=actor,
                 cause=cause,
                 meta=_meta(),

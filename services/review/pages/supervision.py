@@ -15,7 +15,7 @@ from chassis.principal import Principal
 from chassis.refusal import NotBegun, refusals_in
 from chassis.web.auth import idempotency_key, require
 from chassis.web.pages import render
-from chassis.web.parked_page import ParkedWorkPage
+from chassis.web.parked_work import ParkedWorkPage
 from chassis.web.problems import NotFound
 from chassis.web.routes import may_refuse, routes
 from schemas.catalogue import catalogue

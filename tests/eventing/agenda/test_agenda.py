@@ -146,9 +146,9 @@ async def test_what_is_away_is_tried_for_ever_and_a_fault_of_ours_is_parked_afte
             await worker.work_once()
             await connection.execute("UPDATE agenda SET next_at = '-infinity' WHERE state = 'open'")
         await connection.close()
-        assert await here.items() == [("open", "Later"), ("parked", "RuntimeError"), ("parked", "RuntimeError")]
+        assert await here.items() == [("open", "RetryLater"), ("parked", "RuntimeError"), ("parked", "RuntimeError")]
         # What waits for ever is shown: nobody would look for a message that is neither sent nor parked.
-        assert [(row["outcome"], row["attempts"]) for row in await trying_items(here.db)] == [("Later", ATTEMPTS + 3)]
+        assert [(row["outcome"], row["attempts"]) for row in await trying_items(here.db)] == [("RetryLater", ATTEMPTS + 3)]
         assert (await overview(here.db))["trying"] == 1
 
 
