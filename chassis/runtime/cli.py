@@ -159,7 +159,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
 
 
 async def _outdated(process: Service[K, Any], settings: Settings) -> list[str]:
-    """The readers whose rows are of another version; none where the database is away, since the start itself waits for it."""
+    """The processors whose rows are of another version; none where the database is away, since the start itself waits for it."""
     try:
         async with process.open_container(settings) as container:
             return [name for name, store in container.inbox.stores.items() if await store.outdated()]

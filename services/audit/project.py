@@ -36,7 +36,7 @@ class Case(Row):
 
 
 def projection(keys: VaultKeys) -> EventProcessor:
-    """The reader of the table that finds a case by its tracking code."""
+    """The processor of the table that finds a case by its tracking code."""
     rows, key = Projection(Case), keys.get("tracking")
 
     def project(of: Rows, fact: AnyFact, recorded: RecordedFact) -> None:

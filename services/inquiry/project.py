@@ -67,7 +67,7 @@ class Agency(Row):
 
 
 def projection() -> EventProcessor:
-    """The reader of inquiry's rows."""
+    """The processor of inquiry's rows."""
     rows = Projection(Inquiry, Case, Agency)
 
     async def apply(connection: asyncpg.Connection, run: Batch) -> None:

@@ -14,7 +14,7 @@ from services.inquiry.project import projection
 
 
 def processors(_vault: Vault) -> Sequence[EventProcessor]:
-    """Every reader of inquiry."""
+    """Every processor of inquiry."""
     return (projection(), agenda_reader("inquiry", 1, react))
 
 

@@ -91,7 +91,7 @@ Changing = (
 
 
 def projection(vault: Vault) -> EventProcessor:
-    """The reader of intake's rows; the vault gives the blind index of the applicant."""
+    """The processor of intake's rows; the vault gives the blind index of the applicant."""
     rows = Projection(Case, Notice)
 
     async def apply(connection: asyncpg.Connection, run: Batch) -> None:

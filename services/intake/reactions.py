@@ -14,7 +14,7 @@ from services.intake.project import projection
 
 
 def processors(vault: Vault) -> Sequence[EventProcessor]:
-    """Every reader of intake."""
+    """Every processor of intake."""
     return (projection(vault), agenda_reader("intake", 1, react))
 
 

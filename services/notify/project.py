@@ -35,7 +35,7 @@ class Message(Row):
 
 
 def projection() -> EventProcessor:
-    """The reader of notify's rows."""
+    """The processor of notify's rows."""
     rows = Projection(Message)
 
     async def apply(connection: asyncpg.Connection, run: Batch) -> None:

@@ -18,7 +18,7 @@ _REACTIONS: Final = {"inapp": "send_inapp", "sms": "send_sms", "email": "send_em
 
 
 def processors(_vault: Vault) -> Sequence[EventProcessor]:
-    """Every reader of notify."""
+    """Every processor of notify."""
     return (projection(), agenda_reader("notify", 1, react))
 
 

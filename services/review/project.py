@@ -76,7 +76,7 @@ class Escalation(Row):
 
 
 def projection() -> EventProcessor:
-    """The reader of review's rows."""
+    """The processor of review's rows."""
     rows = Projection(Case, Reviewer, Escalation)
 
     async def apply(connection: asyncpg.Connection, run: Batch) -> None:

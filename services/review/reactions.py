@@ -14,7 +14,7 @@ from services.review.project import projection
 
 
 def processors(_vault: Vault) -> Sequence[EventProcessor]:
-    """Every reader of review."""
+    """Every processor of review."""
     return (projection(), agenda_reader("review", 2, react))
 
 

@@ -1,4 +1,4 @@
-"""The agenda's reader: facts put items on the agenda and take them off, in the transaction that moves its checkpoint."""
+"""The agenda's processor: facts put items on the agenda and take them off, in the transaction that moves its checkpoint."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ITEM: Final = re.compile(r"[0-9a-f]{64}")
 
 
 def agenda_reader(service: str, version: int, react: React) -> EventProcessor:
-    """The reader named `agenda` of a service. Raise `version` when `react` changes: the agenda is then built anew."""
+    """The processor named `agenda` of a service. Raise `version` when `react` changes: the agenda is then built anew."""
     sql = Queries.load(SQL)
 
     async def apply(connection: asyncpg.Connection, run: Batch) -> None:
@@ -44,7 +44,7 @@ def agenda_reader(service: str, version: int, react: React) -> EventProcessor:
 
 
 class Changes:
-    """What a run of facts does to the agenda: items that are made, and items from before the run that end.
+    """What a batch of facts does to the agenda: items that are made, and items from before the run that end.
 
     An item that is made and ends within the run is written once, as it ends.
     """

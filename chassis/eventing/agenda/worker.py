@@ -72,7 +72,7 @@ class Worker:
     def __init__(
         self, *, db: asyncpg.Pool, log: LogReader, checkpoints: Checkpoints, handlers: Mapping[str, TaskHandler]
     ) -> None:
-        """`checkpoints` answers how far the agenda's reader has come; `handlers` has the work by reaction."""
+        """`checkpoints` answers how far the agenda's processor has come; `handlers` has the work by reaction."""
         self._db, self._log, self._checkpoints, self._handlers = db, log, checkpoints, handlers
         self._sql = Queries.load(SQL)
         self.state = WorkerState()
@@ -90,7 +90,7 @@ class Worker:
                 await asyncio.sleep(AWAY_SECONDS)
 
     async def _wait_until_caught_up(self) -> None:
-        """Wait until the agenda's reader has passed the log's heads of now: an agenda still being built owes too much."""
+        """Wait until the agenda's processor has passed the log's heads of now: an agenda still being built owes too much."""
         heads = await self._log.heads()
         while not has_passed(heads, await self._checkpoints()):  # noqa: ASYNC110 - the condition lies in a database
             await asyncio.sleep(IDLE_SECONDS)
@@ -185,7 +185,7 @@ async def release_item(db: asyncpg.Pool, item_id: bytes) -> bool:
 
 
 def has_passed(heads: Mapping[int, Head], checkpoints: Mapping[int, Checkpoint]) -> bool:
-    """Whether a reader at `checkpoints` has read what the log held at `heads`: before that an agenda owes too much."""
+    """Whether a processor at `checkpoints` has read what the log held at `heads`: before that an agenda owes too much."""
     # A halted shard never passes; its items are still probed, and the other shards' must not wait for it.
     return all(
         shard in checkpoints and (checkpoints[shard].seq >= head.seq or checkpoints[shard].halted is not None)

@@ -26,7 +26,7 @@ AGAIN_SECONDS: Final = 60.0
 
 
 class Share:
-    """The share of one reader. Only facts after the log's heads at its start count: catching up is the log's work."""
+    """The share of one processor. Only facts after the log's heads at its start count: catching up is the log's work."""
 
     def __init__(self, processor: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._processor, self._clock = processor, clock
@@ -35,7 +35,7 @@ class Share:
         self._alerted_at = float("-inf")
 
     def begin(self, heads: Mapping[int, Head]) -> None:
-        """Remember where the log stood when the reader began; asked again, it changes nothing."""
+        """Remember where the log stood when the processor began; asked again, it changes nothing."""
         if self._began is None:
             self._began = {shard: head.seq for shard, head in heads.items()}
 

@@ -1,4 +1,4 @@
-"""The inbox: from Kafka, and for repair from the log, into the readers of a service (design.md section 4).
+"""The inbox: from Kafka, and for repair from the log, into the processors of a service (design.md section 4).
 
 Per shard exactly the fact after the checkpoint is applied, and its link recomputed over the received bytes. Older: skipped.
 Newer: refilled from the log first. A link that does not follow: the log is asked.
@@ -42,7 +42,7 @@ PAGE: Final = 500
 
 @dataclass(frozen=True, eq=False)
 class Waiter:
-    """A page that waits until a reader has applied a position."""
+    """A page that waits until a processor has applied a position."""
 
     processor: str
     position: Position
@@ -51,7 +51,7 @@ class Waiter:
 
 
 class Inbox:
-    """Feeds every reader of one service.
+    """Feeds every processor of one service.
 
     `bus` off: the log alone is polled. `refill` off: the log is never asked (the journeys show by it that the bus carries
     everything).
@@ -126,11 +126,11 @@ class Inbox:
         return Reach.REACHED if reached else Reach.NOT_YET
 
     async def caught_up(self, processor: str) -> bool:
-        """Whether the reader has applied all that the log holds now."""
+        """Whether the processor has applied all that the log holds now."""
         return await self._has_applied(processor, await self._log.heads())
 
     async def catch_up(self, processor: str) -> None:
-        """Wait until the reader has applied all that the log holds now; the caller sets the deadline."""
+        """Wait until the processor has applied all that the log holds now; the caller sets the deadline."""
         heads = await self._log.heads()
         while not await self._has_applied(processor, heads):  # noqa: ASYNC110 - the condition lies in a database
             await asyncio.sleep(WAIT_SECONDS)
@@ -140,7 +140,7 @@ class Inbox:
         return all(checkpoints[shard].seq >= head.seq for shard, head in heads.items())
 
     async def parked(self) -> list[ParkedStream]:
-        """The parked streams of this service, reader by reader."""
+        """The parked streams of this service, processor by processor."""
         found: list[ParkedStream] = []
         for store in self.stores.values():
             found += await store.parked()
@@ -151,7 +151,7 @@ class Inbox:
         return await self.stores[processor].release(stream, self._log)
 
     async def behind(self) -> dict[str, dict[int, int]]:
-        """How many facts of each shard each reader has not applied yet."""
+        """How many facts of each shard each processor has not applied yet."""
         heads = await self._log.heads()
         return {name: _behind(heads, await store.checkpoints()) for name, store in self.stores.items()}
 

@@ -1,4 +1,4 @@
-"""What a service builds from the facts: named readers, each with checkpoints of its own (design.md section 4)."""
+"""What a service builds from the facts: named processors, each with checkpoints of its own (design.md section 4)."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class EventProcessor:
     name: str
     version: int
     apply: Apply
-    """Writes the rows of a run of facts, inside the transaction that moves the checkpoint. A row is a fold of one stream.
+    """Writes the rows of a batch of facts, inside the transaction that moves the checkpoint. A row is a fold of one stream.
 
-    A run may be one fact or ten thousand: the rows must come out the same however the facts are cut into runs.
+    A batch may be one fact or ten thousand: the rows must come out the same however the facts are cut into batches.
     """
     tables: Mapping[str, str] = field(default_factory=dict)
-    """The tables that only this reader writes -> the columns that a rebuild gives again (`*` for all)."""
+    """The tables that only this processor writes -> the columns that a rebuild gives again (`*` for all)."""
     carry_over: str = ""
     """SQL that takes into a rebuilt table what no fact says (leases of the agenda), from the table in `public`."""
 
@@ -41,7 +41,7 @@ class Source(StrEnum):
 
 
 class Reach(StrEnum):
-    """Whether a reader has reached a position."""
+    """Whether a processor has reached a position."""
 
     REACHED = "reached"
     NOT_YET = "not_yet"
@@ -50,7 +50,7 @@ class Reach(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far a reader has applied a shard."""
+    """How far a processor has applied a shard."""
 
     epoch: int
     seq: int

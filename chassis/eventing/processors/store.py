@@ -1,4 +1,4 @@
-"""One reader's checkpoints and parked streams in the service's database: applying facts in one transaction per shard."""
+"""One processor's checkpoints and parked streams in the service's database: applying facts in one transaction per shard."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _TRACER: Final = trace.get_tracer("parvandeh")
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
 SQL: Final = Path(__file__).with_name("inbox.sql")
 PARKED_LIMIT: Final = 20
-"""More than this many parked streams in five minutes is a bug of ours: the reader stops."""
+"""More than this many parked streams in five minutes is a bug of ours: the processor stops."""
 
 
 @dataclass
 class Result:
-    """What became of a run of facts: how many were applied, and what must be asked of the log."""
+    """What became of a batch of facts: how many were applied, and what must be asked of the log."""
 
     applied: int = 0
     seq: int = 0
@@ -48,7 +48,7 @@ class Result:
 
 
 class ParkedStream(NamedTuple):
-    """A stream that a reader could not apply."""
+    """A stream that a processor could not apply."""
 
     processor: str
     stream: str
@@ -59,15 +59,15 @@ class ParkedStream(NamedTuple):
 
 
 class ProcessorStopped(Exception):
-    """The reader parked too many streams and stops until somebody has looked."""
+    """The processor parked too many streams and stops until somebody has looked."""
 
 
 class ProcessorOutdated(Exception):
-    """The rows were built by another version of this reader; the text says what to run."""
+    """The rows were built by another version of this processor; the text says what to run."""
 
 
 class ProcessorStore:
-    """The rows of one reader of one service."""
+    """The rows of one processor of one service."""
 
     def __init__(self, processor: EventProcessor, db: asyncpg.Pool, *, traced: bool = True) -> None:
         """`traced` off: a rebuild is no part of the traces in which the facts were appended."""
@@ -78,7 +78,7 @@ class ProcessorStore:
     async def begin(self, *, anew: bool = False) -> None:
         """Make the 64 checkpoint rows when they are not there; `anew` in tables that are being built beside the live ones.
 
-        Raises ProcessorOutdated when the rows were built by another version of the reader: applied on top of them, its facts
+        Raises ProcessorOutdated when the rows were built by another version of the processor: applied on top of them, its facts
         would count twice.
         """
         if not anew and await self.outdated():
@@ -88,7 +88,7 @@ class ProcessorStore:
         await self._db.execute(self._sql.begin, *self._key)
 
     async def outdated(self) -> bool:
-        """Whether the rows were built by another version of the reader."""
+        """Whether the rows were built by another version of the processor."""
         return bool(await self._db.fetchval(self._sql.other_version, *self._key))
 
     async def checkpoints(self) -> dict[int, Checkpoint]:
@@ -181,7 +181,7 @@ class ProcessorStore:
 
     @contextmanager
     def _spans(self, facts: Sequence[RecordedFact]) -> Iterator[None]:
-        """A span for each fact, under the trace in which it was appended: in a run each fact belongs to a trace of its own."""
+        """A span for each fact, under the trace in which it was appended: in a batch each fact belongs to a trace of its own."""
         if not self._traced:
             yield
             return
@@ -208,7 +208,7 @@ class ProcessorStore:
     async def release(self, stream: str, log: LogReader) -> bool:
         """Apply a parked stream's facts again, from the log, up to the shard's checkpoint; False when it was not parked.
 
-        Raises StillFaulty when the stream still cannot be applied, and NotBegun when the reader has no checkpoint; it then stays
+        Raises StillFaulty when the stream still cannot be applied, and NotBegun when the processor has no checkpoint; it then stays
         parked, and no row of it was written.
         """
         shard = shard_of(stream)
@@ -217,7 +217,7 @@ class ProcessorStore:
             first = await connection.fetchval(self._sql.parked_from, *self._key, stream)
             if first is None:
                 return False
-            if checkpoint is None:  # without a row to lock, a reader that begins now would skip what is let go here
+            if checkpoint is None:  # without a row to lock, a processor that begins now would skip what is let go here
                 raise NotBegun
             facts = [fact for fact in await log.stream(stream) if fact.version >= first and fact.seq <= checkpoint["seq"]]
             try:
@@ -230,7 +230,7 @@ class ProcessorStore:
         return True
 
     async def parked(self) -> list[ParkedStream]:
-        """The parked streams of this reader, the oldest first."""
+        """The parked streams of this processor, the oldest first."""
         rows = await self._db.fetch(self._sql.parked, *self._key)
         return [ParkedStream(row["reader"], row["stream"], row["from_version"], row["reason"], row["parked_at"]) for row in rows]
 

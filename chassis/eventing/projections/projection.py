@@ -1,4 +1,4 @@
-"""Projections: the rows of one stream as dataclasses, folded in memory over a run of facts, read and written in bulk.
+"""Projections: the rows of one stream as dataclasses, folded in memory over a batch of facts, read and written in bulk.
 
 A projection row is a fold of one stream (design.md section 4). What a fact does to a row is said once, in a service's
 `project.py`; this module knows how rows come in and go out. One fact of the bus and ten thousand facts of a rebuild take the
@@ -110,15 +110,15 @@ Project = Callable[[Rows, AnyFact, RecordedFact], None]
 
 
 class Projection:
-    """The tables of one reader, and the way of their rows in and out."""
+    """The tables of one processor, and the way of their rows in and out."""
 
     def __init__(self, *tables: type[Row]) -> None:
         self._plans = {table: Plan(table) for table in tables}
         self.tables: Final = {table.TABLE: "*" for table in tables}
-        """As `Reader.tables` wants them."""
+        """As `Processor.tables` wants them."""
 
     async def apply(self, connection: asyncpg.Connection, run: Batch, project: Project) -> None:
-        """Fold a run of facts (of any streams, each in order) into the rows, inside the caller's transaction."""
+        """Fold a batch of facts (of any streams, each in order) into the rows, inside the caller's transaction."""
         streams = await self._load(connection, run)
         for fact, recorded in run:
             project(streams[recorded.stream], fact, recorded)

@@ -1,6 +1,6 @@
 """A projection built anew from the log beside the live one, compared at the same positions, and swapped in one transaction.
 
-Live traffic goes on; nothing is sent, since readers only write rows and what the agenda owes is probed before it is sent. The
+Live traffic goes on; nothing is sent, since processors only write rows and what the agenda owes is probed before it is sent. The
 rows are built in a schema of their own: queries name no schema, so the search path decides which tables they meet. The shards
 are built by as many processes as there are cores (chassis/eventing/projections/rebuild_workers.py).
 """
@@ -37,7 +37,7 @@ WAITS: Final = (0.5, 0.5, 0.5, 1.5)
 """Seconds the swap waits for its tables, in turn: less than the second after which PostgreSQL looks for a deadlock, so that the
 swap gives way and not a page; now and then more, since only that look sends an autovacuum away."""
 PATIENCE_SECONDS: Final = 20.0
-"""The live reader stands still while the swap waits for its tables, and is broken off after 30."""
+"""The live processor stands still while the swap waits for its tables, and is broken off after 30."""
 
 Say = Callable[[int, int], None]
 """`say(applied, of)`: how far it is, in facts."""
@@ -52,10 +52,10 @@ class Rebuilt:
 
 
 class Rebuild:
-    """Builds one reader anew, as the owner of the service's database."""
+    """Builds one processor anew, as the owner of the service's database."""
 
     def __init__(self, open_processor: OpenProcessor, owner: dict[str, Any], say: Say = lambda _applied, _of: None) -> None:
-        """`open_processor` opens the reader and the log: here, and once more in each process that builds a part.
+        """`open_processor` opens the processor and the log: here, and once more in each process that builds a part.
 
         `owner`: asyncpg's connection arguments of the role that owns the tables.
         """
@@ -82,7 +82,7 @@ class Rebuild:
         goal = await self._goal(connection, processor, log)
         await build_in_parallel(self._open_processor, self._owner, store, goal, self._say)
         async with connection.transaction():
-            # From here on the live reader waits; what it applied meanwhile is a moment's work.
+            # From here on the live processor waits; what it applied meanwhile is a moment's work.
             await connection.fetch(self._sql.hold, processor.name)
             goal = await self._goal(connection, processor, log)
             await follow(store, log, goal)
@@ -92,7 +92,7 @@ class Rebuild:
         return Rebuilt(sum(goal.values()), differing)
 
     async def _prepare(self, connection: asyncpg.Connection, processor: EventProcessor) -> None:
-        """The tables beside the live ones; those of another version of the reader are of no use and go."""
+        """The tables beside the live ones; those of another version of the processor are of no use and go."""
         schema = schema_of(processor)
         found = await connection.fetchval(self._sql.has_schema, schema)
         other = f"SELECT 1 FROM {schema}.checkpoints WHERE version <> $1"  # noqa: S608 - a name of ours
@@ -104,7 +104,7 @@ class Rebuild:
                 await connection.execute(f"CREATE TABLE IF NOT EXISTS {schema}.{table} (LIKE public.{table} INCLUDING ALL)")
 
     async def _goal(self, connection: asyncpg.Connection, processor: EventProcessor, log: LogReader) -> dict[int, int]:
-        """The positions of the live reader; of a reader that never lived, the log's heads."""
+        """The positions of the live processor; of a processor that never lived, the log's heads."""
         rows = await connection.fetch(self._sql.positions, processor.name)
         if any(row["halted"] for row in rows):
             raise RebuildRefused("a shard is halted at a fork; that must be understood first")
@@ -115,7 +115,7 @@ class Rebuild:
     async def _differing(self, connection: asyncpg.Connection, db: asyncpg.Pool, processor: EventProcessor, table: str) -> int:
         """How many rows stand in one table and not in the other; asked only where the digests of the two differ.
 
-        The two digests are made at the same time: the live reader waits for them.
+        The two digests are made at the same time: the live processor waits for them.
         """
         live, new = (f"SELECT {processor.tables[table]} FROM {schema}.{table}" for schema in ("public", schema_of(processor)))  # noqa: S608 - names of ours
         asked = [where.fetchrow(self._sql.digest.replace("$rows", rows)) for where, rows in ((connection, live), (db, new))]

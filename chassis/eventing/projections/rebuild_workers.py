@@ -33,7 +33,7 @@ GARBAGE: Final = 500_000
 """Objects before Python looks for cycles: a page of facts has none, and by default it is gone through again and again."""
 
 OpenProcessor = Callable[[], AbstractAsyncContextManager[tuple[EventProcessor, LogReader]]]
-"""Opens the reader to build and the log, and closes them; called in every process for itself."""
+"""Opens the processor to build and the log, and closes them; called in every process for itself."""
 
 
 class RebuildRefused(Exception):
@@ -125,7 +125,7 @@ async def _tell(store: ProcessorStore, goal: Mapping[int, int], say: Callable[[i
 
 
 class Worker:
-    """One process, forked: it has the reader's code and settings as they are here, and imports nothing again."""
+    """One process, forked: it has the processor's code and settings as they are here, and imports nothing again."""
 
     def __init__(self, open_processor: OpenProcessor, owner: dict[str, Any], goal: Mapping[int, int]) -> None:
         context = multiprocessing.get_context("fork")
