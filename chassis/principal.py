@@ -1,4 +1,4 @@
-"""Who asks: one `Principal` behind every way of signing in."""
+"""The authenticated caller, the same `Principal` for every way of signing in."""
 
 from __future__ import annotations
 

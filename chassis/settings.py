@@ -1,4 +1,4 @@
-"""What a process is told by its environment (the ground it stands on), read once and never changed."""
+"""The settings of a process, read from its environment once and never changed."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class Settings(BaseSettings):
 
     @property
     def working_time(self) -> WorkingTime:
-        """By which calendar deadlines are counted and the municipality is open on this ground."""
+        """The calendar by which deadlines are counted and opening hours hold."""
         return IRAN if self.working_day_seconds is None else Hurried(self.working_day_seconds)
 
     @property
@@ -167,7 +167,7 @@ class Settings(BaseSettings):
         return self.environment is Environment.PRODUCTION
 
     def database(self, name: str) -> str:
-        """The database's name on the server, with this ground's prefix."""
+        """The database's name on the server, with this installation's prefix."""
         return self.database_prefix + name
 
     def connection(self, role: str, database: str, password: SecretStr) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Whether PostgreSQL, and not what was asked of it, was at fault."""
+"""Telling faults of PostgreSQL itself from faults in what it was asked to do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONNECTION_LOST: Final = (
     OSError,
     TimeoutError,
 )
-"""What the driver raises when the server went away under it: what was asked may have been done or not."""
+"""What the driver raises when it loses the server: the statement may or may not have taken effect."""
 
 EXHAUSTED: Final = (
     asyncpg.InsufficientResourcesError,  # a full disk, no memory, no connection left
@@ -23,10 +23,10 @@ EXHAUSTED: Final = (
     asyncpg.LockNotAvailableError,
     asyncpg.DeadlockDetectedError,  # the server chose this one to give way: a case that met another is no faulty case
 )
-"""What the server answers when it cannot do now what it could do otherwise: nothing was done."""
+"""What the server answers when it is short of a resource for now: nothing took effect."""
 
 TRANSIENT: Final = (*CONNECTION_LOST, *EXHAUSTED)
-"""Whoever meets one of these waits and asks again; nobody parks, halts or refuses for good because of it."""
+"""Errors that pass: callers wait and retry, and never park, halt or refuse permanently because of one."""
 
 
 def is_transient(error: BaseException) -> bool:

@@ -32,18 +32,18 @@ _log = structlog.get_logger("relay")
 PAGE: Final = 100
 """Facts of one shard in one read of the log."""
 LOOK_SECONDS: Final = 0.5
-"""So often the log's heads are asked how far behind the broker is."""
+"""Interval at which the lag behind the log's heads is measured."""
 KEEP_SECONDS: Final = 0.1
-"""So often the marks are written down: each time costs a commit on the disk, and losing them only repeats messages."""
+"""Interval at which marks are saved: each save costs a commit, and a lost mark only repeats messages."""
 IDLE_SECONDS: Final = (0.002, 0.05)
-"""The shortest and the longest rest between two looks at an unchanged log."""
+"""Shortest and longest pause between two polls of an unchanged log."""
 PUBLISHED: Final = Counter("parvandeh_facts_published", "Facts that the broker acknowledged", registry=None)
 BEHIND: Final = Gauge("parvandeh_relay_behind", "Facts that are not published yet", registry=None)
 METRICS: Final = (PUBLISHED, BEHIND)
 """What the relay alone exports."""
 RETRY_SECONDS: Final = 0.5
 BEAT_SECONDS: Final = 1.0
-"""So often a leading relay shows PostgreSQL that it lives; silent for five seconds, it has lost the lead."""
+"""Heartbeat interval of the leading relay; after five silent seconds PostgreSQL takes the lead away."""
 SEND_SECONDS: Final = 15.0
 STOP_SECONDS: Final = 3.0
 MIGRATIONS: Final = Path(__file__).parent / "migrations" / "relay"

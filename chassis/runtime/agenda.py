@@ -12,7 +12,7 @@ from chassis.runtime.container import ReadOnlyContainer
 
 @asynccontextmanager
 async def running_agenda(container: ReadOnlyContainer, handlers: Mapping[str, TaskHandler]) -> AsyncIterator[Worker]:
-    """Carry out what the service of `container` owes, by `handlers`, until the block ends."""
+    """Carry out the tasks of the service of `container`, by `handlers`, until the block ends."""
     worker = Worker(
         db=container.db, log=container.log, checkpoints=container.inbox.stores["agenda"].checkpoints, handlers=handlers
     )

@@ -126,7 +126,7 @@ def serve_pages(context: typer.Context) -> int:
 
 
 def serve_agenda(context: typer.Context) -> None:
-    """Carry out what it owes until SIGTERM."""
+    """Carry out its agenda until SIGTERM."""
     at: Terminal[Any] = context.obj
     if isinstance(at.process, ServiceApp):  # the command is there for no other
         configure(f"{at.service}-agenda", at.settings)
@@ -227,7 +227,7 @@ async def parked(context: typer.Context) -> int:
 
 async def release_parked(
     context: typer.Context,
-    reader: Annotated[str, typer.Argument(metavar="READER", help="As `parked` names it; `agenda` for what is owed.")],
+    reader: Annotated[str, typer.Argument(metavar="READER", help="As `parked` names it; `agenda` for a task.")],
     what: Annotated[str, typer.Argument(metavar="STREAM|ITEM", help="As `parked` names it.")],
 ) -> int:
     """Let go what was parked.

@@ -106,13 +106,13 @@ class Container(ReadOnlyContainer):
 
     async def status(self) -> Status:
         """The same, with the agenda."""
-        owed = await overview(self.db)
+        figures = await overview(self.db)
         agenda = AgendaStatus(
-            open=owed["open"],
-            due=owed["due"],
-            parked=owed["parked"],
-            trying=owed["trying"],
-            oldest=float(owed["oldest_seconds"]),
+            open=figures["open"],
+            due=figures["due"],
+            parked=figures["parked"],
+            trying=figures["trying"],
+            oldest=float(figures["oldest_seconds"]),
         )
         return Status(readers=await self._readers(), agenda=agenda)
 

@@ -1,4 +1,4 @@
-"""What leaves the house: text messages and e-mail, by a file outbox and by SMTP. The key is the same on every repeat."""
+"""Outgoing text messages and e-mail, through a file outbox and SMTP. Every retry carries the same key."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ChannelRefused(Refusal):
 
 
 class MessageGateway:
-    """Sends by whatever the ground has: a directory, an SMTP server, both, or nothing."""
+    """Sends through what the settings name: a directory, an SMTP server, both, or neither."""
 
     def __init__(self, directory: Path | None, smtp: str) -> None:
         self._directory, self._smtp = directory, smtp

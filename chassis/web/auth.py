@@ -1,4 +1,4 @@
-"""Who may enter: the session behind a request, roles, and forms that only our own pages can send."""
+"""Authentication and authorization: the session behind a request, roles, CSRF tokens, idempotency keys."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def signed_in(request: Request) -> Principal | None:
 
 @dataclass(frozen=True)
 class RequireRole:
-    """Lets the roles in, and nobody else."""
+    """Admits the given roles only."""
 
     roles: tuple[str, ...]
 

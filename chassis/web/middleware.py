@@ -94,7 +94,7 @@ class SizeMiddleware:
 
 
 class RateMiddleware:
-    """So many requests a minute from one address; sign-in has a stricter limit."""
+    """Limits the requests per minute from one address; sign-in has a stricter limit."""
 
     def __init__(self, app: ASGIApp, a_minute: int, sign_in_a_minute: int) -> None:
         self.app = app

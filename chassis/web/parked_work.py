@@ -62,7 +62,7 @@ class ParkedWork:
         return self._named("reaction", name)
 
     def reader(self, name: str) -> Label:
-        """Whose rows a fact could not be brought into."""
+        """The processor that could not apply a fact."""
         return self._named("reader", name)
 
     def stream(self, name: str) -> Label:
@@ -99,8 +99,8 @@ async def parked_lines(inbox: Inbox, db: asyncpg.Pool, words: ParkedWork) -> lis
         what = f"{words.reader(each.processor).words}: {each.stream} from fact {each.version} on"
         lines.append(_line(what, each.since, words.reason(each.reason), f"release {each.processor} {each.stream}"))
     for row in await parked_items(db):
-        owed = words.reaction(row["reaction"])
-        what = f"{owed.words} ({owed.code}): {row['stream']}"
+        task = words.reaction(row["reaction"])
+        what = f"{task.words} ({task.code}): {row['stream']}"
         lines.append(_line(what, row["parked_at"], words.reason(row["outcome"]), f"release agenda {row['id'].hex()}"))
     return lines
 

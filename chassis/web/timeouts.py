@@ -13,9 +13,9 @@ from chassis.web.problems import NothingArrived, TookTooLong, answer
 
 _log = structlog.get_logger("web")
 PAGE_SECONDS: Final = 10.0
-"""Of our own until the answer begins; what arrives from the client meanwhile is waited for outside of it."""
+"""Our own time until the response begins; waiting for the client to send does not count."""
 CLIENT_SECONDS: Final = 30.0
-"""The longest silence of a client in the middle of a request or of an answer: an upload by telephone may take many minutes."""
+"""Longest silence of a client mid-request or mid-response: an upload over a phone line may take many minutes in all."""
 
 
 class DeadlineMiddleware:

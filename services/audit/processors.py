@@ -10,5 +10,5 @@ from services.audit.project import projection
 
 
 def processors(keys: VaultKeys) -> Sequence[EventProcessor]:
-    """Every processor of audit; it owes nothing."""
+    """Every processor of audit; it has no agenda."""
     return (projection(keys),)

@@ -1,4 +1,4 @@
-"""Inquiry's bus door: what it builds from the facts, and what it owes because of them."""
+"""Inquiry's processors, and its reactions: the tasks that each fact causes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def processors(_vault: Vault) -> Sequence[EventProcessor]:
 
 
 def react(fact: AnyFact, _recorded: RecordedFact) -> list[Task | Cancel]:
-    """What `fact` makes owed, or takes off the agenda."""
+    """The tasks that `fact` causes or cancels."""
     match fact:
         case review.InquiryRequested():
             return [Task("open_inquiry", key=fact.inquiry_id)]

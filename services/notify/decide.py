@@ -31,7 +31,7 @@ class NoAddress(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message that a fact makes owed."""
+    """One message that a fact causes."""
 
     template: str
     channel: str

@@ -1,4 +1,4 @@
-"""Notify's bus door: what it builds from the facts, and which messages it owes because of them."""
+"""Notify's processors, and its reactions: the messages that each fact causes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def processors(_vault: Vault) -> Sequence[EventProcessor]:
 
 
 def react(fact: AnyFact, _recorded: RecordedFact) -> list[Task]:
-    """The messages that `fact` makes owed; those of one channel go in order."""
+    """The messages that `fact` causes; those of one channel go in order."""
     return [
         Task(_REACTIONS[message.channel], recipient=f"applicant {message.channel}", details={"template": message.template})
         for message in messages_for(fact)

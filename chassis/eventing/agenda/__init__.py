@@ -1,1 +1,1 @@
-"""The agenda: what is owed. Reactions, timers, sends, retries and parked work are rows of one table (design.md section 5)."""
+"""The agenda: reactions, timers, sends, retries and parked work as rows of one table (design.md section 5)."""

@@ -58,12 +58,12 @@ class Changes:
         """Stream, reaction and key, and the seq of the fact that cancels."""
         self._open: dict[tuple[str, str, str], list[bytes]] = {}
 
-    def take(self, owed: Iterable[Task | Cancel], cause: RecordedFact) -> None:
-        """One fact: what it carried out ends, and so does what it makes needless; what it makes owed begins."""
+    def take(self, caused: Iterable[Task | Cancel], cause: RecordedFact) -> None:
+        """Apply one fact: it closes the task that it carried out, cancels those it makes needless, and opens those it causes."""
         if cause.cause is not None and _ITEM.fullmatch(cause.cause):
             self._end(bytes.fromhex(cause.cause), "done")
             self.closed.append(bytes.fromhex(cause.cause))
-        for each in owed:
+        for each in caused:
             match each:
                 case Cancel():
                     key = (cause.stream, each.reaction, each.key)
@@ -86,17 +86,17 @@ def _columns(rows: Iterable[Iterable[object]]) -> list[list[object]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _row(owed: Task, cause: RecordedFact) -> tuple[object, ...]:
+def _row(task: Task, cause: RecordedFact) -> tuple[object, ...]:
     return (
-        owed.reaction,
-        owed.key,
+        task.reaction,
+        task.key,
         cause.stream,
-        owed.target or cause.stream,
+        task.target or cause.stream,
         cause.shard,
         cause.seq,
         cause.link,
-        owed.ordinal,
-        owed.due_at,
-        owed.recipient,
-        orjson.dumps(dict(owed.details)).decode(),
+        task.ordinal,
+        task.due_at,
+        task.recipient,
+        orjson.dumps(dict(task.details)).decode(),
     )

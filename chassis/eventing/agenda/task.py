@@ -1,4 +1,4 @@
-"""What is owed, as a service declares it and as a worker carries it out. Pure."""
+"""Tasks, as a reaction creates them and as a worker claims them. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from schemas.facts import AnyFact
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A fact makes something owed: at once, or at `due_at`."""
+    """Work that a fact causes: due at once, or at `due_at`."""
 
     reaction: str
     """The name of what is to be done; stable, since it is part of the command id."""
@@ -31,19 +31,19 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """A fact makes earlier items of its stream needless: those of `reaction` with `key`."""
+    """Cancels earlier tasks of the same stream: those of `reaction` with `key`."""
 
     reaction: str
     key: str = ""
 
 
 React = Callable[[AnyFact, RecordedFact], Iterable[Task | Cancel]]
-"""What a service declares: pure, so that a rebuild owes the same again."""
+"""A service's reaction function: pure, so that a rebuild creates the same tasks again."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedTask:
-    """One claimed row of the agenda."""
+    """A row of the agenda that a worker has claimed."""
 
     id: bytes
     """32 bytes: at the same time the id of the command that carries it out."""
@@ -52,7 +52,7 @@ class ClaimedTask:
     stream: str
     target: str
     cause: Position
-    """The position of the fact that made it owed."""
+    """The position of the fact that caused it."""
     cause_link: bytes
     ordinal: int
     due_at: datetime | None

@@ -67,7 +67,7 @@ class WorkerState:
 
 
 class Worker:
-    """Carries out what one service owes. Any number of workers may run beside each other."""
+    """Carries out the tasks of one service. Any number of workers may run side by side."""
 
     def __init__(
         self, *, db: asyncpg.Pool, log: LogReader, checkpoints: Checkpoints, handlers: Mapping[str, TaskHandler]
@@ -85,19 +85,22 @@ class Worker:
                 while True:
                     if not await self.work_once():
                         await asyncio.sleep(IDLE_SECONDS)  # the agenda is asked again; no item depends on this figure
-            except Exception as error:  # noqa: BLE001 - a worker that died unseen would leave everything owed
+            except Exception as error:  # noqa: BLE001 - a worker that died unnoticed would leave every task undone
                 _log.warning("agenda_interrupted", error=type(error).__name__)
                 await asyncio.sleep(AWAY_SECONDS)
 
     async def _wait_until_caught_up(self) -> None:
-        """Wait until the agenda's processor has passed the log's heads of now: an agenda still being built owes too much."""
+        """Wait until the agenda's processor has passed the log's present heads.
+
+        An agenda that is still being built holds tasks that were done long ago.
+        """
         heads = await self._log.heads()
         while not has_passed(heads, await self._checkpoints()):  # noqa: ASYNC110 - the condition lies in a database
             await asyncio.sleep(IDLE_SECONDS)
         self.state.gate_passed = True
 
     async def watch(self) -> None:
-        """Show how much is owed, until cancelled."""
+        """Export the agenda's figures, until cancelled."""
         while True:
             try:
                 found = await overview(self._db)
@@ -185,7 +188,7 @@ async def release_item(db: asyncpg.Pool, item_id: bytes) -> bool:
 
 
 def has_passed(heads: Mapping[int, Head], checkpoints: Mapping[int, Checkpoint]) -> bool:
-    """Whether a processor at `checkpoints` has read what the log held at `heads`: before that an agenda owes too much."""
+    """Whether a processor at `checkpoints` has read what the log held at `heads`: before, it has tasks that were done long ago."""
     # A halted shard never passes; its items are still probed, and the other shards' must not wait for it.
     return all(
         shard in checkpoints and (checkpoints[shard].seq >= head.seq or checkpoints[shard].halted is not None)

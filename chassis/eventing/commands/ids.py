@@ -26,7 +26,7 @@ def http_command(service: str, principal: str, route: str, stream: str, idempote
 
 
 def agenda_command(service: str, reaction: str, cause: bytes, ordinal: int) -> bytes:
-    """The id (32 bytes) of a command that the agenda carries out: `cause` is the link of the fact that made it owed."""
+    """The id (32 bytes) of a command that the agenda carries out: `cause` is the link of the fact that caused it."""
     return _digest(b"agenda", service.encode(), reaction.encode(), cause, str(ordinal).encode())
 
 

@@ -27,7 +27,7 @@ NO_PASSWORD: Final = SecretStr("")
 MECHANISM: Final = "SCRAM-SHA-512"
 TIMEOUT_MS: Final = 5000
 REFUSED_SECONDS: Final = 10.0
-"""Who was refused asks again after so long: only a person can change it, and each time is a line in the log."""
+"""Pause after a refusal: only a person can change the outcome, and each attempt writes a log line."""
 
 
 class BrokerRefused(Exception):
@@ -71,7 +71,7 @@ class KafkaConnection:
 
     @property
     def in_sync(self) -> int:
-        """So many replicas must have a fact before it is acknowledged: the majority, 2 of 3, so that one may be lost."""
+        """Replicas that must hold a fact before it is acknowledged: a majority (2 of 3), so that one broker may be lost."""
         return self.replicas // 2 + 1
 
     def arguments(self) -> dict[str, Any]:

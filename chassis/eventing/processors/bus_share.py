@@ -21,7 +21,7 @@ LEAST: Final = 0.99
 """Below this share the alarm rings (design.md section 4)."""
 WINDOW_SECONDS: Final = 300.0
 ENOUGH: Final = 200
-"""So many new facts tell something; with fewer, one repaired page would ring the alarm."""
+"""Fewest new facts that the share is computed from; with fewer, one repaired page would raise the alarm."""
 AGAIN_SECONDS: Final = 60.0
 
 

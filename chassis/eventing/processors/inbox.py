@@ -32,11 +32,11 @@ METRICS: Final = (APPLIED, FORGED, BEHIND, PARKED, HALTED, SHARE)
 """What a process with an inbox exports of it."""
 TICK_SECONDS: Final = 1.0
 STILL_LOOKS: Final = 5
-"""So many looks a shard may stand still while the bus brings other facts: what waits its turn there is not taken from it."""
+"""Polls that a stalled shard is given before we read it from the log: its facts may only be waiting their turn on the bus."""
 LOG_SECONDS: Final = 0.1
-"""Between two looks at the log of a service that has no bus."""
+"""Polling interval of the log for a service without a bus."""
 WAIT_SECONDS: Final = 0.05
-"""So often whoever waits looks into the database, for what another instance applies: what this one applies wakes it at once."""
+"""Polling interval for work that another instance applies; work applied here wakes the waiter at once."""
 PAGE: Final = 500
 
 

@@ -208,8 +208,8 @@ class ProcessorStore:
     async def release(self, stream: str, log: LogReader) -> bool:
         """Apply a parked stream's facts again, from the log, up to the shard's checkpoint; False when it was not parked.
 
-        Raises StillFaulty when the stream still cannot be applied, and NotBegun when the processor has no checkpoint; it then stays
-        parked, and no row of it was written.
+        Raises StillFaulty when the stream still cannot be applied (it stays parked and none of its rows is written), and NotBegun
+        when the processor has no checkpoint.
         """
         shard = shard_of(stream)
         async with self._db.acquire() as connection, connection.transaction():

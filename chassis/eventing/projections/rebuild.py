@@ -1,6 +1,6 @@
 """A projection built anew from the log beside the live one, compared at the same positions, and swapped in one transaction.
 
-Live traffic goes on; nothing is sent, since processors only write rows and what the agenda owes is probed before it is sent. The
+Live traffic goes on; nothing is sent, since processors only write rows, and a task probes the log before it sends. The
 rows are built in a schema of their own: queries name no schema, so the search path decides which tables they meet. The shards
 are built by as many processes as there are cores (chassis/eventing/projections/rebuild_workers.py).
 """

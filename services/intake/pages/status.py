@@ -36,22 +36,22 @@ class ProcessStatus:
         """Message ids of what somebody should look at; empty when all is well."""
         if self.found is None:
             return ["It does not answer."]
-        readers, owed = self.found.get("readers", []), self.owed or {}
+        readers, agenda = self.found.get("readers", []), self.agenda or {}
         looks = {
             "A shard has stopped at a fork: call the engineers at once.": any(each["halted"] for each in readers),
             "A reader has stopped: too many cases could not be applied.": any(each["stopped"] for each in readers),
             "Cases are parked.": any(each["parked"] for each in readers),
-            "Work is parked.": bool(owed.get("parked")),
-            "Something is tried again and again.": bool(owed.get("trying")),
+            "Work is parked.": bool(agenda.get("parked")),
+            "Something is tried again and again.": bool(agenda.get("trying")),
             "It is behind the log.": self.behind > MUCH_BEHIND,
-            "Something has been due for more than a minute.": owed.get("oldest", 0.0) > LONG_DUE_SECONDS,
+            "Something has been due for more than a minute.": agenda.get("oldest", 0.0) > LONG_DUE_SECONDS,
             "The bus is hardly used: facts come from the log.": self.share is not None and self.share < LEAST_SHARE,
             "Nothing is published.": self.found.get("leading") is False or self.found.get("connected") is False,
         }
         return [message for message, found in looks.items() if found]
 
     @property
-    def owed(self) -> dict[str, Any] | None:
+    def agenda(self) -> dict[str, Any] | None:
         """Its agenda in numbers; None when it has none."""
         return (self.found or {}).get("agenda")
 
