@@ -188,7 +188,7 @@ async def release_item(db: asyncpg.Pool, item_id: bytes) -> bool:
 
 
 def has_passed(heads: Mapping[int, Head], checkpoints: Mapping[int, Checkpoint]) -> bool:
-    """Whether a processor at `checkpoints` has read what the log held at `heads`: before, it has tasks that were done long ago."""
+    """Whether a processor at `checkpoints` has read what the log held at `heads`: until then it has tasks done long ago."""
     # A halted shard never passes; its items are still probed, and the other shards' must not wait for it.
     return all(
         shard in checkpoints and (checkpoints[shard].seq >= head.seq or checkpoints[shard].halted is not None)
