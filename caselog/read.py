@@ -15,7 +15,7 @@ from caselog.chain import ZERO_LINK
 from caselog.db.pool import create_pool
 from caselog.db.queries import Queries
 from schemas.envelope import SHARDS, Position, RecordedFact, shard_of
-from schemas.fact import StreamKind
+from schemas.envelope.fact import StreamKind
 
 SQL_DIRECTORY: Final = Path(__file__).parent / "sql"
 PAGE: Final = 1000

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from chassis.oidc_settings import Oidc
-from schemas.calendar import IRAN, Hurried, WorkingTime
+from schemas.envelope.calendar import IRAN, Hurried, WorkingTime
 
 
 class Environment(StrEnum):

@@ -14,7 +14,7 @@ from schemas.command_line import command_line, run
 from schemas.compatibility import unreleased
 from schemas.contract_files import HERE, ROOT, faults, missing, release, write
 from schemas.drafts import to_fill_in
-from schemas.fact import StreamKind, Writer
+from schemas.envelope.fact import StreamKind, Writer
 from schemas.facts import FACTS
 from schemas.labels import Unreadable
 from schemas.new_fact import NewFact, ignoring, refused, write_stubs

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from schemas.compatibility import ledger
-from schemas.fact import Fact
+from schemas.envelope.fact import Fact
 from schemas.facts import FACTS
 from schemas.labels import labels
 

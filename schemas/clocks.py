@@ -13,9 +13,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import assert_never
 
+from schemas.envelope.folds import StateFold
 from schemas.facts import AnyFact, intake, review
 from schemas.facts import inquiry as inquiries
-from schemas.folds import StateFold
 
 
 class Holder(StrEnum):

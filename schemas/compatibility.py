@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from schemas.fact import Fact
+from schemas.envelope.fact import Fact
 from schemas.labels import Unreadable
 
 LEDGER: Final = "released.json"

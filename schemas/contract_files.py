@@ -14,7 +14,7 @@ from typing import Any, Final
 from schemas.asyncapi import asyncapi_text
 from schemas.compatibility import broken_releases, differences, enter, ledger, unreleased
 from schemas.drafts import to_fill_in
-from schemas.fact import Fact
+from schemas.envelope.fact import Fact
 from schemas.facts import FACTS, MalformedFact, UnknownFact, decode, encode
 from schemas.index import index_text, missing_rooms
 from schemas.labels import labels

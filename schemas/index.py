@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from schemas.fact import Fact, Writer
+from schemas.envelope.fact import Fact, Writer
 from schemas.labels import labels
 
 ROOMS: Final[Mapping[str, str]] = {"decided": "decide", "consumed": "reactions", "projected": "project"}

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from schemas.drafts import FILL_IN
-from schemas.fact import Fact, StreamKind, Writer
+from schemas.envelope.fact import Fact, StreamKind, Writer
 from schemas.labels import Unreadable
 
 _NAME: Final = re.compile(r"[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*")
@@ -28,10 +28,10 @@ _MODULES: Final = {
     "datetime": ("datetime", "date", "timedelta"),
     "decimal": ("Decimal",),
     "pydantic": ("AwareDatetime", "Field", "NaiveDatetime", "NonNegativeInt", "PositiveInt"),
-    "schemas.deadline": ("Deadline",),
-    "schemas.documents": ("Audience", "DocumentRef"),
-    "schemas.fact": ("StreamKind",),
-    "schemas.sealing": ("Sealable",),
+    "schemas.envelope.deadline": ("Deadline",),
+    "schemas.envelope.documents": ("Audience", "DocumentRef"),
+    "schemas.envelope.fact": ("StreamKind",),
+    "schemas.envelope.sealing": ("Sealable",),
     "typing": ("Annotated", "Literal"),
 }
 _KNOWN: Final = {name: module for module, names in _MODULES.items() for name in names}

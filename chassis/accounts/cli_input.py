@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
-from schemas.identifiers import normalised
+from schemas.envelope.identifiers import normalised
 
 SHORTEST_PASSWORD: Final = 12
 LONGEST_PASSWORD: Final = 200

@@ -18,7 +18,7 @@ from chassis.web.i18n import COOKIE, LANGUAGES
 from chassis.web.pages import render
 from chassis.web.problems import refused, text_of
 from chassis.web.routes import RefusedPage, may_refuse, routes
-from schemas.identifiers import is_mobile, is_national_code, normalised
+from schemas.envelope.identifiers import is_mobile, is_national_code, normalised
 
 router = routes()
 citizens = routes()

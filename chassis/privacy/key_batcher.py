@@ -10,7 +10,7 @@ from typing import Final
 import asyncpg
 
 from caselog.db.errors import is_transient
-from schemas.sealing import DataClass
+from schemas.envelope.sealing import DataClass
 
 REQUESTS_PER_BATCH: Final = 300
 

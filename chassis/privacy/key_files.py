@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from schemas.sealing import DataClass
+from schemas.envelope.sealing import DataClass
 
 LENGTH: Final = 32
 

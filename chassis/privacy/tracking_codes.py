@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import Final
 
-from schemas.identifiers import normalised
+from schemas.envelope.identifiers import normalised
 
 ALPHABET: Final = "3456789ABCDEFGHJKMNPQRSTVWXY2"
 """29 signs, a prime, without 0 O 1 I L U Z, which are mistaken for one another."""

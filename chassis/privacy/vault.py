@@ -20,8 +20,8 @@ from chassis.privacy.key_files import VaultKeys
 from chassis.privacy.sealing import associated_data, seal, unseal
 from chassis.privacy.tracking_codes import tracking_code
 from schemas.envelope import RecordedFact
-from schemas.fact import Fact
-from schemas.sealing import Clear, DataClass, Sealed
+from schemas.envelope.fact import Fact
+from schemas.envelope.sealing import Clear, DataClass, Sealed
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 

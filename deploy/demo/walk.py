@@ -14,8 +14,8 @@ from typing import Any, Final
 from deploy.demo.filled import answers, documents
 from deploy.demo.person import Person, Unexpected, case_id, forms, tracking_code
 from deploy.demo.plan import Applicant, Plan, Walked
-from schemas.calendar import HURRIED
 from schemas.catalogue import catalogue
+from schemas.envelope.calendar import HURRIED
 
 SECONDS: Final = 30.0
 ENDS: Final = Counter(["case.approved", "case.rejected", "case.withdrawn"])

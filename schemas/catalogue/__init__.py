@@ -13,8 +13,8 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.documents import Audience
-from schemas.fact import Value
+from schemas.envelope.documents import Audience
+from schemas.envelope.fact import Value
 from schemas.labels import Language
 
 _DIRECTORY: Final = Path(__file__).parent

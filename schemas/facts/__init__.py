@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from schemas.fact import Fact
+from schemas.envelope.fact import Fact
 from schemas.facts import inquiry, intake, notify, review
 from schemas.upcasting import upcast
 
@@ -60,7 +60,7 @@ class MalformedFact(Exception):
 
 
 def encode(fact: Fact) -> bytes:
-    """The bytes to store. Raises ValueError when a value is still clear (see `schemas.sealing`)."""
+    """The bytes to store. Raises ValueError when a value is still clear (see `schemas.envelope.sealing`)."""
     return fact.model_dump_json(exclude_none=True).encode()
 
 

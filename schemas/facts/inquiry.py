@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
-from schemas.deadline import Deadline
-from schemas.documents import DocumentRef
-from schemas.fact import Fact, StreamKind, Writer
-from schemas.sealing import Sealable
+from schemas.envelope.deadline import Deadline
+from schemas.envelope.documents import DocumentRef
+from schemas.envelope.fact import Fact, StreamKind, Writer
+from schemas.envelope.sealing import Sealable
 
 
 class InquiryFact(Fact):

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from schemas.deadline import Deadline
-from schemas.documents import DocumentRef
-from schemas.fact import Fact, StreamKind, Value, Writer
-from schemas.sealing import Sealable
+from schemas.envelope.deadline import Deadline
+from schemas.envelope.documents import DocumentRef
+from schemas.envelope.fact import Fact, StreamKind, Value, Writer
+from schemas.envelope.sealing import Sealable
 
 
 class Channel(StrEnum):

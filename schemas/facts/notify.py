@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from schemas.fact import Fact, Writer
+from schemas.envelope.fact import Fact, Writer
 
 
 class NotifyFact(Fact):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
-from schemas.deadline import Deadline
-from schemas.fact import Fact, StreamKind, Value, Writer
-from schemas.sealing import Sealable
+from schemas.envelope.deadline import Deadline
+from schemas.envelope.fact import Fact, StreamKind, Value, Writer
+from schemas.envelope.sealing import Sealable
 
 
 class ReviewFact(Fact):

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator
 
 from chassis.eventing.commands.handler import Command
-from schemas.documents import DocumentRef
-from schemas.identifiers import normalised
+from schemas.envelope.documents import DocumentRef
+from schemas.envelope.identifiers import normalised
 
 Text = Annotated[str, AfterValidator(normalised)]
 

@@ -8,12 +8,12 @@ from typing import Final, assert_never
 
 from chassis.eventing.commands.decider import Decider
 from chassis.refusal import NotDue, Stale
-from schemas.calendar import IRAN, WorkingTime
 from schemas.catalogue import catalogue
-from schemas.fact import Fact
+from schemas.envelope.calendar import IRAN, WorkingTime
+from schemas.envelope.fact import Fact
+from schemas.envelope.folds import StateFold
+from schemas.envelope.sealing import Clear, DataClass
 from schemas.facts import inquiry, intake, review
-from schemas.folds import StateFold
-from schemas.sealing import Clear, DataClass
 from services.inquiry import commands as c
 from services.inquiry.refusals import AgencyExists, InquiryIsClosed, InvalidField, NoSuchInquiry
 

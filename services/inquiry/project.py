@@ -11,8 +11,8 @@ import asyncpg
 from chassis.eventing.processors.processor import Batch, EventProcessor
 from chassis.eventing.projections.projection import Projection, Row, Rows
 from schemas.envelope import RecordedFact
+from schemas.envelope.folds import RowFold
 from schemas.facts import inquiry, intake, review
-from schemas.folds import RowFold
 
 NAME: Final = "inquiries"
 VERSION: Final = 2

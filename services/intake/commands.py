@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from chassis.eventing.commands.handler import Command
-from schemas.documents import DocumentRef
+from schemas.envelope.documents import DocumentRef
+from schemas.envelope.identifiers import normalised
 from schemas.facts.intake import Channel, OfficeHours
-from schemas.identifiers import normalised
 
 Text = Annotated[str, AfterValidator(normalised)]
 """What a person wrote: Arabic letters and all digits in their stored form (domain.md, Identifiers and text)."""

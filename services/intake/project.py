@@ -13,10 +13,10 @@ from chassis.accounts.one_time_codes import subject_of
 from chassis.eventing.processors.processor import Batch, EventProcessor
 from chassis.eventing.projections.projection import Projection, Row, Rows
 from chassis.privacy.vault import Vault
-from schemas.documents import Audience, DocumentRef
 from schemas.envelope import RecordedFact
+from schemas.envelope.documents import Audience, DocumentRef
+from schemas.envelope.folds import RowFold
 from schemas.facts import AnyFact, intake, notify, review
-from schemas.folds import RowFold
 
 NAME: Final = "cases"
 VERSION: Final = 2

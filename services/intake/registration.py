@@ -16,7 +16,7 @@ from chassis.refusal import RequestDiffers
 from chassis.runtime.container import Container
 from chassis.web.formats import time_of_day
 from schemas.command_line import CommandLine
-from schemas.fact import StreamKind
+from schemas.envelope.fact import StreamKind
 from schemas.facts.intake import OfficeHours
 from services.intake.commands import ChangeOffice, RegisterOffice
 from services.intake.decide import DECIDER

@@ -10,11 +10,11 @@ from typing import Final
 from chassis.accounts.one_time_codes import subject_of
 from chassis.eventing.agenda.task import ClaimedTask
 from schemas.catalogue import catalogue
-from schemas.documents import Audience, DocumentRef
 from schemas.envelope import RecordedFact
+from schemas.envelope.documents import Audience, DocumentRef
+from schemas.envelope.sealing import DataClass
 from schemas.facts.intake import CaseSubmitted
 from schemas.facts.review import CaseApproved
-from schemas.sealing import DataClass
 from services.intake.certificate import Certificate, pdf
 from services.intake.commands import EscalateIdentity, IssueCertificate
 from services.intake.deps import IntakeDeps

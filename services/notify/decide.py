@@ -8,11 +8,11 @@ from typing import Final, assert_never
 
 from chassis.eventing.commands.decider import Decider
 from chassis.refusal import Refusal
-from schemas.calendar import IRAN, WorkingTime
-from schemas.fact import Fact
+from schemas.envelope.calendar import IRAN, WorkingTime
+from schemas.envelope.fact import Fact
+from schemas.envelope.folds import StateFold
 from schemas.facts import AnyFact, inquiry, intake, notify, review
 from schemas.facts.intake import Channel
-from schemas.folds import StateFold
 from services.notify import commands as c
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator
 
 from chassis.eventing.commands.handler import Command
+from schemas.envelope.identifiers import normalised
 from schemas.facts.review import Candidate, Exclusion, WitnessKey, WitnessSignature
-from schemas.identifiers import normalised
 
 Text = Annotated[str, AfterValidator(normalised)]
 

@@ -17,7 +17,7 @@ from chassis.principal import Principal
 from chassis.runtime.container import Container
 from schemas.catalogue import catalogue
 from schemas.command_line import CommandLine
-from schemas.fact import StreamKind
+from schemas.envelope.fact import StreamKind
 from schemas.facts.review import ReviewerEnrolled
 from services.review.commands import EnrolReviewer, RetireReviewer
 from services.review.decide import DECIDER

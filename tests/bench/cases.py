@@ -23,9 +23,9 @@ from caselog.outcomes import AppendRequest, NewFact
 from caselog.read import SQL_DIRECTORY
 from chassis.privacy.key_files import VaultKeys
 from chassis.privacy.sealing import associated_data, seal
+from schemas.envelope.sealing import DataClass, Sealed
 from schemas.facts import FACTS, decode
 from schemas.facts.intake import CaseSubmitted
-from schemas.sealing import DataClass, Sealed
 from tests.bench.harness import Bench
 from tests.conftest import ROOT
 from tests.databases import Databases

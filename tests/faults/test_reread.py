@@ -15,7 +15,7 @@ from chassis.eventing.processors.inbox import Inbox
 from chassis.privacy.key_files import VaultKeys
 from chassis.runtime.container import migrate_service
 from chassis.settings import Settings
-from schemas.fact import Fact, StreamKind, Writer
+from schemas.envelope.fact import Fact, StreamKind, Writer
 from schemas.facts import FACTS
 from schemas.facts.intake import CaseSubmitted, CaseWithdrawn, CertificateIssued
 from schemas.facts.review import CaseApproved, CaseRejected

@@ -15,8 +15,8 @@ from PIL import Image
 
 from chassis.privacy.documents.local_store import LocalStore
 from chassis.privacy.documents.store import CHUNK, SINGLE_PUT_BYTES, DamagedDocument, DocumentStore, TooLarge, WrongType
-from schemas.documents import Audience, DocumentRef
-from schemas.sealing import DataClass
+from schemas.envelope.documents import Audience, DocumentRef
+from schemas.envelope.sealing import DataClass
 from services.intake.strip_metadata import clean_copy
 from tests.databases import Databases
 from tests.privacy.vaults import vault_of

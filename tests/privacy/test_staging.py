@@ -22,10 +22,10 @@ from chassis.eventing.commands.handler import CommandResult
 from chassis.privacy.documents.staging import GRACE, Staging, Sweeper, staging
 from chassis.privacy.documents.store import DocumentStore
 from chassis.refusal import Busy
-from schemas.documents import Audience, DocumentRef
+from schemas.envelope.documents import Audience, DocumentRef
+from schemas.envelope.sealing import DataClass
 from schemas.facts import encode
 from schemas.facts.intake import DocumentReleased
-from schemas.sealing import DataClass
 from tests.conftest import ROOT
 from tests.databases import Databases
 from tests.privacy.test_blobs import pdf, pieces

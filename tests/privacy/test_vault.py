@@ -17,10 +17,10 @@ from chassis.privacy.sealing import BoxDamaged, associated_data, seal, unseal
 from chassis.privacy.tracking_codes import ALPHABET, read_tracking_code, tracking_code
 from chassis.privacy.vault import DataKey, KeyGone, NotAllowed, Vault
 from schemas.envelope import RecordedFact
-from schemas.fact import Fact
+from schemas.envelope.fact import Fact
+from schemas.envelope.sealing import Clear, DataClass
 from schemas.facts import decode, encode
 from schemas.facts.intake import CaseSubmitted, Channel, CorrectionAnswered
-from schemas.sealing import Clear, DataClass
 from tests.databases import Databases
 from tests.privacy.vaults import vault_of
 

@@ -9,9 +9,9 @@ from holidays import country_holidays
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.calendar import HURRIED, TEHRAN, BeyondCalendar, Hurried, current
 from schemas.clocks import Holder, fold
 from schemas.contract_files import HERE
+from schemas.envelope.calendar import HURRIED, TEHRAN, BeyondCalendar, Hurried, current
 from schemas.facts import AnyFact, decode, inquiry, intake, review
 
 CALENDAR = current()

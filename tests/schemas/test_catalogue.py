@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from schemas import catalogue as module
 from schemas.catalogue import catalogue
-from schemas.documents import Audience
+from schemas.envelope.documents import Audience
 
 TARGETS = {
     "building_permit": 15,

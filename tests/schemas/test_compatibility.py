@@ -14,7 +14,7 @@ from pydantic import Field
 
 from schemas import compatibility, contract_files
 from schemas.compatibility import broken_releases
-from schemas.fact import Fact, StreamKind, Value, Writer
+from schemas.envelope.fact import Fact, StreamKind, Value, Writer
 from schemas.facts import FACTS
 from schemas.facts.intake import CaseSubmitted, CaseWithdrawn, OfficeRegistered
 

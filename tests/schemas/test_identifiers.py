@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.identifiers import is_mobile, is_national_code, is_postal_code, normalised
+from schemas.envelope.identifiers import is_mobile, is_national_code, is_postal_code, normalised
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.contract_files import ROOT
-from schemas.fact import Writer
+from schemas.envelope.fact import Writer
 from schemas.facts import FACTS
 from schemas.index import ROOMS, TESTED, index_text, missing_rooms, named_facts, uses
 

@@ -10,11 +10,11 @@ from pydantic_core import PydanticSerializationError
 
 from schemas import contract_files
 from schemas.__main__ import check, write_files
-from schemas.fact import Fact, Writer
+from schemas.envelope.fact import Fact, Writer
+from schemas.envelope.sealing import Clear, DataClass, Sealed
 from schemas.facts import FACTS, MalformedFact, UnknownFact, decode, encode
 from schemas.facts.intake import CaseSubmitted, CaseWithdrawn
 from schemas.facts.review import CaseRejected
-from schemas.sealing import Clear, DataClass, Sealed
 from schemas.upcasting import upcast
 
 

@@ -11,7 +11,7 @@ import pytest
 from schemas import compatibility, contract_files
 from schemas.__main__ import check, declare_released
 from schemas.asyncapi import asyncapi_text
-from schemas.fact import Fact, Writer
+from schemas.envelope.fact import Fact, Writer
 from schemas.facts import FACTS
 from schemas.labels import labels
 

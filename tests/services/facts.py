@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from schemas.catalogue import catalogue
-from schemas.deadline import Deadline
-from schemas.documents import Audience, DocumentRef
+from schemas.envelope.deadline import Deadline
+from schemas.envelope.documents import Audience, DocumentRef
+from schemas.envelope.sealing import Sealed
 from schemas.facts import AnyFact, inquiry, intake, review
-from schemas.sealing import Sealed
 
 DUE = Deadline(due_at=datetime(2026, 12, 20, 10, tzinfo=UTC), working_days=5, calendar_version=1)
 SEALED = Sealed(key="k", box="b")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chassis.refusal import Refusal
-from schemas.fact import Fact
+from schemas.envelope.fact import Fact
 
 MONDAY = datetime(2026, 11, 23, 8, tzinfo=UTC)
 """A working day of Iran's week, in office hours."""

@@ -16,7 +16,7 @@ from chassis.eventing.agenda.task import ClaimedTask
 from chassis.eventing.commands.handler import CommandHandler, CommandResult
 from chassis.eventing.commands.ids import agenda_command
 from schemas.envelope import RecordedFact
-from schemas.fact import Fact
+from schemas.envelope.fact import Fact
 from schemas.facts import decode, encode
 from schemas.facts.review import Candidate, DrawCommitted
 from services.review import commands as c

@@ -10,10 +10,10 @@ from typing import ClassVar, Final, NamedTuple
 import pytest
 
 from schemas import clocks
-from schemas.fact import Fact, Writer
+from schemas.envelope.fact import Fact, Writer
+from schemas.envelope.folds import StateFold
 from schemas.facts import FACTS, AnyFact
 from schemas.facts.intake import CaseSubmitted, CaseWithdrawn, IdentityConfirmed
-from schemas.folds import StateFold
 from services.inquiry import decide as inquiry_decide
 from services.inquiry import project as inquiry_project
 from services.intake import decide as intake_decide

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from chassis.refusal import NotDue, Stale
+from schemas.envelope.sealing import Clear
 from schemas.facts import FACTS, inquiry, intake, notify
-from schemas.sealing import Clear
 from services.inquiry import commands as c
 from services.inquiry import refusals as r
 from services.inquiry.decide import State, decide, evolve

@@ -10,12 +10,12 @@ import pytest
 
 from chassis.refusal import NotDue, Stale
 from deploy.demo.week import national_code
-from schemas.calendar import Hurried
 from schemas.catalogue import catalogue
-from schemas.documents import Audience
+from schemas.envelope.calendar import Hurried
+from schemas.envelope.documents import Audience
+from schemas.envelope.sealing import Clear
 from schemas.facts import intake
 from schemas.facts.intake import Channel
-from schemas.sealing import Clear
 from services.intake import commands as c
 from services.intake import refusals as r
 from services.intake.decide import State, decide, evolve

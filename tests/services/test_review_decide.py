@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from chassis.eventing.commands.handler import Command
 from chassis.refusal import NotDue, Refusal, Stale
 from schemas.draws import drawn, seed
+from schemas.envelope.sealing import Clear
 from schemas.facts import intake, review
-from schemas.sealing import Clear
 from services.review import commands as c
 from services.review import refusals as r
 from services.review.decide import State, decide, evolve

@@ -22,7 +22,7 @@ from chassis.web.i18n import OWN_LOCALE, Translations
 from chassis.web.parked_work import ParkedWorkPage
 from deploy.witness import witness
 from deploy.witness.__main__ import LOCALE as WITNESS
-from schemas.fact import StreamKind
+from schemas.envelope.fact import StreamKind
 from services.audit import api as audit_api
 from services.inquiry.app import SERVICE as INQUIRY
 from services.intake.app import SERVICE as INTAKE

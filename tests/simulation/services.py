@@ -16,9 +16,9 @@ from chassis.eventing.processors.processor import EventProcessor
 from chassis.eventing.processors.store import ProcessorStore
 from chassis.eventing.projections.projection import Row
 from chassis.refusal import Stale
-from schemas.fact import Fact
+from schemas.envelope.fact import Fact
+from schemas.envelope.sealing import Clear, Sealed
 from schemas.facts import review
-from schemas.sealing import Clear, Sealed
 from services.audit import processors as audit_processors
 from services.inquiry import commands as inquiry_commands
 from services.inquiry import reactions as inquiry_consume

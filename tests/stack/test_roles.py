@@ -19,8 +19,8 @@ from chassis.runtime.container import migrate_service
 from chassis.settings import Settings
 from deploy.local.postgres import OWNER, Postgres
 from deploy.local.roles import DATABASES, READERS, ROLES, SERVICES
+from schemas.envelope.sealing import DataClass
 from schemas.facts import FACTS
-from schemas.sealing import DataClass
 from tests.caselog.commands import a_command
 from tests.conftest import ROOT, fresh_databases
 from tests.databases import Databases

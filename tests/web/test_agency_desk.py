@@ -12,7 +12,7 @@ import httpx2
 from caselog.outcomes import Appended, AppendRequest, NewFact
 from chassis.web import formats
 from schemas.catalogue import catalogue
-from schemas.fact import Fact
+from schemas.envelope.fact import Fact
 from schemas.facts import encode, inquiry, review
 from schemas.facts.intake import CaseSubmitted
 from services.inquiry.app import SERVICE as INQUIRY

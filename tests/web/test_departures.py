@@ -23,7 +23,7 @@ from chassis.settings import Settings
 from deploy.local.postgres import OWNER
 from deploy.local.subprocesses import free_port
 from schemas.envelope import RecordedFact, shard_of
-from schemas.fact import Fact
+from schemas.envelope.fact import Fact
 from schemas.facts import decode, encode
 from schemas.facts.intake import CaseWithdrawn
 from schemas.facts.review import AssignmentRefused, DrawCommitted, DrawMade, ReviewerRetired

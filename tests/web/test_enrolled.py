@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from chassis.accounts.cli_input import RegistrationRefused
-from schemas.fact import StreamKind
+from schemas.envelope.fact import StreamKind
 from schemas.facts import decode
 from schemas.facts.intake import OfficeChanged, OfficeHours, OfficeRegistered
 from services.intake.app import SERVICE as INTAKE

@@ -21,7 +21,7 @@ from chassis.runtime.witness_client import WitnessEntry, WitnessRefused, Witness
 from deploy.local.subprocesses import free_port, listening, wait_until
 from schemas.draws import CODE_VERSION
 from schemas.envelope import Position
-from schemas.fact import Fact
+from schemas.envelope.fact import Fact
 from schemas.facts import encode
 from schemas.facts.review import AssignmentRefused, Candidate, DrawCommitted, WitnessKey
 from tests.conftest import ROOT

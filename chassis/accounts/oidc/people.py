@@ -16,7 +16,7 @@ from chassis.accounts.one_time_codes import CITIZEN, Blind, subject_of
 from chassis.accounts.sessions import SQL, Sessions
 from chassis.oidc_settings import Oidc, Seat
 from chassis.principal import Principal
-from schemas.identifiers import is_mobile, is_national_code, normalised
+from schemas.envelope.identifiers import is_mobile, is_national_code, normalised
 
 KEY: Final = "subject"
 """The key file under which an issuer's people are named here (chassis/privacy/key_files.py)."""

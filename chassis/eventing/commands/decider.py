@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-from schemas.calendar import WorkingTime
-from schemas.fact import Fact
+from schemas.envelope.calendar import WorkingTime
+from schemas.envelope.fact import Fact
 from schemas.facts import AnyFact
 
 C_contra = TypeVar("C_contra", contravariant=True)

@@ -23,8 +23,8 @@ from chassis.eventing.commands.decider import Decider
 from chassis.eventing.commands.ids import NEW, case_id_of, http_command, request_hash
 from chassis.principal import Principal
 from chassis.refusal import Busy, PageIsStale, RequestDiffers
-from schemas.calendar import IRAN, WorkingTime
-from schemas.fact import Fact
+from schemas.envelope.calendar import IRAN, WorkingTime
+from schemas.envelope.fact import Fact
 from schemas.facts import FACTS, decode, encode
 
 S = TypeVar("S")

@@ -20,8 +20,8 @@ from caselog.read import LogReader
 from chassis.eventing.commands.handler import CommandResult
 from chassis.privacy.documents.store import DocumentStore, case_of
 from chassis.refusal import Refusal
-from schemas.documents import DocumentRef
-from schemas.fact import StreamKind
+from schemas.envelope.documents import DocumentRef
+from schemas.envelope.fact import StreamKind
 
 _log = structlog.get_logger("staging")
 GRACE: Final = timedelta(days=1)

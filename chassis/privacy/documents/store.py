@@ -27,8 +27,8 @@ from obstore.store import ObjectStore, from_url
 from chassis.privacy.documents.local_store import LocalStore
 from chassis.privacy.vault import Vault
 from chassis.refusal import NoRoom, Refusal
-from schemas.documents import Audience, DocumentRef
-from schemas.sealing import DataClass
+from schemas.envelope.documents import Audience, DocumentRef
+from schemas.envelope.sealing import DataClass
 
 CHUNK: Final = 65_536
 CONNECT_SECONDS: Final = 3

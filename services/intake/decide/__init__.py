@@ -7,11 +7,11 @@ from typing import Final, assert_never
 
 from chassis.eventing.commands.decider import Decider
 from chassis.refusal import Stale
-from schemas.calendar import IRAN, WorkingTime
 from schemas.catalogue import catalogue
-from schemas.fact import Fact
+from schemas.envelope.calendar import IRAN, WorkingTime
+from schemas.envelope.fact import Fact
+from schemas.envelope.sealing import Clear, DataClass
 from schemas.facts import intake
-from schemas.sealing import Clear, DataClass
 from services.intake import commands as c
 from services.intake.decide.checks import code, exists, running, stored, text
 from services.intake.decide.filing import submit

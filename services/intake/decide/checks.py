@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.catalogue import catalogue
-from schemas.documents import DocumentRef
+from schemas.envelope.documents import DocumentRef
 from services.intake import commands as c
 from services.intake.decide.state import State
 from services.intake.refusals import CaseIsClosed, InvalidField, NoSuchCase, UnknownDocument

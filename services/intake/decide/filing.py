@@ -6,13 +6,13 @@ import re
 from datetime import datetime
 from typing import Final
 
-from schemas.calendar import WorkingTime
 from schemas.catalogue import RequestType, Stored, catalogue
-from schemas.fact import Fact
+from schemas.envelope.calendar import WorkingTime
+from schemas.envelope.fact import Fact
+from schemas.envelope.identifiers import is_mobile, is_national_code
+from schemas.envelope.sealing import Clear, DataClass
 from schemas.facts import intake
 from schemas.facts.intake import Channel
-from schemas.identifiers import is_mobile, is_national_code
-from schemas.sealing import Clear, DataClass
 from services.intake import commands as c
 from services.intake.decide.checks import stored
 from services.intake.decide.state import State

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Final
 
 from chassis.refusal import NotDue, Stale
-from schemas.calendar import WorkingTime
-from schemas.documents import Audience
-from schemas.fact import Fact
+from schemas.envelope.calendar import WorkingTime
+from schemas.envelope.documents import Audience
+from schemas.envelope.fact import Fact
+from schemas.envelope.sealing import Clear, DataClass
 from schemas.facts import intake
-from schemas.sealing import Clear, DataClass
 from services.intake import commands as c
 from services.intake.decide.checks import code, document, running, stored, text
 from services.intake.decide.state import State

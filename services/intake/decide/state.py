@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
-from schemas.documents import DocumentRef
+from schemas.envelope.documents import DocumentRef
+from schemas.envelope.folds import StateFold
 from schemas.facts import intake, review
 from schemas.facts.intake import Channel
-from schemas.folds import StateFold
 
 
 @dataclass(frozen=True, slots=True)

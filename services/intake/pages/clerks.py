@@ -16,9 +16,9 @@ from chassis.web.pages import render
 from chassis.web.problems import NotFound
 from chassis.web.routes import Download, idempotency_key_in_link, routes
 from schemas.catalogue import catalogue
-from schemas.documents import Audience, DocumentRef
+from schemas.envelope.documents import Audience, DocumentRef
+from schemas.envelope.sealing import DataClass
 from schemas.facts.intake import CaseSubmitted
-from schemas.sealing import DataClass
 from services.intake.commands import ConfirmIdentity, OpenPapers, QuestionIdentity, ReleaseDocument
 from services.intake.deps import deps
 from services.intake.pages.shared import DOCUMENT_BYTES, document, person_of, words_of

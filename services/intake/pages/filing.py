@@ -20,8 +20,8 @@ from chassis.web.problems import refused, text_of
 from chassis.web.routes import RefusedPage, accepts_form, may_refuse, routes
 from chassis.web.uploads import UploadRoute
 from schemas.catalogue import RequestType, Stored, catalogue
+from schemas.envelope.identifiers import normalised
 from schemas.facts.intake import Channel
-from schemas.identifiers import normalised
 from services.intake.commands import Contact, Identity, SubmitCase
 from services.intake.decide.filing import WORDINGS, filable
 from services.intake.deps import deps

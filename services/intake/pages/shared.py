@@ -19,9 +19,9 @@ from chassis.privacy.documents.store import CHUNK
 from chassis.web.problems import NotFound
 from chassis.web.routes import Download
 from schemas.catalogue import Paper, catalogue
-from schemas.documents import DocumentRef
+from schemas.envelope.documents import DocumentRef
+from schemas.envelope.sealing import DataClass
 from schemas.facts.intake import CaseSubmitted
-from schemas.sealing import DataClass
 from services.intake.commands import FiledDocument
 from services.intake.deps import deps
 from services.intake.read import Case

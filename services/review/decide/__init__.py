@@ -7,10 +7,10 @@ from typing import Final, assert_never
 
 from chassis.eventing.commands.decider import Decider
 from chassis.refusal import NotDue, Stale
-from schemas.calendar import IRAN, WorkingTime
 from schemas.catalogue import catalogue
 from schemas.clocks import Holder
-from schemas.fact import Fact
+from schemas.envelope.calendar import IRAN, WorkingTime
+from schemas.envelope.fact import Fact
 from schemas.facts import review
 from services.review import commands as c
 from services.review.decide.checks import code, exists, running, yours

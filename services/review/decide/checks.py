@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.catalogue import catalogue
-from schemas.sealing import Clear, DataClass
+from schemas.envelope.sealing import Clear, DataClass
 from services.review.decide.state import State
 from services.review.refusals import CaseIsClosed, InvalidField, NoSuchCase, NotYourCase
 

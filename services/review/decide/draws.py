@@ -6,7 +6,7 @@ from typing import Final
 
 from chassis.refusal import Stale
 from schemas.draws import CODE_VERSION, drawn, seed
-from schemas.fact import Fact
+from schemas.envelope.fact import Fact
 from schemas.facts import review
 from services.review import commands as c
 from services.review.decide.checks import code, yours

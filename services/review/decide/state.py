@@ -8,9 +8,9 @@ from typing import assert_never
 
 from schemas.catalogue import catalogue
 from schemas.clocks import Clocks, Moving, run
-from schemas.documents import Audience
+from schemas.envelope.documents import Audience
+from schemas.envelope.folds import StateFold
 from schemas.facts import inquiry, intake, review
-from schemas.folds import StateFold
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from schemas.calendar import WorkingTime
 from schemas.catalogue import catalogue
-from schemas.fact import Fact
+from schemas.envelope.calendar import WorkingTime
+from schemas.envelope.fact import Fact
 from schemas.facts import review
 from services.review import commands as c
 from services.review.decide.checks import code, codes, note

@@ -21,14 +21,14 @@ from chassis.eventing.commands.decider import Decider
 from chassis.eventing.commands.handler import Command, CommandHandler
 from chassis.eventing.processors.inbox import Inbox
 from chassis.refusal import Refusal
-from schemas.calendar import WorkingTime
-from schemas.deadline import Deadline
 from schemas.envelope import RecordedFact
-from schemas.fact import Fact
+from schemas.envelope.calendar import WorkingTime
+from schemas.envelope.deadline import Deadline
+from schemas.envelope.fact import Fact
+from schemas.envelope.sealing import Sealed
 from schemas.facts import AnyFact, encode
 from schemas.facts.intake import CaseWithdrawn, CorrectionAnswered, IdentityConfirmed
 from schemas.facts.review import CaseResumed, CorrectionOverdue, CorrectionRequested
-from schemas.sealing import Sealed
 from tests.databases import Databases
 from tests.eventing.harness import INBOX_MIGRATIONS, eventually
 

@@ -1,4 +1,8 @@
-"""What surrounds a fact in the log and on the bus (docs/log-format.md has the bytes)."""
+"""What surrounds a fact in the log and on the bus (docs/log-format.md has the bytes).
+
+The package is what the layers above may know of any fact: its base class, sealed values, deadlines, references to documents,
+folds. No module of it names a fact, and none knows a permit: the chassis imports this package of schemas and none beside it.
+"""
 
 from __future__ import annotations
 

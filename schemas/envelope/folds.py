@@ -12,8 +12,7 @@ from functools import update_wrapper
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from schemas.envelope import RecordedFact
-from schemas.fact import Fact
-from schemas.facts import AnyFact
+from schemas.envelope.fact import Fact
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -28,7 +27,7 @@ class StateFold(Generic[S]):
         self._function: Callable[[S, Any, datetime], S] = function
         update_wrapper(self, function)
 
-    def __call__(self, state: S, fact: AnyFact, at: datetime) -> S:
+    def __call__(self, state: S, fact: Fact, at: datetime) -> S:
         return self._function(state, fact, at) if type(fact) in self.facts else state
 
 
@@ -40,7 +39,7 @@ class RowFold(Generic[R]):
         self._function: Callable[[R, Any, RecordedFact], None] = function
         update_wrapper(self, function)
 
-    def __call__(self, rows: R, fact: AnyFact, recorded: RecordedFact) -> None:
+    def __call__(self, rows: R, fact: Fact, recorded: RecordedFact) -> None:
         if type(fact) in self.facts:
             self._function(rows, fact, recorded)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from schemas.fact import Value
+from schemas.envelope.fact import Value
 
 
 class Deadline(Value):

@@ -1,6 +1,6 @@
 """Iran's working time: the week, the holidays, and deadlines in working days (domain.md, Time). Pure but for its data.
 
-The calendar is data with a version, `schemas/holidays/v<N>.toml`, since lunar holidays are announced late: a corrected
+The calendar is data with a version, `schemas/envelope/holidays/v<N>.toml`, since lunar holidays are announced late: a corrected
 calendar is a new version, and deadlines name the version by which they were counted.
 """
 
@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
-from schemas.deadline import Deadline
+from schemas.envelope.deadline import Deadline
 
 HURRIED: Final = 0
 """The calendar version in deadlines of a demonstration whose working days take seconds; no real calendar has it."""
