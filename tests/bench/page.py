@@ -28,8 +28,9 @@ MEMORY_NOTE: Final = "memory: "
 """So the note begins that says whose memory it is."""
 NONE: Final = "–"
 HOW_MEMORY: Final = """\
-`make run` when it says ready and nobody is signed in: the proportional set size (PSS, a shared page counted once) of the
-supervisor and all that it started. The ratio is to PostgreSQL and Kafka of the same house, without which there is no house."""
+`make run` on an empty directory, when it has said ready and nobody is signed in: the proportional set size (PSS, a shared page
+counted once) of the supervisor and all that it started, the median of some looks. The ratio is to PostgreSQL and Kafka of the
+same house, without which there is no house."""
 
 
 class PageError(Exception):
