@@ -7,6 +7,7 @@ import itertools
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -16,12 +17,11 @@ from typing import IO
 
 import pytest
 
-from deploy.kafka import class_cache
 from deploy.kafka.broker import Broker
 from deploy.local import roles
 from deploy.local.postgres import Postgres
 from deploy.local.processes import PROCESSES, kafka_port, postgres_port
-from deploy.local.subprocesses import listening
+from deploy.local.subprocesses import listening, start, stop
 from tests.databases import Databases
 
 ROOT = Path(__file__).parent.parent
@@ -84,8 +84,11 @@ def broker(stack_directory: Path) -> Iterator[Broker]:
     jars = ROOT / "var" / "kafka-jars"
     node = Broker(stack_directory / "kafka", jars)
     node.start()
-    class_cache.provide(jars)  # every broker after this one, and every house, starts in half of the time
+    # Beside the tests, of lowest priority: later brokers and houses start in half of the time.
+    with (stack_directory / "class_cache.log").open("wb") as log:
+        making = start([sys.executable, "-m", "deploy.kafka.class_cache", str(jars)], log)
     yield node
+    stop(making, signal.SIGTERM, 5.0)
     node.stop()
 
 
