@@ -20,7 +20,7 @@ from schemas.envelope import Position, shard_of
 
 COMMANDS_PER_BATCH: Final = 100
 WAITING_LIMIT: Final = 1_000
-"""Commands that may wait for their batch; a moment's work of a log that is well, and the whole queue of one that is frozen."""
+"""Longest queue of waiting commands: a moment's work for a healthy log, and all that a frozen one may hold back."""
 PATIENCE_SECONDS: Final = 10.0
 RECONNECT_SECONDS: Final = 0.1
 
@@ -28,25 +28,25 @@ Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
 
 class LogUnavailable(Exception):
-    """The log did not answer in time. The command may or may not be durable: sending it again is safe and tells."""
+    """The log did not answer in time. The command may or may not be durable; sending it again is safe and tells which."""
 
 
 class NotTaken(LogUnavailable):
-    """The log cannot take this now (too many wait, its disk is full, the shard is held): nothing was appended by this call."""
+    """The log cannot accept the command now (queue full, disk full, shard locked); this call appended nothing."""
 
 
 class AppendFailed(Exception):
-    """PostgreSQL refused this command alone, with a SQLSTATE; nothing of it was appended."""
+    """PostgreSQL rejected this one command, with a SQLSTATE; none of its facts was appended."""
 
 
 @dataclass(slots=True)
 class _Waiting:
-    """A command and who waits for its outcome."""
+    """A queued command, and the future of its outcome."""
 
     command: AppendRequest
     outcome: asyncio.Future[Outcome]
     sent: bool = False
-    """Whether it was in a batch whose reply was lost: it may be durable, and must not be said to have no effect."""
+    """Whether a batch with it lost its reply: it may be durable, so it must not be reported as having no effect."""
 
 
 class Appender:
@@ -66,7 +66,7 @@ class Appender:
     @classmethod
     @asynccontextmanager
     async def running(cls, connect: Connect) -> AsyncIterator[Appender]:
-        """An appender whose sending task lives as long as the block; commands still waiting at its end fail clearly."""
+        """An appender whose sending task lives as long as the block; commands still queued at its end fail with an error."""
         appender = cls(connect)
         sender = asyncio.create_task(appender._send_for_ever(), name="caselog-append")
         try:
@@ -79,7 +79,7 @@ class Appender:
                 await appender._connection.close(timeout=1)
 
     async def append(self, command: AppendRequest, *, patience: float = PATIENCE_SECONDS) -> Outcome:
-        """Append one command and answer what became of it.
+        """Append one command and return its outcome.
 
         `patience` is in seconds. Raises LogUnavailable when the log did not answer by then, NotTaken when it cannot take the
         command now, at once when WAITING_LIMIT commands wait; AppendFailed when PostgreSQL raised for this command alone.
@@ -131,7 +131,7 @@ class Appender:
             _resolve(each, outcome)
 
     async def _send_again(self, batch: list[_Waiting]) -> None:
-        """The reply was lost, the commit perhaps not: the same commands again, before any newer one."""
+        """Send the same commands again, before any newer one: the reply was lost, the commit perhaps not."""
         self._drop_connection()
         for each in batch:
             each.sent = True
@@ -139,7 +139,7 @@ class Appender:
         await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _give_back(self, batch: list[_Waiting], error: Exception) -> None:
-        """The log cannot take the batch now. A shard that somebody holds must not refuse the commands of the others."""
+        """Report that the log cannot take the batch now. A locked shard must not refuse the commands of the other shards."""
         shards: dict[int, list[_Waiting]] = {}
         for each in batch:
             shards.setdefault(shard_of(each.command.stream), []).append(each)
@@ -159,7 +159,7 @@ class Appender:
         return [_outcome(row) for row in rows]
 
     def _is_lost(self, error: Exception) -> bool:
-        """Whether the connection, not the batch, was at fault (an InterfaceError alone does not tell)."""
+        """Whether the connection failed rather than the batch (an InterfaceError alone does not tell)."""
         lost = isinstance(error, CONNECTION_LOST) and not isinstance(error, asyncpg.InterfaceError)
         return lost or self._connection is None or self._connection.is_closed()
 

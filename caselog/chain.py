@@ -18,7 +18,7 @@ from schemas.envelope import RecordedFact
 DOMAIN: Final = b"parvandeh.fact\x01"
 """Domain separation and, in its last byte, the algorithm id: 1 is SHA-256."""
 ZERO_LINK: Final = bytes(32)
-"""What the first fact of a shard follows."""
+"""The previous link of a shard's first fact."""
 
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIXED: Final = struct.Struct(">ihqihqh")
@@ -56,13 +56,13 @@ def preimage(fact: RecordedFact, log_id: bytes) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _prefixed(text: str) -> bytes:
-    """UTF-8 after its length; remembered, since neighbours in a log have their stream, type and actor in common."""
+    """UTF-8 after its length; cached, since neighbouring facts share stream, type and actor."""
     encoded = text.encode()
     return _LENGTH.pack(len(encoded)) + encoded
 
 
 def compute_link(fact: RecordedFact) -> bytes:
-    """The link hash of `fact`, recomputed from the values and bytes that it carries (its own `link` is not looked at)."""
+    """The link hash of `fact`, recomputed from the values and bytes that it carries (its own `link` is ignored)."""
     return hashlib.sha256(preimage(fact, _log_bytes(fact.log_id))).digest()
 
 

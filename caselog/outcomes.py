@@ -1,4 +1,4 @@
-"""What one asks the log to append, and what it answers."""
+"""Append requests and their outcomes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class AppendRequest:
 
 @dataclass(frozen=True, slots=True)
 class EventPosition:
-    """Where one fact of a command stands."""
+    """The place of one fact of a command in the log."""
 
     position: Position
     version: int
@@ -61,7 +61,7 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """The same command with the same request was appended before: the original places."""
+    """The same command with the same request was appended before; these are the original places."""
 
     events: tuple[EventPosition, ...]
     recorded_at: datetime

@@ -23,7 +23,7 @@ PAGE: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class LogIdentity:
-    """Which log this is, and the epoch that is written now."""
+    """The id of the log, and its current epoch."""
 
     log_id: str
     epoch: int
@@ -31,7 +31,7 @@ class LogIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The last fact of a shard; seq 0 and zeros where nothing was written yet."""
+    """The last fact of a shard; seq 0 and a zero link while it is empty."""
 
     seq: int
     link: bytes
@@ -49,7 +49,7 @@ class Loaded:
 
 
 class LogReader:
-    """The log's questions, over a pool of a reader role (it may only select)."""
+    """Queries over the log, on a pool of a reader role (it may only select)."""
 
     def __init__(self, create_pool: asyncpg.Pool) -> None:
         self._pool = create_pool

@@ -1,4 +1,4 @@
-"""Making keys: many tasks' offers in one statement, one in flight at a time, since each statement waits for the disk once."""
+"""Creating keys in batches: many tasks' requests in one statement, one in flight, since each waits for the disk once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REQUESTS_PER_BATCH: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class KeyRequest:
-    """A key that is made for (case, person, class) unless there is one."""
+    """A request to create the key of (case, person, class) unless it exists."""
 
     case: str
     person: str
@@ -28,14 +28,14 @@ class KeyRequest:
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """The key that stands in the vault; `wrapped` is None when it was destroyed."""
+    """The key as the vault stores it; `wrapped` is None once it is destroyed."""
 
     key_id: str
     wrapped: bytes | None
 
 
 class KeyBatcher:
-    """Takes offers of many tasks and answers each when its key is durable. A refused one fails alone."""
+    """Batches the requests of many tasks and resolves each when its key is durable. A rejected one fails alone."""
 
     def __init__(self, pool: asyncpg.Pool, statement: str) -> None:
         self._pool, self._statement = pool, statement
@@ -43,7 +43,7 @@ class KeyBatcher:
         self._sender: asyncio.Task[None] | None = None
 
     async def make(self, request: KeyRequest) -> StoredKey:
-        """The key of the offer's (case, person, class), durable. Raises what PostgreSQL raised for this offer."""
+        """The durable key of the requested (case, person, class). Raises what PostgreSQL raised for this request."""
         future: asyncio.Future[StoredKey] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, future))
         if self._sender is None or self._sender.done():

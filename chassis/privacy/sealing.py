@@ -21,7 +21,7 @@ class BoxDamaged(Exception):
 
 
 def associated_data(log_id: str, stream: str, command: bytes, ordinal: int, path: str) -> bytes:
-    """The associated data: where the box stands. Each part is length-prefixed."""
+    """The associated data of a box: its place in the log, each part length-prefixed."""
     parts = (log_id.encode(), stream.encode(), command, str(ordinal).encode(), path.encode())
     return _DOMAIN + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 

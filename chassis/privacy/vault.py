@@ -27,7 +27,7 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
 class KeyGone(Exception):
-    """The key was destroyed (or never was): the data cannot be read any more, by anyone."""
+    """The key was destroyed or never existed: nobody can read the data any more."""
 
 
 class NotAllowed(Exception):
@@ -73,7 +73,7 @@ class Vault:
         return found
 
     async def open_all(self, places: Sequence[tuple[RecordedFact, str, Sealed | Clear]]) -> list[dict[str, Any] | None]:
-        """The values of many fields with one question for their keys; None where the key is gone.
+        """The values of many fields, with one query for their keys; None where the key is gone.
 
         Raises NotAllowed, BoxDamaged.
         """
@@ -89,7 +89,7 @@ class Vault:
         ]
 
     async def _keys_of(self, key_ids: Collection[str]) -> dict[str, DataKey]:
-        """Those keys of the ids that are there and not destroyed. Raises NotAllowed."""
+        """The keys of the ids that exist and are not destroyed. Raises NotAllowed."""
         try:
             rows = await self._pool.fetch(self._sql.keys, list(key_ids))
         except asyncpg.InsufficientPrivilegeError:
@@ -130,7 +130,7 @@ class Vault:
         return int(await self._pool.fetchval(self._sql.forget, case, person))
 
     def alias(self, subject: str, stream: str) -> str:
-        """Another name of `subject` in each stream: only who has the alias key can relink them."""
+        """A pseudonym of `subject`, different in each stream: only the holder of the alias key can link them."""
         digest = hmac.digest(self._keys.get("alias"), subject.encode() + b"\0" + stream.encode(), "sha256")
         return base64.b32encode(digest[:8]).decode().rstrip("=").lower()
 

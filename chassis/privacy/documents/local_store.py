@@ -1,4 +1,4 @@
-"""What the store of a directory leaves to the system: that blobs are on the disk, and what a killed process left half."""
+"""What a directory store leaves to the operating system: durable blobs, and the partial uploads of killed processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LocalStore:
         self._rounds: asyncio.Task[None] | None = None
 
     async def keep(self, document_id: str) -> None:
-        """Return when the blob and its name are on the disk; without this the system may take half a minute. Raises OSError.
+        """Return once the blob and its name are on disk; left alone, the system may take half a minute. Raises OSError.
 
         One thread for all that wait, as the appender has one statement: a thread for each paper took a fifth of all filings.
         """
@@ -48,7 +48,7 @@ class LocalStore:
                     kept.set_exception(fault)
 
     async def delete_halves(self, until: datetime) -> int:
-        """Take away blobs that a killed process began before `until` and did not end; return how many.
+        """Delete blobs that a killed process began before `until` and never finished; return how many.
 
         They are files `<id>#<number>`, which the store does not list.
         """
@@ -56,7 +56,7 @@ class LocalStore:
 
 
 def _keep(directory: Path, document_ids: list[str]) -> list[OSError | None]:
-    """Bring blobs to the disk, then their names; for each what went wrong."""
+    """Flush blobs to disk, then their names; the error of each, or None."""
     faults: list[OSError | None] = [_synced(directory / each) for each in document_ids]
     names = _synced(directory)
     return [fault or names for fault in faults]

@@ -1,4 +1,4 @@
-"""Papers on their way into the log: sealed and stored before the fact that names them, taken away when no fact does.
+"""Papers on their way into the log: sealed and stored before the fact that names them, deleted when no fact does.
 
 Between the two stands an append that may be refused, or repeated by somebody else's hand, or never made because the process
 died. Whatever happened, the log alone says whether a paper is named: it is asked before anything is deleted.
@@ -25,7 +25,7 @@ from schemas.envelope.fact import StreamKind
 
 _log = structlog.get_logger("staging")
 GRACE: Final = timedelta(days=1)
-"""Far longer than any request or item may take: a paper that is older and in no fact will never be in one."""
+"""Far longer than any request or task may take: an older paper that no fact names will never be named."""
 EVERY_SECONDS: Final = 3600.0
 _OVERLAP: Final = timedelta(hours=1)
 """Two sweeps overlap by this: the clock of the storage is not ours."""
@@ -46,19 +46,19 @@ class Staging:
         return ref
 
     def appended(self, done: CommandResult) -> CommandResult:
-        """The command was carried out. A repetition is looked at: its fact may name the papers of another try."""
+        """Note that the command was carried out. A repetition is inspected: its fact may name the papers of another attempt."""
         self._used = not done.repeated
         return done
 
     async def clear(self) -> None:
-        """Take away what no fact names."""
+        """Delete what no fact names."""
         if self._stored and not self._used:
             await delete_unreferenced(self._document_store, self._log, self._case, self._stored)
 
 
 @asynccontextmanager
 async def staging(document_store: DocumentStore, log: LogReader, case: str) -> AsyncIterator[Staging]:
-    """Store papers and append the fact inside; what a refusal or a repetition left over is taken away.
+    """Store papers and append the fact inside; what a refusal or a repetition leaves over is deleted.
 
     After any other error it is not known what became of the append: that is left to the sweeper.
     """
@@ -86,15 +86,15 @@ async def delete_unreferenced(document_store: DocumentStore, log: LogReader, cas
 
 
 class Sweeper:
-    """Looks from time to time for papers that a crash left behind, and for halves of papers."""
+    """Looks periodically for papers that a crash left behind, and for partial uploads."""
 
     def __init__(self, document_store: DocumentStore, log: LogReader) -> None:
         self._document_store, self._log = document_store, log
         self._swept: datetime | None = None
-        """What was stored before was looked at by an earlier sweep of this process."""
+        """End of the range that earlier sweeps of this process covered."""
 
     async def run(self) -> None:
-        """Sweep until cancelled; a log or storage that is away is asked again later."""
+        """Sweep until cancelled; an unreachable log or store is retried later."""
         while True:
             try:
                 await self.sweep()
@@ -103,7 +103,7 @@ class Sweeper:
             await asyncio.sleep(EVERY_SECONDS)
 
     async def sweep(self, grace: timedelta = GRACE) -> int:
-        """Take away what is older than `grace` and in no fact; return how many papers and halves there were."""
+        """Delete what is older than `grace` and in no fact; return how many papers and partial uploads there were."""
         until = await self._log.now() - grace
         gone = await self._document_store.delete_halves(until)
         by_case: dict[str, list[str]] = defaultdict(list)

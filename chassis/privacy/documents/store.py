@@ -33,18 +33,18 @@ from schemas.envelope.sealing import DataClass
 CHUNK: Final = 65_536
 CONNECT_SECONDS: Final = 3
 ANSWER_SECONDS: Final = 5
-"""For one request to a remote store, and for all repetitions of it: the store's client would try for minutes."""
+"""Deadline of one request to a remote store, its retries included: left alone, the client retries for minutes."""
 _AWAY: Final = (BaseError, OSError, TimeoutError)
-"""What the store raises when its disk is full or it does not answer; OSError is all that the local one says."""
+"""What the store raises when its disk is full or it does not answer; the local one raises only OSError."""
 _MAGIC: Final = b"PVB1"
 _PREFIX: Final = 7
 _TAG: Final = 16
 _OF: Final = "."
-"""Between the case and the random part of an id."""
+"""Separates the case from the random part of an id."""
 SINGLE_PUT_BYTES: Final = 1024 * 1024
-"""A blob up to this size is one request to the store; a larger one is written in pieces, since it is never whole in memory."""
+"""Largest blob that is stored by one request; a larger one is written in parts, since it is never whole in memory."""
 AT_ONCE: Final = 8
-"""Blobs that one process writes at the same time: each needs the writer's buffer, and uploads come in crowds."""
+"""Concurrent writes of one process: each holds a write buffer, and uploads come in bursts."""
 
 
 class TooLarge(Refusal):
@@ -195,7 +195,7 @@ class DocumentStore:
             raise DamagedDocument("digest")
 
     async def delete(self, document_id: str) -> None:
-        """Take a blob away that no fact refers to."""
+        """Delete a blob that no fact refers to."""
         await self._store.delete_async(document_id)
 
     async def stored(self, since: datetime | None, until: datetime) -> AsyncIterator[str]:
@@ -206,7 +206,7 @@ class DocumentStore:
                     yield each["path"]
 
     async def delete_halves(self, until: datetime) -> int:
-        """Take away blobs that a killed process did not write to their end, begun before `until`; return how many.
+        """Delete partial uploads of killed processes that began before `until`; return how many.
 
         A directory shows them as `<id>#<number>`, which the store does not list. In a bucket they are unfinished multipart
         uploads, which its lifecycle rule ends.
