@@ -23,6 +23,7 @@ from deploy.local.postgres import Postgres
 from deploy.local.processes import PROCESSES, kafka_port, postgres_port
 from deploy.local.subprocesses import listening, start, stop
 from tests.databases import Databases
+from tests.oracle.copies import LENT
 
 ROOT = Path(__file__).parent.parent
 _numbers = itertools.count(1)
@@ -66,6 +67,9 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def stack_directory() -> Iterator[Path]:
+    if LENT in os.environ:
+        yield Path(os.environ[LENT])
+        return
     directory = Path(tempfile.mkdtemp(prefix="parvandeh-test-"))
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
@@ -74,6 +78,10 @@ def stack_directory() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres(stack_directory: Path) -> Iterator[Postgres]:
     server = Postgres(stack_directory / "postgres")
+    if LENT in os.environ:
+        server.port = int((stack_directory / "port").read_text())
+        yield server
+        return
     server.start()
     yield server
     server.stop()

@@ -73,12 +73,11 @@ class Databases:
         return await asyncpg.connect(**self.where(database, role, port=port))
 
     async def make(self) -> None:
-        """Make the roles and the databases that are missing, and migrate."""
+        """Make the roles and the databases that are missing, drop whatever stands in these, and migrate."""
         async with self._administering("postgres") as connection:
             await roles.ensure(connection, self.passwords, prefix=self._prefix)
-        for database in MIGRATED:
-            async with self._administering(database) as connection:
-                await MIGRATED[database](connection)
+        self._used.update(roles.DATABASES)  # on a server that was lent before
+        await self.make_anew()
 
     async def make_anew(self) -> None:
         """Cut every connection to these databases, drop whatever stands in those that were used, and migrate."""
