@@ -10,10 +10,9 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import FrameType
-from typing import IO
 
 import pytest
 
@@ -29,28 +28,6 @@ ROOT = Path(__file__).parent.parent
 _numbers = itertools.count(1)
 _unused: list[Databases] = []
 """Sets of databases that can be used again."""
-_claims: list[IO[str]] = []
-
-
-def _ports_of_our_own() -> None:
-    """Ports of this run's own: a `make run`, or another run of the tests, may be up beside it."""
-    for first in range(20_000, 32_000, 500):
-        os.environ["PARVANDEH_PORTS"] = str(first)
-        with suppress(BlockingIOError):
-            _claim(first)
-            if not any(map(listening, (postgres_port(), kafka_port(), *(each.port for each in PROCESSES)))):
-                return
-    raise pytest.UsageError("no block of ports is free between 20000 and 32000")
-
-
-def _claim(first: int) -> None:
-    """Take the block for as long as this process lives. Raises BlockingIOError when another run has it."""
-    lock = (Path(tempfile.gettempdir()) / f"parvandeh-ports-{os.getuid()}-{first}").open("w")
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    _claims.append(lock)
-
-
-_ports_of_our_own()  # here and not in a hook: the conftest of the journeys, which is loaded before any hook, names the doors
 
 
 def pytest_configure() -> None:
@@ -63,6 +40,22 @@ def pytest_configure() -> None:
         signal.raise_signal(signal.SIGINT)
 
     signal.signal(signal.SIGTERM, as_interrupted)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ports() -> Iterator[None]:
+    """A block of ports of this run's own (PARVANDEH_PORTS): a `make run`, or another run of the tests, may be up beside it."""
+    for first in range(20_000, 32_000, 500):
+        with (Path(tempfile.gettempdir()) / f"parvandeh-ports-{os.getuid()}-{first}").open("w") as claim:
+            try:
+                fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue  # another run has it, for as long as it lives
+            os.environ["PARVANDEH_PORTS"] = str(first)
+            if not any(map(listening, (postgres_port(), kafka_port(), *(each.port for each in PROCESSES)))):
+                yield
+                return
+    raise pytest.UsageError("no block of ports is free between 20000 and 32000")
 
 
 @pytest.fixture(scope="session")

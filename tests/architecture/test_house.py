@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.rules import RULES, Rule, finished, layers, names, size
+from tests.architecture.rules import RULES, Rule, finished, imports, layers, names, size
 from tests.architecture.tree import Tree
 from tests.conftest import ROOT
 
@@ -34,6 +34,9 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (size.ceilings_hold, "caselog/x.py", LONG_FUNCTION),
     (size.ceilings_hold, "caselog/x.py", CASES.format(*["if x: print()"] * 40)),
     (size.ceilings_hold, "caselog/x.py", "x = 1\n" * 351),
+    (imports.tests_start_nothing_at_import, "tests/x.py", "def claim():\n    pass\n\n\nclaim()"),
+    (imports.tests_start_nothing_at_import, "tests/x.py", "DOORS = [process.port for process in PROCESSES]"),
+    (imports.tests_start_nothing_at_import, "tests/x.py", "ISSUER = f'http://127.0.0.1:{first_port() + 99}'"),
     (finished.nothing_is_unfinished, "caselog/x.py", "# TO" + "DO: later"),
     (finished.planted_bugs_fit_the_code, "tests/oracle/planted/x.patch", "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n"),
 ]

@@ -27,7 +27,7 @@ from tests.faults.checker import Evidence, Item, Projection, Send
 from tests.faults.effects import agenda_of, facts_of
 from tests.faults.people import RecordedPerson, releases
 from tests.faults.recorder import Recorder
-from tests.journeys.stack import DOORS, TABLES, Stack
+from tests.journeys.stack import TABLES, Stack, service_urls
 
 AT_ONCE: Final = 5
 PATIENCE_SECONDS: Final = 400
@@ -65,7 +65,7 @@ class Crowd:
 
     async def walk_until(self, stop: asyncio.Event) -> None:
         """Walk requests until `stop`, every one to its end, and let the auditor read them. Raises what went wrong."""
-        walk = Walk(DOORS, self.house.var / "outbox", seconds=PATIENCE_SECONDS, person=await self._people())
+        walk = Walk(service_urls(), self.house.var / "outbox", seconds=PATIENCE_SECONDS, person=await self._people())
         try:
             async with asyncio.TaskGroup() as group:
                 for place in range(AT_ONCE):
@@ -93,7 +93,7 @@ class Crowd:
             finally:
                 await connection.close()
         vault = Vault(cast(asyncpg.Pool, None), VaultKeys(self.house.var / "keys" / "intake"))  # only for the blind index
-        return partial(RecordedPerson, doors=DOORS, recorder=self.recorder, vault=vault, subjects=subjects)
+        return partial(RecordedPerson, doors=service_urls(), recorder=self.recorder, vault=vault, subjects=subjects)
 
 
 def _by_mail(plan: Plan, number: int, place: int) -> Plan:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
 
 import pytest
 
 from deploy.local.processes import first_port
 from tests.journeys.stack import Stack
 
-OIDC: Final = {
-    "PARVANDEH_OIDC_ISSUER": f"http://127.0.0.1:{first_port() + 99}",
-    "PARVANDEH_OIDC_CLIENT_ID": "parvandeh",
-    "PARVANDEH_OIDC_ROLES": '{"reviewers": {"role": "reviewer"}}',
-    "PARVANDEH_OIDC_NATIONAL_CODE_CLAIM": "national_code",
-}
-"""An issuer that is away: its button stands beside the local accounts, and every door opens all the same."""
+
+def oidc() -> dict[str, str]:
+    """An issuer that is away: its button stands beside the local accounts, and every door opens all the same."""
+    return {
+        "PARVANDEH_OIDC_ISSUER": f"http://127.0.0.1:{first_port() + 99}",
+        "PARVANDEH_OIDC_CLIENT_ID": "parvandeh",
+        "PARVANDEH_OIDC_ROLES": '{"reviewers": {"role": "reviewer"}}',
+        "PARVANDEH_OIDC_NATIONAL_CODE_CLAIM": "national_code",
+    }
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,4 +56,4 @@ def houses() -> Iterator[Callable[..., Stack]]:
 @pytest.fixture
 def house(houses: Callable[..., Stack]) -> Stack:
     """The house as `make run` starts it, but intake's agenda has a process of its own: what holds in one form holds in both."""
-    return houses(**OIDC, PARVANDEH_AGENDA_APART="intake")
+    return houses(**oidc(), PARVANDEH_AGENDA_APART="intake")

@@ -40,7 +40,6 @@ from services.review.reactions import processors as review_readers
 from tests.conftest import ROOT
 from tests.eventing.harness import eventually
 
-DOORS: Final = {process.name: f"http://127.0.0.1:{process.port}" for process in PROCESSES}
 READERS: Final = {"intake": intake_readers, "review": review_readers, "inquiry": inquiry_readers, "notify": notify_readers}
 """Of the services that have a role in the vault; audit has none."""
 TABLES: Final = {
@@ -62,6 +61,11 @@ async def readers_of(service: str, keys: VaultKeys, vault: dict[str, Any]) -> As
         return
     async with asyncpg.create_pool(**vault, min_size=1, max_size=2) as pool:
         yield READERS[service](Vault(pool, keys))
+
+
+def service_urls() -> dict[str, str]:
+    """Where each process of the house answers, by its name. Only in a test: the ports are claimed by then."""
+    return {process.name: f"http://127.0.0.1:{process.port}" for process in PROCESSES}
 
 
 @dataclass
@@ -161,7 +165,7 @@ class Stack:
 
     async def walk(self, plans: Iterable[Plan], at_once: int = 3) -> list[Walked]:
         """Walk the plans through the doors and let the auditor read every case; raises on the first that went wrong."""
-        walk, gate = Walk(DOORS, self.var / "outbox", seconds=150), asyncio.Semaphore(at_once)
+        walk, gate = Walk(service_urls(), self.var / "outbox", seconds=150), asyncio.Semaphore(at_once)
 
         async def one(plan: Plan) -> Walked:
             async with gate:

@@ -12,7 +12,7 @@ from deploy.demo.plan import Plan, Walked
 from deploy.demo.walk import Walk
 from deploy.demo.week import plans
 from schemas.catalogue import catalogue
-from tests.journeys.stack import DOORS, Stack
+from tests.journeys.stack import Stack, service_urls
 from tests.web.browser import WIDTHS, browsing, needs_browser, page_is_sound
 
 CITIZEN = "a citizen"
@@ -48,7 +48,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def scene(house: Stack) -> Scene:
     done, *_ = await house.walk([p for p in plans(40, 5) if p.office == "office1" and p.end == "approve"][:1])
     week = [p for p in plans(60, 6) if p.office == "office1" and p.kind == "building_permit"]
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     try:
         office = await walk.staff("intake", "office1")
         waiting, _ = await walk.file(office, week[0])
@@ -111,12 +111,12 @@ async def test_every_page_is_sound_at_both_widths_in_both_languages(house: Stack
             page = await context.new_page()
             if username == CITIZEN:
                 await context.add_cookies(
-                    [{"name": name, "value": value, "url": DOORS[door]} for name, value in s.session.items()]
+                    [{"name": name, "value": value, "url": service_urls()[door]} for name, value in s.session.items()]
                 )
             elif username:
-                await sign_in(page, DOORS[door], username)
+                await sign_in(page, service_urls()[door], username)
             for path in paths:
-                await page.goto(DOORS[door] + path.rstrip("!"))
+                await page.goto(service_urls()[door] + path.rstrip("!"))
                 if path.endswith("!"):
                     await page.click(f"form[action$='{path.rstrip('!').rpartition('/')[2]}/open'] button")
                 assert await page.get_attribute("html", "lang") == language
@@ -140,11 +140,11 @@ async def sign_in(page: Page, door: str, username: str) -> None:
 async def test_the_language_can_be_changed_on_every_page_and_stays(house: Stack, browser: Browser) -> None:
     context: BrowserContext = await browser.new_context(locale="fa-IR")
     page = await context.new_page()
-    await page.goto(DOORS["intake"] + "/track")
+    await page.goto(service_urls()["intake"] + "/track")
     await page.click("form[action='/language'] button")
     assert await page.get_attribute("html", "dir") == "ltr"
     assert page.url.endswith("/track")
-    await page.goto(DOORS["intake"] + "/check")
+    await page.goto(service_urls()["intake"] + "/check")
     assert await page.get_attribute("html", "lang") == "en"
     await context.close()
 
@@ -152,7 +152,7 @@ async def test_the_language_can_be_changed_on_every_page_and_stays(house: Stack,
 async def test_a_request_can_be_filed_with_the_keyboard_alone_and_without_scripts(house: Stack, browser: Browser) -> None:
     context = await browser.new_context(java_script_enabled=False, locale="fa-IR")
     page = await context.new_page()
-    await page.goto(DOORS["intake"] + "/sign-in")
+    await page.goto(service_urls()["intake"] + "/sign-in")
     await page.keyboard.press("Tab")
     assert await page.locator(":focus").get_attribute("class") == "skip"
     await page.focus("#f-username")
@@ -161,6 +161,6 @@ async def test_a_request_can_be_filed_with_the_keyboard_alone_and_without_script
     await page.keyboard.type("office1-demo")
     await page.keyboard.press("Enter")
     await page.wait_for_url(lambda url: "/sign-in" not in url)
-    await page.goto(DOORS["intake"] + "/new/site_visit")
+    await page.goto(service_urls()["intake"] + "/new/site_visit")
     assert await page.locator("form[action='/new/site_visit'] button").count() == 1
     await context.close()

@@ -20,7 +20,7 @@ from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
 from deploy.local.processes import kafka_port
 from services.review.app import create_app
-from tests.journeys.stack import DOORS, Stack
+from tests.journeys.stack import Stack, service_urls
 from tests.stack.memory import holds
 
 CANARY = Applicant(national_code(123_987_456), "کاناریا زردبال", "09139876543", "canaria.zardbal@example.org")
@@ -113,7 +113,7 @@ class Tour:
 
 async def tour(house: Stack, applicant: Applicant) -> Tour:
     """A case of `applicant` through every route of review."""
-    t = Tour(house, Walk(DOORS, house.var / "outbox", seconds=150))
+    t = Tour(house, Walk(service_urls(), house.var / "outbox", seconds=150))
     office = await t.walk.staff("intake", "office1")
     t.case, _ = await t.walk.file(office, Plan("building_permit", 2, "office1", applicant))
     await t.walk.check_identity(t.case)
@@ -148,7 +148,7 @@ async def tour(house: Stack, applicant: Applicant) -> Tour:
     ):
         csrf = forms((await supervisor.get("/supervision")).text)[0].hidden["_csrf"]
         await t.note(await supervisor._client.post(path, data={**values, "_csrf": csrf}))
-    async with Person(DOORS["review"]) as nobody:
+    async with Person(service_urls()["review"]) as nobody:
         await t.say(nobody, f"/sign-in?next=/cases/{t.case}", "/language", {"next": f"/cases/{t.case}"})
         await t.say(nobody, "/sign-in", "/sign-in", {"username": "reviewer1", "password": "reviewer1-demo"})
         await t.say(nobody, f"/cases/{'b' * 26}", "/sign-out")
@@ -243,7 +243,7 @@ async def everything_on_the_topic() -> bytes:
 
 
 async def test_review_cannot_open_identity_or_contact_of_a_real_case(house: Stack) -> None:
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     await walk.file(await walk.staff("intake", "office1"), Plan("building_permit", 2, "office1", OTHER))
     await walk.close()
     connection = await asyncpg.connect(**house.settings_of("intake").as_owner("vault"))

@@ -17,7 +17,7 @@ from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
 from schemas.catalogue import catalogue
 from schemas.envelope import shard_of
-from tests.journeys.stack import DOORS, Stack
+from tests.journeys.stack import Stack, service_urls
 
 KIND = catalogue().types["site_visit"]
 APPLICANT = Applicant(national_code(345_123_678), "آزمون‌گر نمونه", "09131112233")
@@ -53,7 +53,7 @@ async def raw(person: Person, page: httpx2.Response, values: dict[str, str], fil
 async def test_a_wrong_field_is_named_in_the_readers_language_and_nothing_is_filed(
     house: Stack, change: dict[str, str], words: str
 ) -> None:
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     office = await walk.staff("intake", "office1")
     before = await submissions(house)
     answer = await raw(office, await office.get("/new/site_visit"), {**answers(KIND, PLAN), **change}, documents(KIND))
@@ -73,7 +73,7 @@ async def test_a_wrong_field_is_named_in_the_readers_language_and_nothing_is_fil
 async def test_a_wrong_a_missing_and_a_damaged_document_are_refused(
     house: Stack, content: bytes, status: int, words: str
 ) -> None:
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     office = await walk.staff("intake", "office1")
     before = await submissions(house)
     files = [
@@ -86,7 +86,7 @@ async def test_a_wrong_a_missing_and_a_damaged_document_are_refused(
 
 
 async def test_an_oversized_upload_is_refused_before_it_is_read(house: Stack) -> None:
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     office = await walk.staff("intake", "office1")
     before = await submissions(house)
     page = await office.get("/new/site_visit")
@@ -100,7 +100,7 @@ async def test_an_oversized_upload_is_refused_before_it_is_read(house: Stack) ->
 
 
 async def test_a_double_click_files_once_and_the_same_key_with_another_body_is_refused(house: Stack) -> None:
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     office = await walk.staff("intake", "office1")
     before = await submissions(house)
     page = await office.get("/new/site_visit")
@@ -116,7 +116,7 @@ async def test_a_double_click_files_once_and_the_same_key_with_another_body_is_r
 
 
 async def test_another_persons_case_is_not_even_confirmed_to_exist(house: Stack) -> None:
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     office = await walk.staff("intake", "office1")
     case, _ = await walk.file(office, PLAN)
     other_office = await walk.staff("intake", "office2")
@@ -133,7 +133,7 @@ async def test_another_persons_case_is_not_even_confirmed_to_exist(house: Stack)
 
 
 async def test_a_citizen_files_for_themselves_only(house: Stack) -> None:
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     citizen = await walk.citizen(Applicant(national_code(111_222_333), "دیگری", "09139998877"))
     before = await submissions(house)
     answer = await raw(citizen, await citizen.get("/new/site_visit"), answers(KIND, PLAN), documents(KIND))
@@ -159,7 +159,7 @@ class Unlucky(Person):
 
 
 async def test_of_two_codes_the_one_of_the_page_that_came_signs_in(house: Stack) -> None:
-    walk = Walk(DOORS, house.var / "outbox", person=Unlucky)
+    walk = Walk(service_urls(), house.var / "outbox", person=Unlucky)
     citizen = await walk.citizen(Applicant(national_code(111_222_444), "دیگری", "09139998866"))
     assert isinstance(citizen, Unlucky)
     assert citizen.sent == ["/citizen/sign-in", "/citizen/sign-in", "/citizen/code"]
@@ -169,7 +169,7 @@ async def test_of_two_codes_the_one_of_the_page_that_came_signs_in(house: Stack)
 
 
 async def test_an_expired_session_leads_to_sign_in_and_an_api_call_gets_a_problem_document(house: Stack) -> None:
-    async with Person(DOORS["review"]) as nobody:
+    async with Person(service_urls()["review"]) as nobody:
         page = await nobody.get("/queue")
         assert page.url.path == "/sign-in"
         problem = await nobody._client.get("/api/queue", headers={"Accept": "application/json", "Accept-Language": "en"})
@@ -179,7 +179,7 @@ async def test_an_expired_session_leads_to_sign_in_and_an_api_call_gets_a_proble
 
 
 async def test_who_refused_a_case_may_still_see_it_in_a_stale_queue_and_is_told_that_it_is_not_theirs(house: Stack) -> None:
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     case, _ = await walk.file(await walk.staff("intake", "office1"), PLAN)
     await walk.check_identity(case)
     first = await walk.drawn(case)
@@ -201,7 +201,7 @@ async def test_who_refused_a_case_may_still_see_it_in_a_stale_queue_and_is_told_
 
 
 async def test_a_decision_on_a_withdrawn_case_and_a_stale_page_are_refused(house: Stack) -> None:
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     office = await walk.staff("intake", "office1")
     case, _ = await walk.file(office, PLAN)
     await walk.check_identity(case)
@@ -226,7 +226,7 @@ async def test_a_decision_on_a_withdrawn_case_and_a_stale_page_are_refused(house
 async def test_malformed_json_and_a_wrong_content_type_get_problem_documents(
     content: bytes, kind: str, status: int, house: Stack
 ) -> None:
-    async with Person(DOORS["intake"]) as somebody:
+    async with Person(service_urls()["intake"]) as somebody:
         page = await somebody.get("/track")
         token = forms(page.text)[0].hidden["_csrf"]
         headers = {"Content-Type": kind, "Accept": "application/json", "X-CSRF-Token": token, "Accept-Language": "en"}
@@ -239,7 +239,7 @@ async def test_malformed_json_and_a_wrong_content_type_get_problem_documents(
 
 
 async def test_a_form_from_elsewhere_is_refused(house: Stack) -> None:
-    async with Person(DOORS["intake"]) as somebody:
+    async with Person(service_urls()["intake"]) as somebody:
         page = await somebody.get("/sign-in")
         values = {"username": "office1", "password": "office1-demo"}
         without = await somebody._client.post("/sign-in", data=values)
@@ -253,7 +253,7 @@ async def test_a_form_from_elsewhere_is_refused(house: Stack) -> None:
 
 
 async def test_sign_in_leads_to_no_foreign_page_and_tells_nothing(house: Stack) -> None:
-    async with Person(DOORS["intake"]) as somebody:
+    async with Person(service_urls()["intake"]) as somebody:
         page = await somebody.get("/sign-in?next=//elsewhere.example/x")
         answer = await somebody.send(page, "/sign-in", {"username": "office1", "password": "wrong"}, expect=422)
         nobody = await somebody.send(page, "/sign-in", {"username": "nobody", "password": "wrong"}, expect=422)
@@ -262,12 +262,12 @@ async def test_sign_in_leads_to_no_foreign_page_and_tells_nothing(house: Stack) 
         done = await somebody.send(
             page, "/sign-in", {"username": "office1", "password": "office1-demo", "next": "//elsewhere.example"}
         )
-        assert str(done.url).startswith(DOORS["intake"])
+        assert str(done.url).startswith(service_urls()["intake"])
 
 
 async def test_every_answer_carries_the_strict_headers(house: Stack) -> None:
     for service in ("intake", "review", "inquiry", "notify", "audit"):
-        async with Person(DOORS[service]) as somebody:
+        async with Person(service_urls()[service]) as somebody:
             for path in ("/", "/sign-in", "/nothing", "/health"):
                 answer = await somebody._client.get(path)
                 assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -276,7 +276,7 @@ async def test_every_answer_carries_the_strict_headers(house: Stack) -> None:
 
 
 async def test_metrics_name_routes_by_pattern_and_never_a_case(house: Stack) -> None:
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     office = await walk.staff("intake", "office1")
     case, _ = await walk.file(office, PLAN)
     text = (await office.get("/metrics", accept="text/plain")).text

@@ -23,7 +23,7 @@ from services.intake import refusals as intake
 from services.intake.pages.shared import FORM_BYTES
 from services.review import refusals as review
 from tests.conftest import ROOT
-from tests.journeys.stack import DOORS, Stack
+from tests.journeys.stack import Stack, service_urls
 from tests.journeys.test_5_bad_input import KIND, PLAN, raw, submissions
 
 
@@ -44,15 +44,15 @@ class Reader:
         return answer.status_code == kind.status and texts[self.language] in found and other not in found
 
     async def at(self, door: str, username: str) -> Person:
-        person = await Person(DOORS[door], self.language).sign_in(username, f"{username}-demo")
+        person = await Person(service_urls()[door], self.language).sign_in(username, f"{username}-demo")
         self.walk._staff[f"{self.language} {door} {username}"] = person
         return person
 
 
 @pytest.fixture(params=["fa", "en"])
 async def reader(house: Stack, request: Any) -> AsyncIterator[Reader]:
-    walk = Walk(DOORS, house.var / "outbox")
-    found = Reader(request.param, walk, Person(DOORS["intake"], request.param))
+    walk = Walk(service_urls(), house.var / "outbox")
+    found = Reader(request.param, walk, Person(service_urls()["intake"], request.param))
     found.person = await found.at("intake", "office1")
     yield found
     await walk.close()
@@ -101,9 +101,9 @@ async def test_the_same_key_with_another_body_and_a_session_that_ended(house: St
     await owner.close()
     ended = await raw(office, fresh, answers(KIND, PLAN), documents(KIND))
     assert (ended.status_code, ended.headers["location"].partition("?")[0]) == (303, "/sign-in")
-    asked = await office._client.post(f"{DOORS['review']}/api/queue", headers={"Accept": "application/json"})
+    asked = await office._client.post(f"{service_urls()['review']}/api/queue", headers={"Accept": "application/json"})
     assert asked.status_code in (401, 403, 405)
-    queue = await office._client.get(f"{DOORS['review']}/api/queue", headers={"Accept": "application/json"})
+    queue = await office._client.get(f"{service_urls()['review']}/api/queue", headers={"Accept": "application/json"})
     assert reader.says(queue, problems.Unauthenticated, "review")
     assert queue.headers["content-type"] == "application/problem+json"
     assert await submissions(house) == filed

@@ -21,7 +21,7 @@ from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
 from deploy.local.subprocesses import free_port
 from tests.eventing.harness import eventually
-from tests.journeys.stack import DOORS, Stack
+from tests.journeys.stack import Stack, service_urls
 
 APPLICANT = Applicant(national_code(456_123_789), "پیام‌گیر نمونه", "09134445566", "reader@example.org")
 
@@ -120,7 +120,7 @@ async def test_a_message_that_no_mailbox_takes_is_said_to_the_office_the_applica
     houses: Callable[..., Stack], outside: tuple[Outside, dict[str, str]]
 ) -> None:
     house = houses(**outside[1])
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     office = await walk.staff("intake", "office2")
     case, _ = await walk.file(office, Plan("no_violation", 4, "office2", UNKNOWN))
     await house.settled()
@@ -141,7 +141,7 @@ async def test_a_message_that_no_mailbox_takes_is_said_to_the_office_the_applica
         ("fa", "این نشانی پذیرفته نشد.", "فرستاده"),
         ("en", "This address was not accepted.", "sent"),
     ):
-        operator = await Person(DOORS["notify"], language).sign_in("operator1", "operator1-demo")
+        operator = await Person(service_urls()["notify"], language).sign_in("operator1", "operator1-demo")
         desk = (await operator.get("/")).text
         assert desk.count(refused) == 1
         assert sent in desk

@@ -16,7 +16,7 @@ from deploy.demo.walk import REVIEWERS
 from deploy.demo.week import national_code
 from schemas.catalogue import catalogue
 from tests.eventing.harness import eventually
-from tests.journeys.stack import DOORS, Stack
+from tests.journeys.stack import Stack, service_urls
 from tests.web.browser import browsing, needs_browser, page_is_sound
 
 pytestmark = [needs_browser, pytest.mark.browser]
@@ -30,7 +30,7 @@ async def person(browser: Browser, width: int = 390) -> Page:
 
 async def staff(browser: Browser, door: str, username: str) -> Page:
     page = await person(browser, 1280)
-    await page.goto(DOORS[door] + "/sign-in")
+    await page.goto(service_urls()[door] + "/sign-in")
     await page.fill("#f-username", username)
     await page.fill("#f-password", f"{username}-demo")
     await page.click("form[action='/sign-in'] button")
@@ -39,7 +39,7 @@ async def staff(browser: Browser, door: str, username: str) -> Page:
 
 async def citizen(browser: Browser, house: Stack) -> Page:
     page = await person(browser)
-    await page.goto(DOORS["intake"] + "/citizen/sign-in")
+    await page.goto(service_urls()["intake"] + "/citizen/sign-in")
     await page.fill("#f-national_code", CODE)
     await page.fill("#f-mobile", MOBILE)
     await page.click("form[action='/citizen/sign-in'] button")
@@ -110,14 +110,14 @@ async def file_a_permit(me: Page, file: Path) -> str:
 
 
 async def confirm(clerk: Page, case: str) -> None:
-    await open_case(clerk, f"{DOORS['intake']}/identity/{case}", "/open")
+    await open_case(clerk, f"{service_urls()['intake']}/identity/{case}", "/open")
     await expect(clerk.get_by_text("مینا رستمی")).to_be_visible()
     await page_is_sound(clerk, "clerk-opened-fa-1280")
     await clerk.click("form[action$='/confirm'] button")
 
 
 async def a_correction_that_is_overdue(browser: Browser, house: Stack, me: Page, reviewer: Page, case: str, file: Path) -> None:
-    await open_case(reviewer, f"{DOORS['review']}/cases/{case}", "/open")
+    await open_case(reviewer, f"{service_urls()['review']}/cases/{case}", "/open")
     assert "مینا" not in await reviewer.content()
     await reviewer.check("#k-correct-plans_wrong")
     await reviewer.fill("#n-correct", "مقیاس نقشه درست نیست")
@@ -125,11 +125,11 @@ async def a_correction_that_is_overdue(browser: Browser, house: Stack, me: Page,
 
     await overdue(house, case)
     supervisor = await staff(browser, "review", "supervisor1")
-    await shows(supervisor, DOORS["review"] + "/supervision", "مهلت")
+    await shows(supervisor, service_urls()["review"] + "/supervision", "مهلت")
     await expect(supervisor.locator("table.list").first).to_be_visible()
     await page_is_sound(supervisor, "supervisor-escalated-fa-1280")
 
-    await shows(me, f"{DOORS['intake']}/cases/{case}", "مقیاس نقشه")
+    await shows(me, f"{service_urls()['intake']}/cases/{case}", "مقیاس نقشه")
     await page_is_sound(me, "citizen-asked-fa-390")
     await me.fill("#f-text", "نقشهٔ تازه پیوست شد")
     await me.set_input_files("#f-plans", file)
@@ -137,12 +137,12 @@ async def a_correction_that_is_overdue(browser: Browser, house: Stack, me: Page,
 
 
 async def an_inquiry(browser: Browser, reviewer: Page, case: str) -> None:
-    await open_case(reviewer, f"{DOORS['review']}/cases/{case}", "/open")
+    await open_case(reviewer, f"{service_urls()['review']}/cases/{case}", "/open")
     await expect(reviewer.get_by_text("نقشهٔ تازه پیوست شد")).to_be_visible()
     await reviewer.select_option("#p-agency", "fire")
     await reviewer.click("form[action$='/inquire'] button")
     officer = await staff(browser, "inquiry", "fire")
-    await shows(officer, DOORS["inquiry"] + "/", f"/inquiries/{case}")
+    await shows(officer, service_urls()["inquiry"] + "/", f"/inquiries/{case}")
     await officer.click(f"a[href^='/inquiries/{case}']")
     await officer.click("form[action$='/open'] button")
     await page_is_sound(officer, "officer-opened-fa-1280")
@@ -150,10 +150,10 @@ async def an_inquiry(browser: Browser, reviewer: Page, case: str) -> None:
 
 
 async def the_end(browser: Browser, me: Page, reviewer: Page, case: str, tmp_path: Path) -> None:
-    await open_case(reviewer, f"{DOORS['review']}/cases/{case}", "/open")
+    await open_case(reviewer, f"{service_urls()['review']}/cases/{case}", "/open")
     await reviewer.check("#k-approve-levy_paid")
     await reviewer.click("form[action$='/approve'] button")
-    await shows(me, f"{DOORS['intake']}/cases/{case}", f"/cases/{case}/certificate")
+    await shows(me, f"{service_urls()['intake']}/cases/{case}", f"/cases/{case}/certificate")
     async with me.expect_download() as download:
         await me.click(f"a[href='/cases/{case}/certificate']")
     saved = tmp_path / "certificate.pdf"
@@ -162,7 +162,7 @@ async def the_end(browser: Browser, me: Page, reviewer: Page, case: str, tmp_pat
     await me.click("a[href^='/check/']")
     await expect(me.locator(".notice.good")).to_be_visible()
     await page_is_sound(me, "check-genuine-fa-390")
-    await me.goto(DOORS["intake"] + "/")
+    await me.goto(service_urls()["intake"] + "/")
     await expect(me.locator(f"a[href='/cases/{case}']")).to_be_visible()
     await page_is_sound(me, "citizen-home-fa-390")
 
@@ -180,7 +180,7 @@ async def drawn(browser: Browser, case: str) -> Page:
 
     async def in_a_queue() -> bool:
         for page in pages:
-            await page.goto(DOORS["review"] + "/queue")
+            await page.goto(service_urls()["review"] + "/queue")
             if await page.locator(f"a[href='/cases/{case}']").count():
                 found.append(page)
                 return True

@@ -23,7 +23,7 @@ from deploy.demo.week import plans
 from schemas.facts import decode
 from tests.conftest import ROOT
 from tests.eventing.harness import eventually
-from tests.journeys.stack import DOORS, Stack
+from tests.journeys.stack import Stack, service_urls
 
 AS_HEADER = {"traceparent": "traceparent", "datacontenttype": "content-type"}
 """The attributes whose Kafka header is not their name after `ce_`."""
@@ -31,7 +31,7 @@ CONSUMER = ("consumer1", "consumer1-demo")
 
 
 async def ask(path: str, auth: tuple[str, str] | None = CONSUMER) -> httpx2.Response:
-    async with httpx2.AsyncClient(base_url=DOORS["audit"], timeout=20) as client:
+    async with httpx2.AsyncClient(base_url=service_urls()["audit"], timeout=20) as client:
         return await client.get(path, auth=auth)
 
 
@@ -81,7 +81,7 @@ async def test_the_feed_is_for_consumers_and_says_what_is_wrong(
 
 
 async def test_the_status_page_shows_a_parked_case_and_the_command_releases_it(house: Stack) -> None:
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     engineer = await walk.staff("intake", "engineer1")
 
     async def all_is_well() -> bool:
@@ -115,7 +115,7 @@ async def test_the_status_page_shows_a_parked_case_and_the_command_releases_it(h
 
 
 async def test_halted_shards_and_a_parked_case_of_the_audit_desk_stand_there_too(house: Stack) -> None:
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     engineer = await walk.staff("intake", "engineer1")
     stream = f"case:{(await house.walk(plans(1, 80)))[0].case_id}"
     await house.settled()
@@ -130,7 +130,7 @@ async def test_halted_shards_and_a_parked_case_of_the_audit_desk_stand_there_too
         for words in ("حسابرسی", "یک پاره به دلیل دوشاخگی ایستاده است", "پرونده‌هایی کنار گذاشته شده است"):
             assert words in first, (words, first)
         async with httpx2.AsyncClient() as client:
-            (found,) = (await client.get(f"{DOORS['audit']}/status.json")).json()["readers"]
+            (found,) = (await client.get(f"{service_urls()['audit']}/status.json")).json()["readers"]
         assert (found["halted"], found["parked"], found["share"]) == (5, 1, None)
     finally:
         await db.execute("UPDATE checkpoints SET halted = NULL")

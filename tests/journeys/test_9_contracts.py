@@ -19,7 +19,7 @@ from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
 from schemas.catalogue import catalogue
 from tests.journeys.asking import Asking, Knowledge, Signed
-from tests.journeys.stack import DOORS, Stack
+from tests.journeys.stack import Stack, service_urls
 
 SEED: Final = 20261125
 EXAMPLES: Final = int(os.environ.get("EXAMPLES", "120"))
@@ -45,7 +45,7 @@ class Town:
         self.knows = Knowledge(files={f"document_{d.key}": paper() for k in catalogue().types.values() for d in k.documents})
 
     async def build(self, house: Stack) -> Town:
-        walk = Walk(DOORS, house.var / "outbox", seconds=120)
+        walk = Walk(service_urls(), house.var / "outbox", seconds=120)
         for service, staff in STAFF.items():
             for role, username in staff.items():
                 self.people[service][role] = signed(service, await walk.staff(service, username))
@@ -100,7 +100,7 @@ async def test_no_door_answers_what_its_document_does_not_name_and_none_fails(ho
     faults: dict[str, str] = {}
     print(f"\nseed {SEED}")
     for name in ("intake", "review", "inquiry", "notify", "audit", "relay", "witness", "agenda"):
-        door = DOORS["intake-agenda" if name == "agenda" else name]
+        door = service_urls()["intake-agenda" if name == "agenda" else name]
         basic = ("consumer1", "consumer1-demo") if name == "audit" else None
         asking = Asking(name, door, town.people.get(name, {}), town.knows, basic)
         asked = await asyncio.to_thread(asking.ask, EXAMPLES if name in STAFF else EXAMPLES // 10, SEED)

@@ -14,7 +14,7 @@ from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
 from services.intake.decide.filing import WORDINGS
 from tests.conftest import ROOT
-from tests.journeys.stack import DOORS, Stack
+from tests.journeys.stack import Stack, service_urls
 
 APPLICANT = Applicant(national_code(367_891_234), "گل‌بانو پیشخوانی", "09137778899", "golbanu@example.org")
 NOTE = "برگهٔ سوم خوانا نیست"
@@ -37,7 +37,7 @@ async def asked(house: Stack, walk: Walk, office: str = "office1") -> str:
 
 
 async def test_both_are_told_of_each_step_once_and_only_of_what_stands_in_the_log(house: Stack) -> None:
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     plan = Plan("building_permit", 2, "office1", APPLICANT, correction=True, agency="fire", papers=True)
     by_office = (await walk.request(plan)).case_id
     by_citizen = (await walk.request(Plan("site_visit", 2, None, APPLICANT))).case_id
@@ -58,7 +58,7 @@ async def test_both_are_told_of_each_step_once_and_only_of_what_stands_in_the_lo
 
 
 async def test_an_office_finds_what_it_was_told_marked_until_it_was_read_and_nothing_of_others(house: Stack) -> None:
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     office, other = await walk.staff("intake", "office1"), await walk.staff("intake", "office2")
     one, two = await asked(house, walk), await asked(house, walk)
     desk = (await office.get("/office")).text
@@ -107,8 +107,8 @@ def unread(desk: str, case: str) -> int:
 async def test_the_filing_and_the_case_page_say_who_is_told_and_how(
     house: Stack, language: str, office_words: tuple[str, ...], citizen_words: tuple[str, ...]
 ) -> None:
-    walk = Walk(DOORS, house.var / "outbox")
-    office = await Person(DOORS["intake"], language).sign_in("office1", "office1-demo")
+    walk = Walk(service_urls(), house.var / "outbox")
+    office = await Person(service_urls()["intake"], language).sign_in("office1", "office1-demo")
     case, _ = await walk.file(office, Plan("site_visit", 3, "office1", APPLICANT))
     await house.settled()
     confirmation = (await office.get(f"/cases/{case}?filed=yes")).text
@@ -130,7 +130,7 @@ async def test_the_filing_and_the_case_page_say_who_is_told_and_how(
 
 
 async def test_an_office_opens_a_note_and_a_certificate_by_a_fact_and_a_paper_not_at_all(house: Stack) -> None:
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     office, other = await walk.staff("intake", "office1"), await walk.staff("intake", "office2")
     case = await asked(house, walk)
     page = await office.get(f"/cases/{case}")
@@ -166,11 +166,12 @@ async def test_an_office_opens_a_note_and_a_certificate_by_a_fact_and_a_paper_no
 async def test_the_consent_is_asked_of_an_office_alone_and_stands_in_the_fact_and_on_every_page(
     house: Stack, language: str
 ) -> None:
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     texts = Translations([ROOT / "services" / "intake" / "locale"])
     wording = texts.text(language, f"consent.{WORDINGS[-1]}")
-    office = await Person(DOORS["intake"], language).sign_in("office1", "office1-demo")
-    citizen, auditor = await walk.citizen(APPLICANT), await Person(DOORS["audit"], language).sign_in("auditor1", "auditor1-demo")
+    office = await Person(service_urls()["intake"], language).sign_in("office1", "office1-demo")
+    citizen = await walk.citizen(APPLICANT)
+    auditor = await Person(service_urls()["audit"], language).sign_in("auditor1", "auditor1-demo")
     citizen._client.headers["Accept-Language"] = language
     assert wording in (await office.get("/new/site_visit")).text
     assert wording not in (await citizen.get("/new/site_visit")).text

@@ -24,7 +24,7 @@ from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
 from schemas.catalogue import catalogue
 from tests.eventing.harness import eventually
-from tests.journeys.stack import DOORS, Stack
+from tests.journeys.stack import Stack, service_urls
 from tests.journeys.test_5_bad_input import raw, submissions
 
 KIND = catalogue().types["site_visit"]
@@ -51,7 +51,7 @@ def on_the_disk(house: Stack) -> list[bytes]:
 
 
 async def office(house: Stack) -> tuple[Walk, Person, httpx2.Response]:
-    walk = Walk(DOORS, house.var / "outbox")
+    walk = Walk(service_urls(), house.var / "outbox")
     person = await walk.staff("intake", "office1")
     return walk, person, await person.get("/new/site_visit")
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tests.architecture.rules.finished import nothing_is_unfinished, planted_bugs_fit_the_code
+from tests.architecture.rules.imports import tests_start_nothing_at_import
 from tests.architecture.rules.layers import (
     chassis_points_down,
     layers_point_down,
@@ -33,6 +34,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rooms_keep_their_names,
     names_say_something,
     ceilings_hold,
+    tests_start_nothing_at_import,
     nothing_is_unfinished,
     planted_bugs_fit_the_code,
 )
