@@ -10,6 +10,8 @@ from tests.architecture.rules import RULES, Rule, finished, imports, layers, nam
 from tests.architecture.tree import Tree
 from tests.conftest import ROOT
 
+PAGE = "services/intake/templates/x.html"
+FIELD = '<input class="a" name="b" value="c">'
 LONG_FUNCTION = "def long() -> None:\n" + "    print()\n" * 61
 CASES = "def long(x: int) -> None:\n    match x:\n" + "        case 1:\n            {}\n" * 40
 PLANTED: list[tuple[Rule, str, str]] = [
@@ -34,6 +36,9 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (size.ceilings_hold, "caselog/x.py", LONG_FUNCTION),
     (size.ceilings_hold, "caselog/x.py", CASES.format(*["if x: print()"] * 40)),
     (size.ceilings_hold, "caselog/x.py", "x = 1\n" * 351),
+    (size.templates_can_be_read, PAGE, f"<p>{'x' * 155}</p>"),
+    (size.templates_can_be_read, PAGE, FIELD + FIELD),
+    (size.templates_can_be_read, PAGE, "<p>x</p>\n" * 121),
     (imports.tests_start_nothing_at_import, "tests/x.py", "def claim():\n    pass\n\n\nclaim()"),
     (imports.tests_start_nothing_at_import, "tests/x.py", "DOORS = [process.port for process in PROCESSES]"),
     (imports.tests_start_nothing_at_import, "tests/x.py", "ISSUER = f'http://127.0.0.1:{first_port() + 99}'"),

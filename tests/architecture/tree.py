@@ -65,6 +65,12 @@ class Tree:
         """Every Python module of the layers, the lowest layer first."""
         return tuple(self._read())
 
+    @cached_property
+    def templates(self) -> tuple[tuple[Path, list[str]], ...]:
+        """Every page template, relative to the root, with its lines."""
+        found = sorted(path for layer in LAYERS for path in (self.root / layer).rglob("templates/*.html"))
+        return tuple((path.relative_to(self.root), path.read_text(encoding="utf-8").splitlines()) for path in found)
+
     def _read(self) -> Iterator[Module]:
         for layer in LAYERS:
             for path in sorted((self.root / layer).rglob("*.py")):

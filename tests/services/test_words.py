@@ -34,7 +34,8 @@ from services.review.app import SERVICE as REVIEW
 from tests.conftest import ROOT
 
 SERVICES = ("intake", "review", "inquiry", "notify", "audit")
-_CALL = re.compile(r"""\b_\(\s*(["'])(.+?)\1""")
+_CALL = re.compile(r"""\b_\(\s*((?:"[^"]+"\s*)+|'[^']+')""")
+"""A message may stand on several lines, as adjacent strings."""
 _COMPOSED = re.compile(r"""\b_\(\s*["']([a-z]+\.)["']\s*~""")
 
 
@@ -46,8 +47,8 @@ def messages(service: str) -> Iterator[tuple[str, str]]:
     for directory in (ROOT / "services" / service / "templates", ROOT / "chassis" / "web" / "templates"):
         for path in directory.glob("*.html"):
             text = path.read_text(encoding="utf-8")
-            for _, message in _CALL.findall(text):
-                yield path.name, message
+            for message in _CALL.findall(text):
+                yield path.name, "".join(message.split(message[0])[1::2])
     declared = importlib.import_module(f"services.{service}.app").SERVICE
     yield "app.py", declared.title
     yield from (("app.py", link.text) for link in declared.links)

@@ -19,7 +19,7 @@ from tests.architecture.rules.layers import (
     services_never_import_each_other,
 )
 from tests.architecture.rules.names import names_say_something, rooms_keep_their_names
-from tests.architecture.rules.size import ceilings_hold
+from tests.architecture.rules.size import ceilings_hold, templates_can_be_read
 from tests.architecture.tree import Tree
 
 Rule = Callable[[Tree], list[str]]
@@ -34,6 +34,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rooms_keep_their_names,
     names_say_something,
     ceilings_hold,
+    templates_can_be_read,
     tests_start_nothing_at_import,
     nothing_is_unfinished,
     planted_bugs_fit_the_code,
