@@ -165,7 +165,10 @@ def faceless(text: str, case: str) -> str:
     text = re.sub(r"<time.*?</time>", "TIME", text)
     # The agenda sets the target a moment before or after what people do: which comes first tells nothing of the applicant.
     text = re.sub(
-        r'(<ol class="way mt-3">)(.*?)</ol>', lambda way: way[1] + "".join(sorted(way[2].split("<li>"))), text, flags=re.S
+        r'(<ol class="way mt-3">)(.*?)</ol>',
+        lambda way: way[1] + "".join(sorted(map(str.strip, way[2].split("<li>")))),
+        text,
+        flags=re.S,
     )
     return re.sub(r"20\d\d-\d\d-\d\dT[0-9:.+]+", "TIME", text)
 
