@@ -57,12 +57,12 @@ class Vault:
         made = await asyncio.gather(*(self.data_key(case, *each) for each in of))
         keys, sealed = dict(zip(of, made, strict=True)), []
         for ordinal, fact in enumerate(facts):
-            boxes = {}
+            updates = {}
             for name, value in _clear(fact):
                 key = keys[value.person, value.data_class]
                 box = seal(key.secret, value.value, associated_data(log_id, stream, command, ordinal, name))
-                boxes[name] = Sealed(key=key.id, box=box)
-            sealed.append(fact.model_copy(update=boxes) if boxes else fact)
+                updates[name] = Sealed(key=key.id, box=box)
+            sealed.append(fact.model_copy(update=updates) if updates else fact)
         return sealed
 
     async def open(self, recorded: RecordedFact, path: str, sealed: Sealed | Clear) -> dict[str, Any]:
@@ -77,15 +77,15 @@ class Vault:
 
         Raises NotAllowed, BoxDamaged.
         """
-        boxes = [sealed for _, _, sealed in places if isinstance(sealed, Sealed)]
-        if len(boxes) < len(places):
+        values = [sealed for _, _, sealed in places if isinstance(sealed, Sealed)]
+        if len(values) < len(places):
             raise TypeError("a recorded fact has no clear value")
-        keys = await self._keys_of({sealed.key for sealed in boxes})
+        keys = await self._keys_of({sealed.key for sealed in values})
         return [
             unseal(keys[sealed.key].secret, sealed.box, associated_data(at.log_id, at.stream, at.command, at.ordinal, path))
             if sealed.key in keys
             else None
-            for (at, path, _), sealed in zip(places, boxes, strict=True)
+            for (at, path, _), sealed in zip(places, values, strict=True)
         ]
 
     async def _keys_of(self, key_ids: Collection[str]) -> dict[str, DataKey]:

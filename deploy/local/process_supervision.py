@@ -56,7 +56,7 @@ class Services:
 
         `kafka` answers what the process of a name alone is told of Kafka; `stopping` whether what is being done is still wanted.
         """
-        self._var, self._ground, self._passwords, self._kafka, self._say = var, dict(settings), passwords, kafka, say
+        self._var, self._shared, self._passwords, self._kafka, self._say = var, dict(settings), passwords, kafka, say
         self._stopping = stopping
         self.processes = running()
         self._forks: Forks | None = None
@@ -76,7 +76,7 @@ class Services:
         }
         if process.role is not None:
             own["PARVANDEH_PASSWORD"] = self._passwords[process.role]
-        return {**self._ground, **own, **self._kafka(process.name)}
+        return {**self._shared, **own, **self._kafka(process.name)}
 
     def begin(self) -> None:
         """Have the fork server import what our processes need while other things start."""
@@ -128,7 +128,7 @@ class Services:
 
     def _command(self, module: str, *arguments: str, **more: str) -> Fork:
         """`python -m MODULE ARGUMENTS`, with what all processes are told and `more`."""
-        order = Order(module.rpartition(".")[2], module, list(arguments), self._ground | more)
+        order = Order(module.rpartition(".")[2], module, list(arguments), self._shared | more)
         return self.forks.spawn(order, output=1, errors=2)
 
     def start(self, owner_password: str) -> None:
@@ -197,7 +197,7 @@ class Services:
     def forks(self) -> Forks:
         """The fork server; a new one when the last was killed."""
         if self._forks is None or not self._forks.alive:
-            self._forks = Forks({name: self._ground[name] for name in ("PATH", "LANG") if name in self._ground})
+            self._forks = Forks({name: self._shared[name] for name in ("PATH", "LANG") if name in self._shared})
         return self._forks
 
     def _stream(self, name: str, output: IO[bytes]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.kafka.acls import RIGHTS, USERS, Operation
-from deploy.local.processes import KEYS, PROCESSES, Process
+from deploy.local.processes import KEYS, PROCESSES, Process, running
 from deploy.local.roles import DATABASES, SERVICES
 from schemas.facts import FACTS
 from schemas.index import uses
@@ -43,15 +43,18 @@ def processes() -> str:
 def process_table() -> str:
     """The same processes in words, with what each is given."""
     rows = [
-        "| process | started as | port | writes as | reads the log as | Kafka user | key files |",
-        "|---|---|---|---|---|---|---|",
+        "| process | runs | started as | port | writes as | reads the log as | Kafka user | key files |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for each in PROCESSES:
         given = ", ".join(f"`{key}`" for key in KEYS.get(each.name.removesuffix("-agenda"), ())) or "-"
         user = f"`{each.name}`" if each.name in USERS else "-"
         role = f"`{each.role}`" if each.role else "-"
         command = " ".join(("python -m", each.module, *each.arguments))
-        rows.append(f"| {each.name} | `{command}` | first + {each.place} | {role} | `{each.reader}` | {user} | {given} |")
+        runs = "always" if each in running({}) else f"in {each.name.removesuffix('-agenda')}, or apart"
+        rows.append(
+            f"| {each.name} | {runs} | `{command}` | first + {each.place} | {role} | `{each.reader}` | {user} | {given} |"
+        )
     return "\n".join(rows)
 
 
@@ -101,7 +104,8 @@ def _groups() -> Mapping[str, list[Process]]:
 
 
 def _addressed(process: Process) -> str:
-    return f"{process.name} :{FIRST_PORT + process.place}"
+    port = FIRST_PORT + process.place
+    return f"{process.name} :{port}" if process in running({}) else f"and its agenda, or that apart :{port}"
 
 
 def _connects(role: str | None) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.rules import RULES, Rule, finished, imports, layers, names, size
+from tests.architecture.rules import RULES, Rule, finished, imports, layers, names, size, words
 from tests.architecture.tree import Tree
 from tests.conftest import ROOT
 
@@ -33,6 +33,11 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (names.rooms_keep_their_names, "services/intake/extras.py", ""),
     (names.names_say_something, "chassis/utils.py", ""),
     (names.names_say_something, "chassis/helpers/x.py", ""),
+    (words.names_use_the_fields_words, "chassis/x.py", "class ShelfOfRows: ..."),
+    (words.names_use_the_fields_words, "chassis/x.py", "def f(ground: str) -> None: ..."),
+    (words.names_use_the_fields_words, "services/intake/read.py", "import json as owed_later"),
+    (words.names_use_the_fields_words, "caselog/x.py", "for AT_ONE_BLOW in (): ..."),
+    (words.names_use_the_fields_words, "chassis/standing.py", ""),
     (size.ceilings_hold, "caselog/x.py", LONG_FUNCTION),
     (size.ceilings_hold, "caselog/x.py", CASES.format(*["if x: print()"] * 40)),
     (size.ceilings_hold, "caselog/x.py", "x = 1\n" * 351),

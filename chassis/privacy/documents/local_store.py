@@ -47,7 +47,7 @@ class LocalStore:
                 else:
                     kept.set_exception(fault)
 
-    async def delete_halves(self, until: datetime) -> int:
+    async def delete_partial_uploads(self, until: datetime) -> int:
         """Delete blobs that a killed process began before `until` and never finished; return how many.
 
         They are files `<id>#<number>`, which the store does not list.

@@ -105,7 +105,7 @@ class Sweeper:
     async def sweep(self, grace: timedelta = GRACE) -> int:
         """Delete what is older than `grace` and in no fact; return how many papers and partial uploads there were."""
         until = await self._log.now() - grace
-        gone = await self._document_store.delete_halves(until)
+        gone = await self._document_store.delete_partial_uploads(until)
         by_case: dict[str, list[str]] = defaultdict(list)
         async for document in self._document_store.stored(self._swept, until):
             case = case_of(document)

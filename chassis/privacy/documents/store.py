@@ -205,13 +205,13 @@ class DocumentStore:
                 if each["last_modified"] <= until and (since is None or each["last_modified"] >= since):
                     yield each["path"]
 
-    async def delete_halves(self, until: datetime) -> int:
+    async def delete_partial_uploads(self, until: datetime) -> int:
         """Delete partial uploads of killed processes that began before `until`; return how many.
 
         A directory shows them as `<id>#<number>`, which the store does not list. In a bucket they are unfinished multipart
         uploads, which its lifecycle rule ends.
         """
-        return await self._directory.delete_halves(until) if self._directory else 0
+        return await self._directory.delete_partial_uploads(until) if self._directory else 0
 
 
 def case_of(document_id: str) -> str | None:

@@ -20,6 +20,7 @@ from tests.architecture.rules.layers import (
 )
 from tests.architecture.rules.names import names_say_something, rooms_keep_their_names
 from tests.architecture.rules.size import ceilings_hold, templates_can_be_read
+from tests.architecture.rules.words import names_use_the_fields_words
 from tests.architecture.tree import Tree
 
 Rule = Callable[[Tree], list[str]]
@@ -33,6 +34,7 @@ RULES: Final[tuple[Rule, ...]] = (
     only_app_opens_connections_in_a_service,
     rooms_keep_their_names,
     names_say_something,
+    names_use_the_fields_words,
     ceilings_hold,
     templates_can_be_read,
     tests_start_nothing_at_import,
