@@ -18,8 +18,8 @@ PAGE = "docs/operations.md"
 FOLDERS = ("schemas", "caselog", "chassis", "services", "deploy", "tests")
 OURS = re.compile(r"\bPARVANDEH_[A-Z_]*[A-Z]\b(?!_)")
 READ = re.compile(r"""environ(?:\.get\(|\[)["']([A-Z_]+)["']""")
-SYSTEMS = {"PATH", "HOME", "TMPDIR", "LANG"}
-"""Variables of the system, which are no settings of ours."""
+SYSTEMS = {"PATH", "HOME", "TMPDIR", "LANG", "PYTHONDONTWRITEBYTECODE"}
+"""Variables of the system and of Python, which are no settings of ours."""
 
 
 def variables(root: Path) -> Iterator[tuple[str, str]]:
