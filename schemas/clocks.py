@@ -13,9 +13,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import assert_never
 
+from schemas.envelope.fact import Fact
 from schemas.envelope.folds import StateFold
-from schemas.facts import AnyFact, intake, review
 from schemas.facts import inquiry as inquiries
+from schemas.facts import intake, review
 
 
 class Holder(StrEnum):
@@ -97,7 +98,7 @@ def run(clocks: Clocks, fact: Moving, at: datetime) -> Clocks:
     return _hand_over(changed, at)
 
 
-def fold(facts: Iterable[tuple[AnyFact, datetime]]) -> Clocks:
+def fold(facts: Iterable[tuple[Fact, datetime]]) -> Clocks:
     """The clocks of a case from all its facts in order."""
     clocks = Clocks()
     for fact, at in facts:

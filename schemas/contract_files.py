@@ -14,8 +14,9 @@ from typing import Any, Final
 from schemas.asyncapi import asyncapi_text
 from schemas.compatibility import broken_releases, differences, enter, ledger, unreleased
 from schemas.drafts import to_fill_in
+from schemas.envelope.codec import MalformedFact, UnknownFact
 from schemas.envelope.fact import Fact
-from schemas.facts import FACTS, MalformedFact, UnknownFact, decode, encode
+from schemas.facts import FACTS, decode, encode
 from schemas.index import index_text, missing_rooms
 from schemas.labels import labels
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
+from schemas.envelope.codec import FactCodec, MalformedFact, UnknownFact
 from schemas.envelope.fact import Fact
 from schemas.facts import inquiry, intake, notify, review
 from schemas.upcasting import upcast
@@ -51,14 +52,6 @@ FACTS: Final[MappingProxyType[str, type[Fact]]] = MappingProxyType({f.TYPE: f fo
 """Wire name -> the current model of that fact."""
 
 
-class UnknownFact(Exception):
-    """A fact of a type or version that this code does not know; a reader parks its stream."""
-
-
-class MalformedFact(Exception):
-    """Stored bytes that do not fit the fact's model; the message names type and version only, never the content."""
-
-
 def encode(fact: Fact) -> bytes:
     """The bytes to store. Raises ValueError when a value is still clear (see `schemas.envelope.sealing`)."""
     return fact.model_dump_json(exclude_none=True).encode()
@@ -79,3 +72,7 @@ def decode(type_name: str, version: int, body: bytes) -> AnyFact:
     except ValueError as error:
         # `from None`: pydantic's error repeats the input, and that may be somebody's data.
         raise MalformedFact(f"{type_name}/{version}: {type(error).__name__}") from None
+
+
+CODEC: Final = FactCodec(FACTS, encode, decode)
+"""What a service gives to whatever stores its facts and reads them."""

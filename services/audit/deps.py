@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chassis.runtime.container import ReadOnlyContainer
 from chassis.runtime.deps import deps_of
-from chassis.runtime.witness_client import WitnessEntry, keys_by_fingerprint, load
+from schemas.witnesses import WitnessEntry, keys_by_fingerprint, load
 from services.audit.read import Audit
 
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final
 
-import asyncpg
-
-from chassis.eventing.processors.processor import Batch, EventProcessor
+from chassis.eventing.processors.processor import EventProcessor
 from chassis.eventing.projections.projection import Projection, Row, Rows
 from chassis.privacy.key_files import VaultKeys
 from chassis.privacy.tracking_codes import tracking_code
 from schemas.envelope import RecordedFact
-from schemas.facts import AnyFact
+from schemas.envelope.fact import Fact
+from schemas.facts import CODEC
 from schemas.facts.intake import CaseSubmitted
 
 NAME: Final = "cases"
@@ -37,14 +36,11 @@ class Case(Row):
 
 def projection(keys: VaultKeys) -> EventProcessor:
     """The processor of the table that finds a case by its tracking code."""
-    rows, key = Projection(Case), keys.get("tracking")
+    key = keys.get("tracking")
 
-    def project(of: Rows, fact: AnyFact, recorded: RecordedFact) -> None:
+    def project(of: Rows, fact: Fact, recorded: RecordedFact) -> None:
         if isinstance(fact, CaseSubmitted):
             code = tracking_code(key, recorded.stream.removeprefix("case:"))
             of.put(Case(recorded.stream, code, fact.request_type, fact.district, recorded.recorded_at))
 
-    async def apply(connection: asyncpg.Connection, run: Batch) -> None:
-        await rows.apply(connection, run, project)
-
-    return EventProcessor(NAME, VERSION, apply, rows.tables)
+    return Projection(Case).processor(NAME, VERSION, project, codec=CODEC)

@@ -13,7 +13,7 @@ from schemas.envelope.calendar import IRAN, WorkingTime
 from schemas.envelope.fact import Fact
 from schemas.envelope.folds import StateFold
 from schemas.envelope.sealing import Clear, DataClass
-from schemas.facts import inquiry, intake, review
+from schemas.facts import CODEC, inquiry, intake, review
 from services.inquiry import commands as c
 from services.inquiry.refusals import AgencyExists, InquiryIsClosed, InvalidField, NoSuchInquiry
 
@@ -151,5 +151,5 @@ def _of_agency(state: State, inquiry_id: str, agency: str) -> Asked:
     return asked
 
 
-DECIDER: Final = Decider[c.InquiryCommand, State](State(), evolve, decide)
+DECIDER: Final = Decider[c.InquiryCommand, State](State(), evolve, decide, CODEC)
 """What inquiry decides on, and how."""

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final, assert_never
 
-import asyncpg
-
-from chassis.eventing.processors.processor import Batch, EventProcessor
+from chassis.eventing.processors.processor import EventProcessor
 from chassis.eventing.projections.projection import Projection, Row, Rows
 from schemas.envelope import RecordedFact
 from schemas.envelope.folds import RowFold
-from schemas.facts import inquiry, intake, review
+from schemas.facts import CODEC, inquiry, intake, review
 
 NAME: Final = "inquiries"
 VERSION: Final = 2
@@ -68,12 +66,7 @@ class Agency(Row):
 
 def projection() -> EventProcessor:
     """The processor of inquiry's rows."""
-    rows = Projection(Inquiry, Case, Agency)
-
-    async def apply(connection: asyncpg.Connection, run: Batch) -> None:
-        await rows.apply(connection, run, project)
-
-    return EventProcessor(NAME, VERSION, apply, rows.tables)
+    return Projection(Inquiry, Case, Agency).processor(NAME, VERSION, project, codec=CODEC)
 
 
 Answering = inquiry.InquiryOpened | inquiry.InquiryAnswered | inquiry.InquiryOverdue | review.InquiryWithdrawn

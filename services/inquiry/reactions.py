@@ -9,16 +9,17 @@ from chassis.eventing.agenda.task import Cancel, Task
 from chassis.eventing.processors.processor import EventProcessor
 from chassis.privacy.vault import Vault
 from schemas.envelope import RecordedFact
-from schemas.facts import AnyFact, inquiry, review
+from schemas.envelope.fact import Fact
+from schemas.facts import CODEC, inquiry, review
 from services.inquiry.project import projection
 
 
 def processors(_vault: Vault) -> Sequence[EventProcessor]:
     """Every processor of inquiry."""
-    return (projection(), agenda_reader("inquiry", 1, react))
+    return (projection(), agenda_reader("inquiry", 1, react, codec=CODEC))
 
 
-def react(fact: AnyFact, _recorded: RecordedFact) -> list[Task | Cancel]:
+def react(fact: Fact, _recorded: RecordedFact) -> list[Task | Cancel]:
     """The tasks that `fact` causes or cancels."""
     match fact:
         case review.InquiryRequested():

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final, assert_never
 
-import asyncpg
-
 from chassis.accounts.one_time_codes import subject_of
 from chassis.eventing.processors.processor import Batch, EventProcessor
-from chassis.eventing.projections.projection import Projection, Row, Rows
+from chassis.eventing.projections.projection import Project, Projection, Row, Rows
 from chassis.privacy.vault import Vault
 from schemas.envelope import RecordedFact
 from schemas.envelope.documents import Audience, DocumentRef
+from schemas.envelope.fact import Fact
 from schemas.envelope.folds import RowFold
-from schemas.facts import AnyFact, intake, notify, review
+from schemas.facts import CODEC, intake, notify, review
 
 NAME: Final = "cases"
 VERSION: Final = 2
@@ -92,21 +91,20 @@ Changing = (
 
 def projection(vault: Vault) -> EventProcessor:
     """The processor of intake's rows; the vault gives the blind index of the applicant."""
-    rows = Projection(Case, Notice)
 
-    async def apply(connection: asyncpg.Connection, run: Batch) -> None:
+    async def prepare(run: Batch) -> Project:
         subjects = await _subjects(vault, run)
 
-        def project(of: Rows, fact: AnyFact, recorded: RecordedFact) -> None:
+        def project(of: Rows, fact: Fact, recorded: RecordedFact) -> None:
             if isinstance(fact, intake.CaseSubmitted):
                 of.put(_submitted(fact, recorded, vault, subjects))
             elif (case := of.get(Case)) is not None:
                 change(of, fact, recorded)
                 case.version, case.changed_at = recorded.version, recorded.recorded_at
 
-        await rows.apply(connection, run, project)
+        return project
 
-    return EventProcessor(NAME, VERSION, apply, rows.tables)
+    return Projection(Case, Notice).prepared_processor(NAME, VERSION, prepare, codec=CODEC)
 
 
 async def _subjects(vault: Vault, run: Batch) -> Mapping[str, str]:

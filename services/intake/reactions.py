@@ -9,16 +9,17 @@ from chassis.eventing.agenda.task import Cancel, Task
 from chassis.eventing.processors.processor import EventProcessor
 from chassis.privacy.vault import Vault
 from schemas.envelope import RecordedFact
-from schemas.facts import AnyFact, intake, review
+from schemas.envelope.fact import Fact
+from schemas.facts import CODEC, intake, review
 from services.intake.project import projection
 
 
 def processors(vault: Vault) -> Sequence[EventProcessor]:
     """Every processor of intake."""
-    return (projection(vault), agenda_reader("intake", 1, react))
+    return (projection(vault), agenda_reader("intake", 1, react, codec=CODEC))
 
 
-def react(fact: AnyFact, _recorded: RecordedFact) -> list[Task | Cancel]:
+def react(fact: Fact, _recorded: RecordedFact) -> list[Task | Cancel]:
     """The tasks that `fact` causes or cancels."""
     match fact:
         case review.CaseApproved():

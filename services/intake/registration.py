@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from caselog.read import LogReader
-from chassis.accounts.cli_input import DAYS, RegistrationRefused, identifier, named, weekly, whole
+from chassis.accounts.cli_input import RegistrationRefused, identifier, named, whole
 from chassis.accounts.registration import Registration, Seat, run_at
 from chassis.eventing.commands.handler import SYSTEM
 from chassis.principal import Principal
@@ -20,6 +20,7 @@ from schemas.envelope.fact import StreamKind
 from schemas.facts.intake import OfficeHours
 from services.intake.commands import ChangeOffice, RegisterOffice
 from services.intake.decide import DECIDER
+from services.intake.opening_hours import DAYS, weekly
 from services.intake.read import Office, Opening
 
 ROLES: Final = ("office_operator", "identity_clerk", "engineer")

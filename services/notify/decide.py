@@ -11,7 +11,7 @@ from chassis.refusal import Refusal
 from schemas.envelope.calendar import IRAN, WorkingTime
 from schemas.envelope.fact import Fact
 from schemas.envelope.folds import StateFold
-from schemas.facts import AnyFact, inquiry, intake, notify, review
+from schemas.facts import CODEC, inquiry, intake, notify, review
 from schemas.facts.intake import Channel
 from services.notify import commands as c
 
@@ -67,7 +67,7 @@ _TOLD: Final[dict[type[Fact], tuple[str, tuple[str, ...]]]] = {
 """An approval is told with its certificate: told before, the citizen would look for a paper that is not there yet."""
 
 
-def messages_for(fact: AnyFact) -> tuple[Message, ...]:
+def messages_for(fact: Fact) -> tuple[Message, ...]:
     """What the applicant is told of `fact`."""
     template, channels = _TOLD.get(type(fact), ("", ()))
     return tuple(Message(template, channel) for channel in channels)
@@ -100,5 +100,5 @@ def _told_by(channel: str, state: State) -> tuple[str, ...]:
     return (APPLICANT, OFFICE) if channel == "inapp" and state.channel is Channel.OFFICE else (APPLICANT,)
 
 
-DECIDER: Final = Decider[c.NotifyCommand, State](State(), evolve, decide)
+DECIDER: Final = Decider[c.NotifyCommand, State](State(), evolve, decide, CODEC)
 """What notify decides on, and how."""

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final
 
-import asyncpg
-
-from chassis.eventing.processors.processor import Batch, EventProcessor
+from chassis.eventing.processors.processor import EventProcessor
 from chassis.eventing.projections.projection import Projection, Row, Rows
 from schemas.envelope import RecordedFact
 from schemas.envelope.folds import RowFold
-from schemas.facts import notify
+from schemas.facts import CODEC, notify
 
 NAME: Final = "messages"
 VERSION: Final = 1
@@ -36,12 +34,7 @@ class Message(Row):
 
 def projection() -> EventProcessor:
     """The processor of notify's rows."""
-    rows = Projection(Message)
-
-    async def apply(connection: asyncpg.Connection, run: Batch) -> None:
-        await rows.apply(connection, run, project)
-
-    return EventProcessor(NAME, VERSION, apply, rows.tables)
+    return Projection(Message).processor(NAME, VERSION, project, codec=CODEC)
 
 
 @RowFold

@@ -10,7 +10,8 @@ from chassis.eventing.agenda.task import Task
 from chassis.eventing.processors.processor import EventProcessor
 from chassis.privacy.vault import Vault
 from schemas.envelope import RecordedFact
-from schemas.facts import AnyFact
+from schemas.envelope.fact import Fact
+from schemas.facts import CODEC
 from services.notify.decide import messages_for
 from services.notify.project import projection
 
@@ -19,10 +20,10 @@ _REACTIONS: Final = {"inapp": "send_inapp", "sms": "send_sms", "email": "send_em
 
 def processors(_vault: Vault) -> Sequence[EventProcessor]:
     """Every processor of notify."""
-    return (projection(), agenda_reader("notify", 1, react))
+    return (projection(), agenda_reader("notify", 1, react, codec=CODEC))
 
 
-def react(fact: AnyFact, _recorded: RecordedFact) -> list[Task]:
+def react(fact: Fact, _recorded: RecordedFact) -> list[Task]:
     """The messages that `fact` causes; those of one channel go in order."""
     return [
         Task(_REACTIONS[message.channel], recipient=f"applicant {message.channel}", details={"template": message.template})

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from chassis.runtime.container import Container
 from chassis.runtime.deps import Deps, deps_of
-from chassis.runtime.witness_client import WitnessEntry, load
+from schemas.witnesses import WitnessEntry, load
 from services.review.commands import ReviewCommand
 from services.review.decide import DECIDER, State
 from services.review.read import Cases

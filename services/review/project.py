@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Final, assert_never
 
-import asyncpg
-
-from chassis.eventing.processors.processor import Batch, EventProcessor
+from chassis.eventing.processors.processor import EventProcessor
 from chassis.eventing.projections.projection import Projection, Row, Rows
 from schemas.envelope import RecordedFact
+from schemas.envelope.fact import Fact
 from schemas.envelope.folds import RowFold
-from schemas.facts import AnyFact, inquiry, intake, review
+from schemas.facts import CODEC, inquiry, intake, review
 
 NAME: Final = "cases"
 VERSION: Final = 1
@@ -77,12 +76,7 @@ class Escalation(Row):
 
 def projection() -> EventProcessor:
     """The processor of review's rows."""
-    rows = Projection(Case, Reviewer, Escalation)
-
-    async def apply(connection: asyncpg.Connection, run: Batch) -> None:
-        await rows.apply(connection, run, project)
-
-    return EventProcessor(NAME, VERSION, apply, rows.tables)
+    return Projection(Case, Reviewer, Escalation).processor(NAME, VERSION, project, codec=CODEC)
 
 
 Escalating = review.TargetPassed | review.CorrectionOverdue | intake.IdentityOverdue | inquiry.InquiryOverdue
@@ -109,7 +103,7 @@ Projected = Escalating | Changing | intake.CaseSubmitted | review.ReviewerEnroll
 """The facts that change review's rows."""
 
 
-def project(rows: Rows, fact: AnyFact, recorded: RecordedFact) -> None:
+def project(rows: Rows, fact: Fact, recorded: RecordedFact) -> None:
     """What `fact` does to review's rows; every fact of a case moves its version."""
     change(rows, fact, recorded)
     if (case := rows.get(Case)) is not None:

@@ -11,10 +11,10 @@ from chassis.eventing.agenda.task import ClaimedTask
 from chassis.eventing.agenda.worker import RetryLater
 from chassis.eventing.commands.ids import agenda_command
 from chassis.refusal import Stale
-from chassis.runtime.witness_client import signature
 from services.review import commands as c
 from services.review.deps import ReviewDeps
 from services.review.project import NAME as PROJECTION
+from services.review.witness_client import signature
 
 
 async def set_target(task: ClaimedTask, deps: ReviewDeps) -> None:

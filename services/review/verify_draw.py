@@ -9,11 +9,11 @@ import asyncpg
 import typer
 
 from caselog.read import reading
-from chassis.runtime.witness_client import keys_by_fingerprint, load
 from chassis.settings import Settings, Unset
 from schemas.command_line import command_line, run
 from schemas.draws import DrawCheck, odds, recompute
 from schemas.facts import decode
+from schemas.witnesses import keys_by_fingerprint, load
 
 app = command_line("The draws of a case, recomputed.")
 

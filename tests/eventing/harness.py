@@ -19,7 +19,7 @@ from chassis.eventing.processors.inbox import Inbox
 from chassis.eventing.processors.processor import Apply, Batch, EventProcessor
 from chassis.eventing.relay import MIGRATIONS as RELAY_MIGRATIONS
 from chassis.eventing.relay import Relay
-from schemas.facts import encode
+from schemas.facts import CODEC, encode
 from schemas.facts.intake import CaseWithdrawn, PapersOpened
 from tests.databases import Databases
 
@@ -112,7 +112,7 @@ async def inbox_of(
         asyncpg.create_pool(**databases.where("caselog", "review_reader"), min_size=1, max_size=2) as pool,
         asyncpg.create_pool(**databases.where("review", "review"), min_size=1, max_size=4) as db,
     ):
-        inbox = Inbox([EventProcessor("rows", 1, applying)], db=db, log=LogReader(pool), bus=bus, refill=refill)
+        inbox = Inbox([EventProcessor("rows", 1, applying, codec=CODEC)], db=db, log=LogReader(pool), bus=bus, refill=refill)
         async with inbox.running():
             yield inbox, db
 

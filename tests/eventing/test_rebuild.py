@@ -19,10 +19,11 @@ from chassis.eventing.processors.store import ProcessorOutdated
 from chassis.eventing.projections import rebuild, rebuild_workers
 from chassis.eventing.projections.rebuild import Rebuild
 from chassis.eventing.projections.rebuild_workers import RebuildRefused
+from schemas.facts import CODEC
 from tests.databases import Databases
 from tests.eventing.harness import apply, eventually, facts, fill, inbox_of, prepare, rebuilt, rows
 
-READER = EventProcessor("rows", 1, apply, {"rows": "*"})
+READER = EventProcessor("rows", 1, apply, {"rows": "*"}, codec=CODEC)
 
 
 def anew(

@@ -31,6 +31,7 @@ from deploy.local.postgres import OWNER, Postgres
 from deploy.local.process_supervision import Services
 from deploy.local.subprocesses import StackError
 from schemas.envelope import shard_of
+from schemas.facts import CODEC
 from tests.caselog.commands import a_command
 from tests.conftest import ROOT
 from tests.databases import Databases
@@ -260,7 +261,7 @@ async def test_a_full_disk_parks_no_stream_and_its_facts_are_applied_when_there_
         databases.reader("review_reader") as log,
         asyncpg.create_pool(**databases.where("review", "review"), min_size=1, max_size=2) as db,
     ):
-        inbox = Inbox([EventProcessor("rows", 1, apply)], db=db, log=log)
+        inbox = Inbox([EventProcessor("rows", 1, apply, codec=CODEC)], db=db, log=log)
         await inbox.stores["rows"].begin()
         await appender.append(facts("case:full", range(3)))
         waiting = await log.shard(shard_of("case:full"), 0)

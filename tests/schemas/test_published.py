@@ -10,9 +10,10 @@ from pydantic_core import PydanticSerializationError
 
 from schemas import contract_files
 from schemas.__main__ import check, write_files
+from schemas.envelope.codec import MalformedFact, UnknownFact
 from schemas.envelope.fact import Fact, Writer
 from schemas.envelope.sealing import Clear, DataClass, Sealed
-from schemas.facts import FACTS, MalformedFact, UnknownFact, decode, encode
+from schemas.facts import FACTS, decode, encode
 from schemas.facts.intake import CaseSubmitted, CaseWithdrawn
 from schemas.facts.review import CaseRejected
 from schemas.upcasting import upcast

@@ -13,7 +13,8 @@ from caselog.chain import ZERO_LINK, compute_link
 from caselog.outcomes import Appended, AppendRequest, Conflict, EventPosition, Outcome, Refused, Repeated
 from caselog.read import SQL_DIRECTORY
 from schemas.envelope import RecordedFact, shard_of
-from schemas.facts import AnyFact, UnknownFact, decode
+from schemas.envelope.codec import UnknownFact
+from schemas.facts import AnyFact, decode
 from tests.simulation.harness import NotAnswered, Record, names_of
 from tests.simulation.life import Life
 

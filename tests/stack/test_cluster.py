@@ -40,6 +40,7 @@ from deploy.kafka.certificates import Authority
 from deploy.kafka.cluster import ADMIN, NODES, Cluster
 from deploy.local.roles import SERVICES
 from deploy.local.subprocesses import StackError
+from schemas.facts import CODEC
 from tests.conftest import ROOT
 from tests.databases import Databases
 from tests.eventing.harness import apply, eventually, facts, inbox_of, prepare, rebuilt, relaying, rows
@@ -75,7 +76,7 @@ async def two_readers(databases: Databases, connection: KafkaConnection) -> Asyn
         asyncpg.create_pool(**databases.where("caselog", "review_reader"), min_size=1, max_size=2) as pool,
         asyncpg.create_pool(**databases.where("review", "review"), min_size=1, max_size=4) as db,
     ):
-        readers = [EventProcessor("rows", 1, apply), EventProcessor("again", 1, apply_again)]
+        readers = [EventProcessor("rows", 1, apply, codec=CODEC), EventProcessor("again", 1, apply_again, codec=CODEC)]
         inbox = Inbox(readers, db=db, log=LogReader(pool), refill=False)
         async with inbox.running():
             bus = subscription(connection, "review", inbox)

@@ -17,13 +17,14 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from caselog.outcomes import Appended, AppendRequest, NewFact
-from chassis.runtime.witness_client import WitnessEntry, WitnessRefused, WitnessUnavailable, signature
 from deploy.local.subprocesses import free_port, listening, wait_until
 from schemas.draws import CODE_VERSION
 from schemas.envelope import Position
 from schemas.envelope.fact import Fact
 from schemas.facts import encode
 from schemas.facts.review import AssignmentRefused, Candidate, DrawCommitted, WitnessKey
+from schemas.witnesses import WitnessEntry
+from services.review.witness_client import WitnessRefused, WitnessUnavailable, signature
 from tests.conftest import ROOT
 from tests.databases import Databases
 

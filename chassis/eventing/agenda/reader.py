@@ -15,6 +15,7 @@ from chassis.eventing.agenda.task import Cancel, React, Task
 from chassis.eventing.commands.ids import agenda_command
 from chassis.eventing.processors.processor import Batch, EventProcessor
 from schemas.envelope import RecordedFact
+from schemas.envelope.codec import FactCodec
 
 SQL: Final = Path(__file__).with_name("agenda.sql")
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -24,7 +25,7 @@ COLUMNS: Final = "id, reaction, key, stream, target, cause_shard, cause_seq, cau
 _ITEM: Final = re.compile(r"[0-9a-f]{64}")
 
 
-def agenda_reader(service: str, version: int, react: React) -> EventProcessor:
+def agenda_reader(service: str, version: int, react: React, *, codec: FactCodec) -> EventProcessor:
     """The processor named `agenda` of a service. Raise `version` when `react` changes: the agenda is then built anew."""
     sql = Queries.load(SQL)
 
@@ -40,7 +41,7 @@ def agenda_reader(service: str, version: int, react: React) -> EventProcessor:
         if changes.made:
             await connection.execute(sql.add_tasks, *_columns(changes.made.values()))
 
-    return EventProcessor(NAME, version, apply, {"agenda": COLUMNS}, sql.carry_over)
+    return EventProcessor(NAME, version, apply, {"agenda": COLUMNS}, sql.carry_over, codec=codec)
 
 
 class Changes:

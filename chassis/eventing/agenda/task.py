@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from schemas.envelope import Position, RecordedFact
-from schemas.facts import AnyFact
+from schemas.envelope.fact import Fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Cancel:
     key: str = ""
 
 
-React = Callable[[AnyFact, RecordedFact], Iterable[Task | Cancel]]
+React = Callable[[Fact, RecordedFact], Iterable[Task | Cancel]]
 """A service's reaction function: pure, so that a rebuild creates the same tasks again."""
 
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from schemas.envelope.calendar import WorkingTime
+from schemas.envelope.codec import FactCodec
 from schemas.envelope.fact import Fact
-from schemas.facts import AnyFact
 
 C_contra = TypeVar("C_contra", contravariant=True)
 C = TypeVar("C")
@@ -30,6 +30,8 @@ class Decider(Generic[C, S]):
 
     initial: S
     """The state of an empty stream."""
-    evolve: Callable[[S, AnyFact, datetime], S]
+    evolve: Callable[[S, Fact, datetime], S]
     """The state after a fact that was recorded at a time (UTC)."""
     decide: Decide[C, S]
+    codec: FactCodec
+    """How the facts that it decides on are stored."""

@@ -25,7 +25,6 @@ from chassis.principal import Principal
 from chassis.refusal import Busy, PageIsStale, RequestDiffers
 from schemas.envelope.calendar import IRAN, WorkingTime
 from schemas.envelope.fact import Fact
-from schemas.facts import FACTS, decode, encode
 
 S = TypeVar("S")
 C = TypeVar("C", bound="Command")
@@ -170,10 +169,10 @@ class CommandHandler(Generic[C, S]):
                 loaded = loaded or await self._reader.load(stream)
                 if previous := self._previous(loaded, command_id, request):
                     return previous
-                _refuse_stale(loaded, expected_by_page, actor)
+                self._refuse_stale(loaded, expected_by_page, actor)
                 state = decider.initial
                 for each in loaded.facts:
-                    state = decider.evolve(state, decode(each.type, each.type_version, each.body), each.recorded_at)
+                    state = decider.evolve(state, decider.codec.decode(each.type, each.type_version, each.body), each.recorded_at)
                 facts = decider.decide(command, state, loaded.at, working_time=self._working_time)
                 result = await self._append(facts, loaded, stream, command_id, request, actor, cause)
                 if result is not None:
@@ -213,7 +212,7 @@ class CommandHandler(Generic[C, S]):
                 actor=actor,
                 cause=cause,
                 meta=_meta(),
-                facts=[NewFact(fact.TYPE, fact.VERSION, encode(fact)) for fact in sealed],
+                facts=[NewFact(fact.TYPE, fact.VERSION, self._decider.codec.encode(fact)) for fact in sealed],
             )
         )
         APPENDED.labels(type(outcome).__name__.lower()).observe(time.perf_counter() - began)
@@ -228,20 +227,19 @@ class CommandHandler(Generic[C, S]):
             case Refused(reason=reason):
                 raise AppendRefused(reason)
 
+    def _refuse_stale(self, loaded: Loaded, expected_by_page: int | None, actor: str) -> None:
+        """Refuse when another person changed the case since it was read.
 
-def _refuse_stale(loaded: Loaded, expected_by_page: int | None, actor: str) -> None:
-    """Refuse when another person changed the case since it was read.
-
-    Records (a message was sent), what the agenda did (a target was set) and what the same person did are no reason to send
-    somebody back; a change that matters to the decision is refused by `decide` in any case.
-    """
-    if expected_by_page is None:
-        return
-    for each in loaded.facts:
-        known = FACTS.get(each.type)
-        by_another = each.cause is None and each.actor != actor
-        if each.version > expected_by_page and by_another and (known is None or not known.RECORD):
-            raise PageIsStale
+        Records (a message was sent), what the agenda did (a target was set) and what the same person did are no reason to send
+        somebody back; a change that matters to the decision is refused by `decide` in any case.
+        """
+        if expected_by_page is None:
+            return
+        for each in loaded.facts:
+            known = self._decider.codec.facts.get(each.type)
+            by_another = each.cause is None and each.actor != actor
+            if each.version > expected_by_page and by_another and (known is None or not known.RECORD):
+                raise PageIsStale
 
 
 def _meta() -> bytes:

@@ -8,7 +8,7 @@ from typing import Any, Generic, Self, TypeVar
 from caselog.read import LogReader
 from chassis.eventing.commands.decider import Decider
 from schemas.envelope import RecordedFact
-from schemas.facts import AnyFact, decode
+from schemas.envelope.fact import Fact
 
 S = TypeVar("S")
 
@@ -19,7 +19,7 @@ class LoadedStream(Generic[S]):
 
     stream: str
     state: S
-    facts: tuple[tuple[RecordedFact, AnyFact], ...]
+    facts: tuple[tuple[RecordedFact, Fact], ...]
 
     @property
     def version(self) -> int:
@@ -32,7 +32,7 @@ class LoadedStream(Generic[S]):
         recorded = await log.stream(stream)
         if not recorded:
             return None
-        facts = tuple((each, decode(each.type, each.type_version, each.body)) for each in recorded)
+        facts = tuple((each, decider.codec.decode(each.type, each.type_version, each.body)) for each in recorded)
         state = decider.initial
         for each, fact in facts:
             state = decider.evolve(state, fact, each.recorded_at)

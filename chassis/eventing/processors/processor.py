@@ -9,9 +9,10 @@ from enum import StrEnum
 import asyncpg
 
 from schemas.envelope import RecordedFact
-from schemas.facts import AnyFact
+from schemas.envelope.codec import FactCodec
+from schemas.envelope.fact import Fact
 
-Batch = Sequence[tuple[AnyFact, RecordedFact]]
+Batch = Sequence[tuple[Fact, RecordedFact]]
 """Facts of one shard in the order of seq, perhaps with gaps where a parked stream was left out."""
 Apply = Callable[[asyncpg.Connection, Batch], Awaitable[None]]
 
@@ -31,6 +32,8 @@ class EventProcessor:
     """The tables that only this processor writes -> the columns that a rebuild gives again (`*` for all)."""
     carry_over: str = ""
     """SQL that takes into a rebuilt table what no fact says (leases of the agenda), from the table in `public`."""
+    codec: FactCodec = field(kw_only=True)
+    """How the facts that it is given are stored."""
 
 
 class Source(StrEnum):

@@ -22,7 +22,7 @@ from chassis.eventing.kafka.cloudevents import traceparent_of
 from chassis.eventing.processors.processor import Checkpoint, EventProcessor
 from chassis.refusal import NotBegun, StillFaulty
 from schemas.envelope import RecordedFact, shard_of
-from schemas.facts import MalformedFact, UnknownFact, decode
+from schemas.envelope.codec import MalformedFact, UnknownFact
 
 _log = structlog.get_logger("inbox")
 _TRACER: Final = trace.get_tracer("parvandeh")
@@ -141,6 +141,7 @@ class ProcessorStore:
 
     async def _apply(self, connection: asyncpg.Connection, facts: Sequence[RecordedFact]) -> None:
         if facts:
+            decode = self.processor.codec.decode
             await self.processor.apply(connection, [(decode(fact.type, fact.type_version, fact.body), fact) for fact in facts])
 
     async def _isolate_failures(self, connection: asyncpg.Connection, streams: list[list[RecordedFact]]) -> set[str]:

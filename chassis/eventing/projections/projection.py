@@ -7,16 +7,17 @@ same way: one SELECT a table for the streams that had rows before, the fold, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any, ClassVar, Final, TypeVar, cast
 
 import asyncpg
 
-from chassis.eventing.processors.processor import Batch
+from chassis.eventing.processors.processor import Batch, EventProcessor
 from schemas.envelope import RecordedFact
-from schemas.facts import AnyFact
+from schemas.envelope.codec import FactCodec
+from schemas.envelope.fact import Fact
 
 COPY_FROM: Final = 50
 """From so many new rows on, COPY is faster than an INSERT for each, its own round trips included."""
@@ -105,8 +106,10 @@ class Rows:
         self.dirty.add(row_key)
 
 
-Project = Callable[[Rows, AnyFact, RecordedFact], None]
+Project = Callable[[Rows, Fact, RecordedFact], None]
 """What one fact does to the rows of its stream; pure, no rules."""
+Prepare = Callable[[Batch], Awaitable[Project]]
+"""What must be asked for a whole batch (of the vault, say) before its facts are folded; gives their `Project`."""
 
 
 class Projection:
@@ -116,6 +119,22 @@ class Projection:
         self._plans = {table: Plan(table) for table in tables}
         self.tables: Final = {table.TABLE: "*" for table in tables}
         """As `Processor.tables` wants them."""
+
+    def processor(self, name: str, version: int, project: Project, *, codec: FactCodec) -> EventProcessor:
+        """The processor that keeps these tables by `project`. Raise `version` when the rows would come out otherwise."""
+
+        async def apply(connection: asyncpg.Connection, run: Batch) -> None:
+            await self.apply(connection, run, project)
+
+        return EventProcessor(name, version, apply, self.tables, codec=codec)
+
+    def prepared_processor(self, name: str, version: int, prepare: Prepare, *, codec: FactCodec) -> EventProcessor:
+        """The same, where a batch is prepared before it is folded."""
+
+        async def apply(connection: asyncpg.Connection, run: Batch) -> None:
+            await self.apply(connection, run, await prepare(run))
+
+        return EventProcessor(name, version, apply, self.tables, codec=codec)
 
     async def apply(self, connection: asyncpg.Connection, run: Batch, project: Project) -> None:
         """Fold a batch of facts (of any streams, each in order) into the rows, inside the caller's transaction."""

@@ -11,7 +11,7 @@ from schemas.catalogue import catalogue
 from schemas.envelope.calendar import IRAN, WorkingTime
 from schemas.envelope.fact import Fact
 from schemas.envelope.sealing import Clear, DataClass
-from schemas.facts import intake
+from schemas.facts import CODEC, intake
 from services.intake import commands as c
 from services.intake.decide.checks import code, exists, running, stored, text
 from services.intake.decide.filing import submit
@@ -107,5 +107,5 @@ def _change_office(command: c.ChangeOffice, state: State) -> Fact:
     return intake.OfficeChanged(name_fa=command.name_fa, name_en=command.name_en, district=command.district, hours=command.hours)
 
 
-DECIDER: Final = Decider[c.IntakeCommand, State](State(), evolve, decide)
+DECIDER: Final = Decider[c.IntakeCommand, State](State(), evolve, decide, CODEC)
 """What intake decides on, and how."""

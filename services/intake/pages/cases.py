@@ -17,7 +17,7 @@ from chassis.web.routes import Download, accepts_form, routes
 from chassis.web.uploads import UploadRoute
 from schemas.catalogue import catalogue
 from schemas.clocks import fold
-from schemas.facts import AnyFact, intake, review
+from schemas.facts import intake, review
 from schemas.labels import label
 from services.intake.commands import AnswerCorrection, AnswerIdentity, WithdrawCase
 from services.intake.deps import deps
@@ -84,7 +84,7 @@ async def _checkable(request: Request, case: Case) -> bool:
 
 async def _asked(request: Request, case: Case, *, with_note: bool) -> dict[str, object] | None:
     """The open question to the applicant, `with_note` with what the reviewer or clerk wrote, or None."""
-    wanted: type[AnyFact] | None = None
+    wanted: type[intake.IdentityQuestioned | review.CorrectionRequested] | None = None
     if case.state.identity_open:
         wanted = intake.IdentityQuestioned
     elif case.state.correction_open:

@@ -11,7 +11,7 @@ from schemas.catalogue import catalogue
 from schemas.clocks import Holder
 from schemas.envelope.calendar import IRAN, WorkingTime
 from schemas.envelope.fact import Fact
-from schemas.facts import review
+from schemas.facts import CODEC, review
 from services.review import commands as c
 from services.review.decide.checks import code, exists, running, yours
 from services.review.decide.draws import draw
@@ -104,5 +104,5 @@ def _staff(command: c.EnrolReviewer | c.RetireReviewer, state: State) -> list[Fa
             return [review.ReviewerRetired(reason=code("retirements", command.reason, "reason"))]
 
 
-DECIDER: Final = Decider[c.ReviewCommand, State](State(), evolve, decide)
+DECIDER: Final = Decider[c.ReviewCommand, State](State(), evolve, decide, CODEC)
 """What review decides on, and how."""

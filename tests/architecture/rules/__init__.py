@@ -11,12 +11,14 @@ from typing import Final
 from tests.architecture.rules.finished import nothing_is_unfinished, planted_bugs_fit_the_code
 from tests.architecture.rules.imports import tests_start_nothing_at_import
 from tests.architecture.rules.layers import (
+    chassis_imports_the_envelope_only,
     chassis_points_down,
     layers_point_down,
     only_app_opens_connections_in_a_service,
     only_the_bus_knows_kafka,
     pure_modules_are_pure,
     services_never_import_each_other,
+    the_envelope_names_no_fact,
 )
 from tests.architecture.rules.names import names_say_something, rooms_keep_their_names
 from tests.architecture.rules.size import ceilings_hold, templates_can_be_read
@@ -28,6 +30,8 @@ Rule = Callable[[Tree], list[str]]
 RULES: Final[tuple[Rule, ...]] = (
     layers_point_down,
     chassis_points_down,
+    chassis_imports_the_envelope_only,
+    the_envelope_names_no_fact,
     services_never_import_each_other,
     pure_modules_are_pure,
     only_the_bus_knows_kafka,

@@ -10,6 +10,9 @@ from tests.architecture.tree import LAYERS, Tree
 PURE: Final = {"decide", "commands", "refusals", "draws", "facts", "clocks", "chain", "timeline", "verify", "identifiers"}
 CHASSIS: Final = {"eventing": 1, "privacy": 2, "web": 3, "accounts": 4, "runtime": 5}
 """The packages of chassis, the lowest first; its root modules (settings, refusal, principal, ...) lie below them all."""
+ENVELOPE: Final = ("schemas.envelope", "schemas.build", "schemas.command_line")
+"""What chassis may import of schemas: what is known of any fact; and which build this is and how a command line ends, which
+every layer down to schemas shares and which say nothing of a fact."""
 IMPURE: Final = {"asyncpg", "faststream", "aiokafka", "structlog", "random", "secrets", "time", "os", "httpx2"}
 
 
@@ -31,6 +34,28 @@ def chassis_points_down(tree: Tree) -> list[str]:
         if module.layer == "chassis"
         for line, name in module.imports
         if name.startswith("chassis.") and CHASSIS.get(name.split(".")[1], 0) > CHASSIS.get(module.path.parts[1], 0)
+    ]
+
+
+def chassis_imports_the_envelope_only(tree: Tree) -> list[str]:
+    """Of schemas chassis knows what surrounds a fact. The facts themselves reach it as a codec, given by the service."""
+    return [
+        f"{module.path}:{line} imports {name}"
+        for module in tree.modules
+        if module.layer == "chassis"
+        for line, name in module.imports
+        if name.startswith("schemas.") and not f"{name}.".startswith(tuple(f"{each}." for each in ENVELOPE))
+    ]
+
+
+def the_envelope_names_no_fact(tree: Tree) -> list[str]:
+    """Nothing of schemas/envelope imports what lies beside it, or chassis would know it by a detour."""
+    return [
+        f"{module.path}:{line} imports {name}"
+        for module in tree.modules
+        if module.path.parts[:2] == ("schemas", "envelope")
+        for line, name in module.imports
+        if name.startswith("schemas.") and not f"{name}.".startswith("schemas.envelope.")
     ]
 
 

@@ -9,6 +9,7 @@ from tests.architecture.tree import Tree
 ROOMS: Final = {
     "__init__", "__main__", "app", "commands", "decide", "reactions", "project", "read", "api", "pages",
     "verify_draw", "refusals", "certificate", "registration", "strip_metadata", "processors", "deps", "tasks", "demo",
+    "opening_hours", "witness_client",
 }  # fmt: skip
 NOTHING_SAID: Final = {"utils", "util", "common", "helpers", "helper", "manager", "misc", "base"}
 

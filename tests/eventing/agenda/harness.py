@@ -26,7 +26,7 @@ from schemas.envelope.calendar import WorkingTime
 from schemas.envelope.deadline import Deadline
 from schemas.envelope.fact import Fact
 from schemas.envelope.sealing import Sealed
-from schemas.facts import AnyFact, encode
+from schemas.facts import CODEC, encode
 from schemas.facts.intake import CaseWithdrawn, CorrectionAnswered, IdentityConfirmed
 from schemas.facts.review import CaseResumed, CorrectionOverdue, CorrectionRequested
 from tests.databases import Databases
@@ -65,10 +65,10 @@ def decide(command: Resume | Overdue, _state: None, _at: datetime, *, working_ti
             return [CorrectionOverdue(round=command.round, due_at=NOW)]
 
 
-DECIDER = Decider[Resume | Overdue, None](None, lambda state, _fact, _at: state, decide)
+DECIDER = Decider[Resume | Overdue, None](None, lambda state, _fact, _at: state, decide, CODEC)
 
 
-def react(fact: AnyFact, recorded: RecordedFact) -> list[Task | Cancel]:
+def react(fact: Fact, recorded: RecordedFact) -> list[Task | Cancel]:
     match fact:
         case IdentityConfirmed():
             return [Task("resume", details={"why": "first"}, recipient="applicant")]
@@ -132,7 +132,7 @@ async def harness(databases: Databases) -> AsyncIterator[AgendaHarness]:
         databases.reader("review_reader") as log,
         asyncpg.create_pool(**databases.where("review", "review"), min_size=1, max_size=6) as db,
     ):
-        inbox = Inbox([agenda_reader("review", 1, react)], db=db, log=log, bus=False)
+        inbox = Inbox([agenda_reader("review", 1, react, codec=CODEC)], db=db, log=log, bus=False)
         handler = CommandHandler("review", DECIDER, appender=appender, reader=log, vault=NoSeals(), service_key=bytes(32))
         async with inbox.running():
             yield AgendaHarness(appender, intake, inbox, db, log, handler)

@@ -11,6 +11,7 @@ from chassis.eventing.agenda.task import ClaimedTask
 from chassis.eventing.agenda.worker import RetryLater
 from chassis.eventing.processors.processor import EventProcessor
 from chassis.eventing.projections.rebuild import Rebuild
+from schemas.facts import CODEC
 from schemas.facts.intake import CaseWithdrawn
 from tests.databases import Databases
 from tests.eventing.agenda.harness import NotNow, harness, react
@@ -38,7 +39,7 @@ async def test_a_parked_item_a_waiting_one_and_a_leased_one_are_as_they_were(dat
         @asynccontextmanager
         async def open_processor() -> AsyncIterator[tuple[EventProcessor, LogReader]]:
             async with databases.reader() as log:
-                yield agenda_reader("review", 1, react), log
+                yield agenda_reader("review", 1, react, codec=CODEC), log
 
         assert (await Rebuild(open_processor, databases.where("review", "owner")).run()).differing == {"agenda": 0}
         assert [tuple(row) for row in await here.db.fetch(OF_THE_DAY)] == before
