@@ -1,1 +1,1 @@
-"""The chassis: how any service stands up. It knows no permit word."""
+"""The chassis: how any service stands up. It knows no word of what is filed here, decided and issued."""

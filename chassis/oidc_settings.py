@@ -39,7 +39,7 @@ class Oidc(BaseSettings):
     roles_claim: str = "roles"
     """The claim of the ID token whose values `roles` knows; `a.b` is the member b of the claim a."""
     roles: dict[str, Seat] = Field(default_factory=dict)
-    """JSON: `{"reviewers": {"role": "reviewer"}, "azadi": {"role": "office_operator", "office": "office-1"}}`."""
+    """JSON: `{"heads": {"role": "supervisor"}, "azadi": {"role": "office_operator", "office": "office-1"}}`."""
     national_code_claim: str = ""
     """The claim with a citizen's national code, which the issuer must have proved; empty: no citizen comes this way."""
     mobile_claim: str = "phone_number"

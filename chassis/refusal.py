@@ -20,7 +20,7 @@ class Refusal(Exception):
     """What RFC 9110 wants beside that status."""
 
     def __init__(self, field: str | None = None, **values: object) -> None:
-        """`field` names the input that is at fault; `values` fill the text and never hold applicant data."""
+        """`field` names the input that is at fault; `values` fill the text and never hold personal data."""
         super().__init__(self.code)
         self.field = field
         self.values = values

@@ -1,4 +1,4 @@
-"""Logs as JSON lines and traces by OpenTelemetry, with no applicant data in either (design.md section 8)."""
+"""Logs as JSON lines and traces by OpenTelemetry, with no personal data in either (design.md section 8)."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class AccountDesk:
         found = (await self._open(subject)).principal
         role = role or found.role
         seat = self._registration.seats.get(role)
-        # Of another role's seat nothing is taken along: who was an operator of an office belongs to none as a clerk.
+        # Of another role's seat nothing is taken along: who moves to a role without a seat keeps none.
         kept = seat.kind if seat else ""
         wanted = replace(
             found,

@@ -259,7 +259,7 @@ async def revoke_sessions(
 def subject_of_issuer(
     context: typer.Context, sub: Annotated[str, typer.Argument(metavar="SUB", help="The `sub` of the issuer.")]
 ) -> int:
-    """Print what staff who sign in by OpenID Connect are called here, as `reviewer enrol` or `revoke` want it."""
+    """Print what staff who sign in by OpenID Connect are called here, as a service's own commands or `revoke` want it."""
     at: Terminal[Any] = context.obj
     return print_subject(at.settings, sub)
 

@@ -95,7 +95,7 @@ def create_probe_app(
     metrics: Sequence[Collector] = (),
     locale: Sequence[Path] = (),
 ) -> FastAPI:
-    """The application of a process without pages and people: the relay, an agenda worker, a witness."""
+    """The application of a process without pages and people: the relay, an agenda worker."""
     app = _bare(lifespan)
     app.state.words = Translations([OWN_LOCALE, *locale])
     app.state.description = Description(process, f"Parvandeh: {process}", app.state.words, pages=False)

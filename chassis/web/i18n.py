@@ -1,4 +1,4 @@
-"""The reader's language, and the words in it: gettext catalogues, read from .po files when a process starts."""
+"""The reader's language, and the words in it: gettext's messages, read from .po files when a process starts."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
         **context,
     }
     page = HTMLResponse(shared.environment.get_template(template).render(values), status)
-    page.headers["Cache-Control"] = "no-store"  # a shared computer of a counter office must not show the last citizen's page
+    page.headers["Cache-Control"] = "no-store"  # a shared computer must not show the last citizen's page
     if fresh:
         page.set_cookie(form_cookie(shared.service), fresh, httponly=True, samesite="lax", secure=by_tls(request))
     return page

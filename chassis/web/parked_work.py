@@ -26,7 +26,7 @@ from chassis.web.pages import translations
 ANOTHER_VERSION: Final = "Work of another version"
 NOT_TAKEN: Final = "The log did not take what was to be written."
 AWAY_NOW: Final = "A database, a disk or the network did not answer."
-NOT_THERE: Final = "What this needs is not there yet (a witness, a channel, a parked case). It is tried again by itself."
+NOT_THERE: Final = "What this needs is not there yet (another system, a channel, a parked case). It is tried again by itself."
 UNKNOWN_WORK: Final = "This version does not know such work, or something that belongs to it is missing."
 ERASED: Final = "The data that this needs was erased."
 UNKNOWN_FACT: Final = "A fact is of a kind or version that is not known here."

@@ -161,7 +161,7 @@ class Fault(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     field: str
-    """Where it stands: `body.district`, `query.shard`."""
+    """Where it stands: `body.name`, `query.shard`."""
     reason: str
     """A stable code."""
     detail: str

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.rules import RULES, Rule, finished, imports, layers, names, size, words
+from tests.architecture.rules import RULES, Rule, finished, imports, layers, names, permit_words, size, words
 from tests.architecture.tree import Tree
 from tests.conftest import ROOT
 
@@ -42,6 +42,11 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (words.names_use_the_fields_words, "services/intake/read.py", "import json as owed_later"),
     (words.names_use_the_fields_words, "caselog/x.py", "for AT_ONE_BLOW in (): ..."),
     (words.names_use_the_fields_words, "chassis/standing.py", ""),
+    (permit_words.chassis_knows_no_permit_word, "chassis/x.py", "class OfficeHours: pass"),
+    (permit_words.chassis_knows_no_permit_word, "chassis/x.py", "ALL_WITNESSES = 1"),
+    (permit_words.chassis_knows_no_permit_word, "chassis/web/x.py", "def f(x: str) -> str:\n    return x + 'a permit'"),
+    (permit_words.chassis_knows_no_permit_word, "chassis/x.py", '"""Inquiries to an agency."""'),
+    (permit_words.chassis_knows_no_permit_word, "chassis/settings.py", "applicant = 1"),
     (size.ceilings_hold, "caselog/x.py", LONG_FUNCTION),
     (size.ceilings_hold, "caselog/x.py", CASES.format(*["if x: print()"] * 40)),
     (size.ceilings_hold, "caselog/x.py", "x = 1\n" * 351),
@@ -81,6 +86,11 @@ def test_a_flat_match_may_be_long(tmp_path: Path) -> None:
     (tmp_path / "caselog").mkdir()
     (tmp_path / "caselog/x.py").write_text(CASES.format(*["print()"] * 40))
     assert size.ceilings_hold(Tree(tmp_path)) == []
+
+
+def test_what_a_module_of_chassis_may_still_say_it_says(house: Tree) -> None:
+    found = {(str(module.path), word) for module in house.modules for line in module.lines for word in permit_words.said(line)}
+    assert sorted(permit_words.ALLOWED - found) == []
 
 
 def test_every_rule_has_a_planted_violation() -> None:

@@ -11,7 +11,7 @@ from joserfc.jwk import RSAKey
 from pydantic import SecretStr, ValidationError
 from starlette.responses import PlainTextResponse
 
-from chassis.accounts.oidc.issuer import KEYS_SECONDS, RENEWAL_SECONDS
+from chassis.accounts.oidc.issuer import KEYS_SECONDS, REFETCH_SECONDS
 from chassis.accounts.oidc.relying_party import RETURN, check
 from chassis.accounts.oidc.transactions import Transactions
 from chassis.oidc_settings import Oidc, Seat
@@ -190,7 +190,7 @@ async def test_a_key_is_rotated_without_a_restart_and_a_removed_one_is_refused(h
     async with house.browser() as client:
         assert problem(await signed_in(client)) == (403, "sign_in_forged")
         assert house.issuer.asked["/jwks"] == asked + 1  # an invented key id makes no flood against the issuer
-        house.later = RENEWAL_SECONDS
+        house.later = REFETCH_SECONDS
         assert problem(await signed_in(client)) == (403, "sign_in_forged")
         assert house.issuer.asked["/jwks"] == asked + 2
 

@@ -28,7 +28,7 @@ BYTES: Final = 256 * 1024
 METADATA_SECONDS: Final = 3600.0
 KEYS_SECONDS: Final = 300.0
 """How long a key that the issuer has taken back may still be believed, at most."""
-RENEWAL_SECONDS: Final = 10.0
+REFETCH_SECONDS: Final = 10.0
 """Between two looks for an unknown key: else whoever sends us invented key ids makes us a flood against the issuer."""
 AWAY_SECONDS: Final = 2.0
 """For so long nobody asks again after a call that failed: those who waited behind it would else wait out one after the other."""
@@ -132,12 +132,12 @@ class Issuer:
         """The issuer's signing keys, at most KEYS_SECONDS old.
 
         `unknown`: a token names a key that is not among them; they are asked for once more, unless that was done within the
-        last RENEWAL_SECONDS. Raises IssuerAway, SignInForged.
+        last REFETCH_SECONDS. Raises IssuerAway, SignInForged.
         """
         where = (await self.metadata()).jwks_uri
         async with self._asking:
             now = self._now()
-            renew = unknown and (self._renewed_at is None or now - self._renewed_at >= RENEWAL_SECONDS)
+            renew = unknown and (self._renewed_at is None or now - self._renewed_at >= REFETCH_SECONDS)
             if renew:
                 self._renewed_at = now  # before the call: one that fails counts too
             if self._keys is None or renew or now - self._keys_at > KEYS_SECONDS:

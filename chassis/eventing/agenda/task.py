@@ -17,7 +17,7 @@ class Task:
     reaction: str
     """The name of what is to be done; stable, since it is part of the command id."""
     key: str = ""
-    """Tells items of one reaction in one stream apart for `Cancel`, for example the round of a correction."""
+    """Tells items of one reaction in one stream apart for `Cancel`, for example its second round."""
     ordinal: int = 0
     """Tells items of one reaction to one fact apart."""
     due_at: datetime | None = None

@@ -55,7 +55,7 @@ Checkpoints = Callable[[], Awaitable[Mapping[int, Checkpoint]]]
 
 
 class RetryLater(Exception):
-    """What the item needs is away (a witness, a channel, an unreachable server): tried again for ever, visibly."""
+    """What the item needs is away (another system, a channel, an unreachable server): tried again for ever, visibly."""
 
 
 @dataclass

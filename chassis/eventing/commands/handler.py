@@ -59,7 +59,7 @@ class Command(BaseModel):
         return self.ROUTE or f"/{type(self).__name__}"
 
     def within(self) -> str:
-        """What within the stream it is about, where one key may serve several (a document, an inquiry); also part of the id."""
+        """What within the stream it is about, where one key may serve several (a document, a question); also part of the id."""
         return ""
 
 

@@ -21,6 +21,7 @@ from tests.architecture.rules.layers import (
     the_envelope_names_no_fact,
 )
 from tests.architecture.rules.names import names_say_something, rooms_keep_their_names
+from tests.architecture.rules.permit_words import chassis_knows_no_permit_word
 from tests.architecture.rules.size import ceilings_hold, templates_can_be_read
 from tests.architecture.rules.words import names_use_the_fields_words
 from tests.architecture.tree import Tree
@@ -32,6 +33,7 @@ RULES: Final[tuple[Rule, ...]] = (
     chassis_points_down,
     chassis_imports_the_envelope_only,
     the_envelope_names_no_fact,
+    chassis_knows_no_permit_word,
     services_never_import_each_other,
     pure_modules_are_pure,
     only_the_bus_knows_kafka,
