@@ -183,7 +183,7 @@ def test_a_value_of_the_wrong_kind_is_not_repeated(typed: str, capsys: pytest.Ca
 
 
 def test_a_choice_that_is_none_is_not_repeated(says: Says) -> None:
-    code, _, err = says("tests.bench", "--only", "bus", "hunter2-x")
+    code, _, err = says("tests.bench", "--only", "bus", "--only", "hunter2-x")
     assert code == 2
     assert err.startswith("python -m tests.bench: --only: is not one of 'append', 'bus', ")
     assert is_one_sentence(err)
