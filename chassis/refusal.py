@@ -42,13 +42,13 @@ def refusals_in(module: ModuleType) -> tuple[type[Refusal], ...]:
 
 
 class Stale(Refusal):
-    """This is no longer needed: what it was for has happened or has ended."""
+    """This is no longer needed: what it was for has already happened or ended."""
 
     code = "stale"
 
 
 class RequestDiffers(Refusal):
-    """This key was used for another request already. Open the page again and send it anew."""
+    """This key was already used for another request. Open the page again and resend it."""
 
     code = "request_differs"
     status = 422
@@ -66,7 +66,7 @@ class Temporary(Refusal):
     code = "for_now"
     status = 503
     headers = MappingProxyType({"Retry-After": "2"})
-    """The agenda tries again by itself what is refused in this way; a person is told when (Retry-After)."""
+    """The agenda retries what is refused in this way; a person is told when (Retry-After)."""
 
 
 class Busy(Temporary):
@@ -93,12 +93,12 @@ class NotDue(Refusal):
 
 
 class StillFaulty(Refusal):
-    """This case still cannot be applied, so it stays parked. Its reason stands in the list; nothing was changed."""
+    """This case still cannot be applied, so it stays parked. The list says why; nothing was changed."""
 
     code = "still_faulty"
 
 
 class NotBegun(Refusal):
-    """This list has not been read from the log yet, so nothing can go on in it. Start the service once, then release."""
+    """This list has not been read from the log yet, so nothing can be released in it. Start the service once, then release."""
 
     code = "not_begun"

@@ -27,28 +27,28 @@ Text = Annotated[str, Form(max_length=200)]
 
 
 class WrongSignIn(Refusal):
-    """Name and password do not belong together."""
+    """The user name or the password is wrong."""
 
     code = "wrong_sign_in"
     status = 422
 
 
 class WrongNationalCode(Refusal):
-    """The national code has ten digits, and the last one must fit the others."""
+    """A national code has ten digits, and the last one must match the others."""
 
     code = "wrong_national_code"
     status = 422
 
 
 class WrongMobile(Refusal):
-    """A mobile number has eleven digits and begins with 09."""
+    """A mobile number has eleven digits and starts with 09."""
 
     code = "wrong_mobile"
     status = 422
 
 
 class WrongCode(Refusal):
-    """The code is wrong, used or too old."""
+    """The code is wrong, expired or already used."""
 
     code = "wrong_code"
     status = 422

@@ -23,7 +23,7 @@ class ChannelAway(RetryLater):
 
 
 class ChannelRefused(Refusal):
-    """The channel refuses this address for good."""
+    """The channel permanently refuses this address."""
 
     code = "address_refused"
 

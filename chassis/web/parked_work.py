@@ -23,15 +23,17 @@ from chassis.web.formats import clock, day
 from chassis.web.i18n import Translations
 from chassis.web.pages import translations
 
-ANOTHER_VERSION: Final = "Work of another version"
-NOT_TAKEN: Final = "The log did not take what was to be written."
-AWAY_NOW: Final = "A database, a disk or the network did not answer."
-NOT_THERE: Final = "What this needs is not there yet (another system, a channel, a parked case). It is tried again by itself."
-UNKNOWN_WORK: Final = "This version does not know such work, or something that belongs to it is missing."
-ERASED: Final = "The data that this needs was erased."
-UNKNOWN_FACT: Final = "A fact is of a kind or version that is not known here."
-MALFORMED_FACT: Final = "A fact does not have the form that its kind promises."
-UNFORESEEN: Final = "A fault that nobody foresaw. The engineers find it in the log of the process by its code."
+ANOTHER_VERSION: Final = "Work from another version"
+NOT_TAKEN: Final = "The log did not accept the write."
+AWAY_NOW: Final = "A database, a disk or the network did not respond."
+NOT_THERE: Final = (
+    "Something that this needs is not available yet (another system, a channel, a parked case). It is retried automatically."
+)
+UNKNOWN_WORK: Final = "This version does not know this kind of work, or part of it is missing."
+ERASED: Final = "The data that this needs has been erased."
+UNKNOWN_FACT: Final = "A fact has a type or version that is unknown here."
+MALFORMED_FACT: Final = "A fact does not match the schema of its type."
+UNFORESEEN: Final = "An unexpected fault. Engineers can find it by its code in the log of the process."
 SENTENCES: Final = (
     ANOTHER_VERSION, NOT_TAKEN, AWAY_NOW, NOT_THERE, UNKNOWN_WORK, ERASED, UNKNOWN_FACT, MALFORMED_FACT, UNFORESEEN,
 )  # fmt: skip

@@ -33,14 +33,14 @@ class Unauthenticated(Refusal):
 
 
 class Forbidden(Refusal):
-    """Your role does not open this. If you think it should, ask whoever made your account."""
+    """Your role has no access to this. If you think it should, ask whoever created your account."""
 
     code = "not_for_you"
     status = 403
 
 
 class CsrfRejected(Refusal):
-    """This form was not sent from our own page, or the page is too old. Open the page again and send it anew."""
+    """This form did not come from our own page, or the page has expired. Open the page again and resend it."""
 
     code = "forged"
     status = 403
@@ -61,7 +61,7 @@ class NotFound(Refusal):
 
 
 class TooManyRequests(Refusal):
-    """Too many requests came from here. Wait a minute, then try again."""
+    """Too many requests have come from your address. Wait a minute, then try again."""
 
     code = "too_many_requests"
     status = 429
@@ -69,21 +69,21 @@ class TooManyRequests(Refusal):
 
 
 class BodyTooLarge(Refusal):
-    """What was sent is larger than allowed here."""
+    """What you sent is larger than allowed here."""
 
     code = "body_too_large"
     status = 413
 
 
 class KeyMissing(Refusal):
-    """A request that changes something needs the header Idempotency-Key, so that a repetition has no second effect."""
+    """A request that changes something needs the header Idempotency-Key, so that a repeat has no second effect."""
 
     code = "idempotency_key_missing"
     status = 400
 
 
 class Unavailable(Refusal):
-    """The database does not answer. Your request may have been accepted or not: sending it again is safe."""
+    """The database does not answer. Your request may or may not have been accepted: sending it again is safe."""
 
     code = "log_unavailable"
     status = 503
@@ -91,7 +91,7 @@ class Unavailable(Refusal):
 
 
 class NotNow(Refusal):
-    """The system cannot take this now, and nothing was done by this attempt. Send it again in a moment."""
+    """The system cannot accept this right now, and this attempt did nothing. Send it again in a moment."""
 
     code = "not_now"
     status = 503
@@ -99,7 +99,7 @@ class NotNow(Refusal):
 
 
 class TookTooLong(Refusal):
-    """This took too long and was broken off. Your request may have been accepted or not: sending it again is safe."""
+    """This took too long and was cancelled. Your request may or may not have been accepted: sending it again is safe."""
 
     code = "took_too_long"
     status = 503
@@ -107,14 +107,14 @@ class TookTooLong(Refusal):
 
 
 class NothingArrived(Refusal):
-    """Your request stopped arriving half-way, so nothing was done. Check your connection, then send it again."""
+    """Your request stopped arriving halfway, so nothing was done. Check your connection, then send it again."""
 
     code = "nothing_arrived"
     status = 408
 
 
 class Erased(Refusal):
-    """This data was erased and cannot be read any more."""
+    """This data has been erased and can no longer be read."""
 
     code = "erased"
     status = 410
@@ -135,21 +135,21 @@ class Invalid(Refusal):
 
 
 class Unreadable(Refusal):
-    """What was sent cannot be read: it is not the kind of content that it says."""
+    """What you sent cannot be read: it is not the content type that it claims to be."""
 
     code = "unreadable"
     status = 400
 
 
 class Unstorable(Refusal):
-    """This text holds a character that cannot be kept (U+0000). Take it out."""
+    """This text contains a character that cannot be stored (U+0000). Remove it."""
 
     code = "unstorable"
     status = 422
 
 
 class MethodNotAllowed(Refusal):
-    """This address does not take that kind of request."""
+    """This address does not accept that kind of request."""
 
     code = "method_not_allowed"
     status = 405

@@ -46,19 +46,19 @@ class UnknownPosition(WontSign):
 
 
 class WrongLink(WontSign):
-    """The fact at this position is another one."""
+    """The fact at this position is a different one."""
 
     code = "wrong_link"
 
 
 class NotACommitment(WontSign):
-    """The fact at this position commits to no draw."""
+    """The fact at this position does not commit to a draw."""
 
     code = "not_a_commitment"
 
 
 class ChainBroken(WontSign):
-    """The log does not follow from what this witness has seen of it before."""
+    """The log does not continue what this witness has seen of it before."""
 
     code = "chain_broken"
 
@@ -70,7 +70,7 @@ class SignedAnother(WontSign):
 
 
 class RoundWithoutRefusal(WontSign):
-    """A further round needs the refusal of the one before."""
+    """A further round needs a refusal in the round before."""
 
     code = "round_without_refusal"
 

@@ -26,7 +26,7 @@ REALM: Final = "parvandeh feed"
 
 
 class CredentialsNeeded(Refusal):
-    """Name and password of a consumer are needed, by HTTP Basic."""
+    """Sign in with the name and password of a consumer (HTTP Basic)."""
 
     code = "credentials_needed"
     status = 401

@@ -1,4 +1,4 @@
-"""What inquiry refuses, and why: each docstring is the default message; locale/ has the texts by code."""
+"""Refusals of inquiry: each docstring is the default message; locale/ has the texts by code."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class NoSuchInquiry(Refusal):
 
 
 class InquiryIsClosed(Refusal):
-    """This inquiry was answered or taken back, or the case has ended."""
+    """This inquiry has been answered or withdrawn, or the case has ended."""
 
     code = "inquiry_is_closed"
 
 
 class AgencyExists(Refusal):
-    """This agency is registered already."""
+    """This agency is already registered."""
 
     code = "agency_exists"

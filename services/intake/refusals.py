@@ -1,4 +1,4 @@
-"""What intake refuses, and why: each docstring is the default message; locale/ has the texts by code."""
+"""Refusals of intake: each docstring is the default message; locale/ has the texts by code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class InvalidField(Refusal):
 
 
 class UnknownRequestType(InvalidField):
-    """There is no such kind of request. Choose one of the list."""
+    """There is no such type of request. Choose one from the list."""
 
     code = "unknown_request_type"
 
@@ -25,19 +25,19 @@ class WrongDistrict(InvalidField):
 
 
 class WrongNationalCode(InvalidField):
-    """The national code has ten digits, and the last one must fit the others."""
+    """A national code has ten digits, and the last one must match the others."""
 
     code = "wrong_national_code"
 
 
 class WrongMobile(InvalidField):
-    """A mobile number has eleven digits and begins with 09."""
+    """A mobile number has eleven digits and starts with 09."""
 
     code = "wrong_mobile"
 
 
 class WrongEmail(InvalidField):
-    """This is no e-mail address. Leave it empty when there is none."""
+    """This is not an e-mail address. Leave it empty if there is none."""
 
     code = "wrong_email"
 
@@ -49,13 +49,13 @@ class MissingDocument(InvalidField):
 
 
 class ConsentMissing(InvalidField):
-    """An office files only for an applicant who is present and consents. Ask them, then mark that they consent."""
+    """An office may file only for an applicant who is present and consents. Ask them, then confirm that they consent."""
 
     code = "consent_missing"
 
 
 class CaseExists(Refusal):
-    """This request was filed already."""
+    """This request has already been filed."""
 
     code = "case_exists"
 
@@ -68,19 +68,19 @@ class NoSuchCase(Refusal):
 
 
 class CaseIsClosed(Refusal):
-    """The case is decided or withdrawn; nothing more can be done in it."""
+    """This case has been decided or withdrawn. It can no longer be changed."""
 
     code = "case_is_closed"
 
 
 class NothingAsked(Refusal):
-    """Nothing is asked of you in this case at the moment."""
+    """There is nothing for you to answer in this case at the moment."""
 
     code = "nothing_asked"
 
 
 class IdentityIsSettled(Refusal):
-    """The papers were confirmed already, or other papers are awaited."""
+    """The papers have already been confirmed, or other papers have been asked for."""
 
     code = "identity_is_settled"
 
@@ -93,19 +93,19 @@ class UnknownDocument(Refusal):
 
 
 class AlreadyReleased(Refusal):
-    """The reviewer has a copy of this document already."""
+    """The reviewer already has a copy of this document."""
 
     code = "already_released"
 
 
 class NotForReviewers(Refusal):
-    """A reviewer sees only copies of documents that do not tell who the applicant is. Release another document."""
+    """Reviewers see only copies of documents that do not identify the applicant. Release another document."""
 
     code = "not_for_reviewers"
 
 
 class OfficeExists(Refusal):
-    """This office is registered already."""
+    """This office is already registered."""
 
     code = "office_exists"
 
@@ -118,6 +118,6 @@ class NoSuchOffice(Refusal):
 
 
 class WrongPerson(InvalidField):
-    """This is not the national code with which you signed in. You can file for yourself; a counter office files for others."""
+    """This is not the national code that you signed in with. You can file only for yourself; counter offices file for others."""
 
     code = "wrong_person"

@@ -1,4 +1,4 @@
-"""What review refuses, and why: each docstring is the default message; locale/ has the texts by code."""
+"""Refusals of review: each docstring is the default message; locale/ has the texts by code."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class NoSuchCase(Refusal):
 
 
 class CaseIsClosed(Refusal):
-    """The case is decided or withdrawn; nothing more can be decided in it."""
+    """This case has been decided or withdrawn. It can no longer be changed."""
 
     code = "case_is_closed"
 
 
 class NotYourCase(Refusal):
-    """This case is not drawn for you, or no longer."""
+    """This case was not drawn for you, or is no longer yours."""
 
     code = "not_your_case"
     status = 403
@@ -39,19 +39,19 @@ class NobodyToDraw(Temporary):
 
 
 class WitnessMissing(Refusal):
-    """A draw needs the signature of every witness that was named when its pool was fixed. Wait until all have signed."""
+    """A draw needs the signature of every witness named when its pool was fixed. Wait until all have signed."""
 
     code = "witness_missing"
 
 
 class CorrectionIsOpen(Refusal):
-    """A correction is awaited from the citizen. Decide when it is answered."""
+    """The applicant has not answered the correction yet. Decide once they have."""
 
     code = "correction_is_open"
 
 
 class InquiryIsOpen(Refusal):
-    """An agency has not answered yet. Wait for it, or take the inquiry back."""
+    """An agency has not answered yet. Wait for its answer, or withdraw the inquiry."""
 
     code = "inquiry_is_open"
 
@@ -69,13 +69,13 @@ class CaseIsNotSuspended(Refusal):
 
 
 class IdentityOpen(Refusal):
-    """The identity papers are not confirmed yet."""
+    """The identity papers have not been confirmed yet."""
 
     code = "identity_open"
 
 
 class DocumentsNotReleased(Refusal):
-    """Not every document that you must see was released to you yet. The identity clerk does that."""
+    """Not all the documents that you need have been released to you yet. The identity clerk releases them."""
 
     code = "documents_not_released"
 
@@ -88,7 +88,7 @@ class NoSuchInquiry(Refusal):
 
 
 class AlreadyEnrolled(Refusal):
-    """This member of staff is enrolled already."""
+    """This member of staff is already enrolled."""
 
     code = "already_enrolled"
 

@@ -99,8 +99,8 @@ def unread(desk: str, case: str) -> int:
         ),
         (
             "en",
-            ("gets no text message", "The applicant is told of each step"),
-            ("by text message", "The counter office that filed for you", "Azadi counter office"),
+            ("gets no text message", "The applicant sees every step"),
+            ("you also get a text message", "The counter office that filed for you", "Azadi counter office"),
         ),
     ],
 )

@@ -154,7 +154,7 @@ async def test_what_waits_comes_in_pages_says_how_many_and_turning_one_list_keep
         assert lists(await desk(client, "en", link(both, "Newest entries"))) == (lists(on)[0], lists(first)[1])
 
         lost = await desk(client, "en", "/?after=known/aa02")
-        assert "Nothing later waits for you." in lost
+        assert "You have no later questions." in lost
         assert (lists(lost), link(lost, "Most urgent questions")) == (([], lists(first)[1]), "/")
 
 

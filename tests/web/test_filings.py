@@ -12,7 +12,7 @@ from tests.web.city import City
 from tests.web.test_office_named import CITIZEN, OPERATOR, at_the_door, filed, page, registered
 
 OFFICE: Final = Principal(OPERATOR, "op", office="long")
-NOTHING_OLDER: Final = {"fa": "پیش از این درخواستی ثبت نشده است.", "en": "Nothing older was filed."}
+NOTHING_OLDER: Final = {"fa": "پیش از این درخواستی ثبت نشده است.", "en": "There are no older requests."}
 
 
 def cases(shown: str) -> list[str]:

@@ -143,7 +143,7 @@ async def test_without_an_issuer_there_is_no_button_and_no_route(house: House) -
 async def test_what_went_wrong_is_a_plain_page_with_what_to_do_in_both_languages(house: House) -> None:
     for language, title, sentence in (
         ("fa", "وارد نشدید", "از نو شروع کنید"),
-        ("en", "You are not signed in", "Begin again"),
+        ("en", "You are not signed in", "Start again"),
     ):
         async with house.browser(language, "text/html") as client:
             house.issuer.lies = Lies(

@@ -84,11 +84,11 @@ async def test_a_supervisor_reads_what_is_parked_of_which_case_since_when_and_wh
     (stream,) = streams
     for part in (words.text(language, "reader.cases"), kind, f"case:{case}", "case.split/1"):
         assert part in stream, (part, stream)
-    assert words.text(language, "A fact is of a kind or version that is not known here.") in stream
+    assert words.text(language, "A fact has a type or version that is unknown here.") in stream
     assert ("از رویداد ۳ به بعد" if language == "fa" else "from fact 3 on") in stream
 
 
-UNFORESEEN = "A fault that nobody foresaw. The engineers find it in the log of the process by its code."
+UNFORESEEN = "An unexpected fault. Engineers can find it by its code in the log of the process."
 
 
 async def test_whose_cases_are_to_be_taken_back_is_not_said_to_the_supervisor(city: City) -> None:
@@ -174,12 +174,12 @@ async def test_the_terminal_says_what_is_parked_in_words_and_the_last_line_is_wh
         1,
         [
             f"review The lists of cases: {case} from fact 2 on, parked since 24 November 2026, 11:30",
-            "    A fact is of a kind or version that is not known here. (case.split/1)",
+            "    A fact has a type or version that is unknown here. (case.split/1)",
             f"    release cases {case}",
             f"review Fix the pool of the draw (commit_draw): {case}, parked since 24 November 2026, 11:30",
             f"    {refusals.IdentityOpen.default_text()} (identity_open)",
             f"    release agenda {item}",
-            f"review Work of another version (of_last_year): {case}",
+            f"review Work from another version (of_last_year): {case}",
             f"    {UNFORESEEN} (ZeroDivisionError)",
             f"    release agenda {'ef' * 32}",
         ],
@@ -220,4 +220,4 @@ async def test_every_service_says_at_the_terminal_which_of_its_lists_a_case_is_m
     first, why, released = said.splitlines()[:3]  # behind it, what another test left in the agenda
     assert (code, released) == (1, f"    release {reader} case:lost")
     assert first.startswith(f"{service} {name}: case:lost from fact 1 on, parked since ")
-    assert why == "    A fact does not have the form that its kind promises. (case.submitted/2: ValidationError)"
+    assert why == "    A fact does not match the schema of its type. (case.submitted/2: ValidationError)"

@@ -23,7 +23,7 @@ from tests.faults.test_reread import sample
 from tests.web.city import PASSWORD, City, confirmed, opened, sign_in
 
 MANY = PAGE + 3
-TITLES = {"escalations": "Passed deadlines", "undrawn": "Without a reviewer", "suspended": "With the commission"}
+TITLES = {"escalations": "Missed deadlines", "undrawn": "Without a reviewer", "suspended": "With the commission"}
 WORDS = Translations([OWN_LOCALE, ROOT / "services" / "review" / "locale"])
 
 
@@ -87,7 +87,7 @@ async def test_the_overview_says_how_many_and_leads_to_all_of_each_list(city: Ci
                 assert f'href="/supervision/{name}"' in last
                 assert 'href="/supervision"' in last
                 nothing = await page(client, f"/supervision/{name}?after=nothing", language)
-                assert WORDS.text(language, "Nothing further stands here.") in nothing
+                assert WORDS.text(language, "There are no more entries.") in nothing
                 assert f'href="/supervision/{name}"' in nothing
 
 

@@ -55,7 +55,7 @@ class TooLarge(Refusal):
 
 
 class WrongType(Refusal):
-    """This file is not a PDF, JPEG or PNG. Send the document in one of these forms."""
+    """This file is not a PDF, JPEG or PNG. Send the document in one of these formats."""
 
     code = "document_wrong_type"
     status = 415

@@ -8,9 +8,9 @@ ROUTERS = (public.router, filing.router, cases.router, office.router, clerks.rou
 LINKS = (
     Link("/", "Overview"),
     Link("/new", "New request", ("citizen", "office_operator")),
-    Link("/office", "Our filings", ("office_operator",)),
+    Link("/office", "Our requests", ("office_operator",)),
     Link("/identity", "Identity desk", ("identity_clerk",)),
-    Link("/status", "How the house is", ("identity_clerk", "engineer")),
-    Link("/track", "Follow a request"),
+    Link("/status", "System status", ("identity_clerk", "engineer")),
+    Link("/track", "Track a request"),
     Link("/check", "Check a certificate"),
 )

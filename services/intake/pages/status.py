@@ -1,4 +1,4 @@
-"""How the house is, for its staff: every service, the relay, and what waits, at a glance."""
+"""The system status page for staff: every service, the relay and open work at a glance."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ class ProcessStatus:
     def troubles(self) -> list[str]:
         """Message ids of what somebody should look at; empty when all is well."""
         if self.found is None:
-            return ["It does not answer."]
+            return ["It is not responding."]
         readers, agenda = self.found.get("readers", []), self.agenda or {}
         looks = {
             "A shard has stopped at a fork: call the engineers at once.": any(each["halted"] for each in readers),
-            "A reader has stopped: too many cases could not be applied.": any(each["stopped"] for each in readers),
+            "A processor has stopped: too many cases could not be applied.": any(each["stopped"] for each in readers),
             "Cases are parked.": any(each["parked"] for each in readers),
             "Work is parked.": bool(agenda.get("parked")),
-            "Something is tried again and again.": bool(agenda.get("trying")),
+            "A task keeps being retried.": bool(agenda.get("trying")),
             "It is behind the log.": self.behind > MUCH_BEHIND,
-            "Something has been due for more than a minute.": agenda.get("oldest", 0.0) > LONG_DUE_SECONDS,
+            "A task has been due for more than a minute.": agenda.get("oldest", 0.0) > LONG_DUE_SECONDS,
             "The bus is hardly used: facts come from the log.": self.share is not None and self.share < LEAST_SHARE,
-            "Nothing is published.": self.found.get("leading") is False or self.found.get("connected") is False,
+            "Nothing is being published.": self.found.get("leading") is False or self.found.get("connected") is False,
         }
         return [message for message, found in looks.items() if found]
 
