@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from chassis.eventing.agenda.reader import agenda_reader
 from chassis.eventing.agenda.task import Cancel, Task
@@ -13,10 +14,12 @@ from schemas.envelope.fact import Fact
 from schemas.facts import CODEC, inquiry, review
 from services.inquiry.project import projection
 
+VERSION: Final = 1
+
 
 def processors(_vault: Vault) -> Sequence[EventProcessor]:
     """Every processor of inquiry."""
-    return (projection(), agenda_reader("inquiry", 1, react, codec=CODEC))
+    return (projection(), agenda_reader("inquiry", VERSION, react, codec=CODEC))
 
 
 def react(fact: Fact, _recorded: RecordedFact) -> list[Task | Cancel]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from chassis.eventing.agenda.reader import agenda_reader
 from chassis.eventing.agenda.task import Cancel, Task
@@ -13,10 +14,12 @@ from schemas.envelope.fact import Fact
 from schemas.facts import CODEC, intake, review
 from services.intake.project import projection
 
+VERSION: Final = 1
+
 
 def processors(vault: Vault) -> Sequence[EventProcessor]:
     """Every processor of intake."""
-    return (projection(vault), agenda_reader("intake", 1, react, codec=CODEC))
+    return (projection(vault), agenda_reader("intake", VERSION, react, codec=CODEC))
 
 
 def react(fact: Fact, _recorded: RecordedFact) -> list[Task | Cancel]:

@@ -15,12 +15,14 @@ from schemas.facts import CODEC
 from services.notify.decide import messages_for
 from services.notify.project import projection
 
+VERSION: Final = 1
+
 _REACTIONS: Final = {"inapp": "send_inapp", "sms": "send_sms", "email": "send_email"}
 
 
 def processors(_vault: Vault) -> Sequence[EventProcessor]:
     """Every processor of notify."""
-    return (projection(), agenda_reader("notify", 1, react, codec=CODEC))
+    return (projection(), agenda_reader("notify", VERSION, react, codec=CODEC))
 
 
 def react(fact: Fact, _recorded: RecordedFact) -> list[Task]:

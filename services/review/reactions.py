@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from chassis.eventing.agenda.reader import agenda_reader
 from chassis.eventing.agenda.task import Cancel, Task
@@ -13,10 +14,12 @@ from schemas.envelope.fact import Fact
 from schemas.facts import CODEC, intake, review
 from services.review.project import projection
 
+VERSION: Final = 2
+
 
 def processors(_vault: Vault) -> Sequence[EventProcessor]:
     """Every processor of review."""
-    return (projection(), agenda_reader("review", 2, react, codec=CODEC))
+    return (projection(), agenda_reader("review", VERSION, react, codec=CODEC))
 
 
 def react(fact: Fact, _recorded: RecordedFact) -> list[Task | Cancel]:
