@@ -68,6 +68,15 @@ def asyncapi_text(here: Path = HERE, facts: Mapping[str, type[Fact]] = FACTS) ->
             "description": "At least once, in the order of each shard. A gap is filled from the log, or by GET /feed.",
         },
         "defaultContentType": "application/json",
+        "servers": {
+            "production": {
+                "host": "{broker}",
+                "protocol": "kafka-secure",
+                "description": "Kafka of the city: over TLS, each process as a user of its own.",
+                "variables": {"broker": {"description": "host:port of one of its brokers."}},
+                "security": [{"$ref": "#/components/securitySchemes/scram"}],
+            }
+        },
         "channels": {
             "caseFacts": {
                 "address": "case.facts",
@@ -88,6 +97,7 @@ def asyncapi_text(here: Path = HERE, facts: Mapping[str, type[Fact]] = FACTS) ->
             "readFacts": {"action": "receive", "channel": channel, "summary": "Each service in a consumer group of its own."},
         },
         "components": {
+            "securitySchemes": {"scram": {"type": "scramSha512", "description": "The user's rights: deploy/kafka/rights.py."}},
             "messages": {name: _message(here, facts[name], released) for name in names},
             "schemas": {
                 "headers": {

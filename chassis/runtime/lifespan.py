@@ -30,7 +30,7 @@ async def service_lifespan(
     async with (
         opening as container,
         container.inbox.running(),
-        running_bus(container.settings, container.service, container.inbox),
+        running_bus(container.settings, container.service, container.inbox, app.state.metrics),
     ):
         await refuse_demonstration_accounts(container.settings, container.accounts)
         app.state.container, app.state.sessions, app.state.accounts = container, container.sessions, container.accounts

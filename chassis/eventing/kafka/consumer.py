@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
@@ -14,6 +14,10 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka.prometheus import KafkaPrometheusMiddleware
+from faststream.types import BrokerMiddleware
+from opentelemetry import trace
+from prometheus_client import CollectorRegistry
 
 from caselog.db.errors import TRANSIENT
 from chassis.eventing.kafka.cloudevents import Unreadable, decode
@@ -33,11 +37,23 @@ RETRY_SECONDS: Final = 1.0
 NOT_ASKED: Final = "the broker was not asked yet"
 """What `inbox.refused` says until the first answer: a process with a wrong password must not be ready for that moment."""
 COMMIT_SECONDS: Final = 5.0
+LINKS: Final = 128
+"""So many links a span holds, by OpenTelemetry's default: to read more headers would be for nothing."""
 STOP_SECONDS: Final = 3.0
 
 
-def subscription(connection: KafkaConnection, group: str, inbox: Inbox) -> KafkaBroker:
-    """A broker, not started, whose subscriber feeds `inbox` as consumer group `group`."""
+def subscription(
+    connection: KafkaConnection,
+    group: str,
+    inbox: Inbox,
+    observers: Sequence[BrokerMiddleware[Any, Any]] = (),
+    *,
+    traced: bool = False,
+) -> KafkaBroker:
+    """A broker, not started, whose subscriber feeds `inbox` as consumer group `group`.
+
+    `observers` watch each batch; `traced`: one of them asks from which traces its facts came.
+    """
     # FastStream would make missing topics with settings of its own, and start() then hangs.
     broker = KafkaBroker(
         list(connection.bootstrap),
@@ -47,6 +63,7 @@ def subscription(connection: KafkaConnection, group: str, inbox: Inbox) -> Kafka
         metadata_max_age_ms=2000,
         request_timeout_ms=10_000,
         apply_types=False,
+        middlewares=observers,
         logger=None,  # its lines are not JSON, and say received and processed for every batch
     )
     offsets = Offsets()
@@ -60,7 +77,7 @@ def subscription(connection: KafkaConnection, group: str, inbox: Inbox) -> Kafka
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.MANUAL,
         no_reply=True,  # else a header could make the service publish to a topic of the sender's choice
-        parser=_parse,
+        parser=_parse_traced if traced else _parse,
         decoder=_decode,
     )
     async def take(message: Any) -> None:
@@ -72,8 +89,10 @@ def subscription(connection: KafkaConnection, group: str, inbox: Inbox) -> Kafka
 
 
 @asynccontextmanager
-async def running_bus(settings: Settings, group: str, inbox: Inbox) -> AsyncIterator[None]:
-    """The subscriber as long as the block lives, for an inbox that has a bus.
+async def running_bus(
+    settings: Settings, group: str, inbox: Inbox, registry: CollectorRegistry | None = None
+) -> AsyncIterator[None]:
+    """The subscriber as long as the block lives, for an inbox that has a bus; its figures go into `registry`.
 
     A broker that is away at the start is waited for in the background. The service answers meanwhile and the log repairs: a
     door must not stay shut because the bus is away. One that refuses us is told by `inbox.refused`: that is a mistake in the
@@ -84,7 +103,8 @@ async def running_bus(settings: Settings, group: str, inbox: Inbox) -> AsyncIter
         yield
         return
     inbox.refused = NOT_ASKED
-    task = asyncio.create_task(_keep_subscribed(KafkaConnection.of(settings), group, inbox), name="bus")
+    connection, observers = KafkaConnection.of(settings), observers_of(settings, group, registry)
+    task = asyncio.create_task(_keep_subscribed(connection, group, inbox, observers, traced=bool(settings.otlp)), name="bus")
     try:
         yield
     finally:
@@ -92,9 +112,27 @@ async def running_bus(settings: Settings, group: str, inbox: Inbox) -> AsyncIter
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _keep_subscribed(connection: KafkaConnection, group: str, inbox: Inbox) -> None:
+def observers_of(settings: Settings, group: str, registry: CollectorRegistry | None = None) -> list[BrokerMiddleware[Any, Any]]:
+    """What watches each batch: FastStream's metrics in `registry`, and its spans where a collector takes them.
+
+    Made once for a process: a second subscription, after the broker was away, must not register the same metrics again.
+    """
+    found: list[BrokerMiddleware[Any, Any]] = []
+    if registry is not None:
+        found.append(KafkaPrometheusMiddleware(registry=registry, app_name=group, metrics_prefix="parvandeh_bus"))
+    if settings.otlp:
+        # Imported here: a house without a collector need not pay for it, nor for two spans a batch.
+        from faststream.kafka.opentelemetry import KafkaTelemetryMiddleware
+
+        found.append(KafkaTelemetryMiddleware(tracer_provider=trace.get_tracer_provider()))
+    return found
+
+
+async def _keep_subscribed(
+    connection: KafkaConnection, group: str, inbox: Inbox, observers: Sequence[BrokerMiddleware[Any, Any]], *, traced: bool
+) -> None:
     while True:
-        broker, rest = subscription(connection, group, inbox), RETRY_SECONDS
+        broker, rest = subscription(connection, group, inbox, observers, traced=traced), RETRY_SECONDS
         try:
             await ensure(connection)  # a consumer of a missing topic blocks in start(), and so does one that may not read
             await check_read_access(connection, group)
@@ -117,8 +155,25 @@ async def _keep_subscribed(connection: KafkaConnection, group: str, inbox: Inbox
 
 
 async def _parse(message: tuple[ConsumerRecord, ...], original: Any) -> KafkaMessage:
-    """A message without looking at headers: the default parser loses a batch over one header that is null or not UTF-8."""
-    return KafkaMessage(body=b"", headers={}, raw_message=message, consumer=original.__self__._consumer)
+    """A message without looking at headers: the default parser loses a batch over one header that is null or not UTF-8.
+
+    The body is the values, for whoever observes their sizes; a record may be empty.
+    """
+    body = [record.value or b"" for record in message]
+    return KafkaMessage(body=body, headers={}, raw_message=message, consumer=original.__self__._consumer)
+
+
+async def _parse_traced(message: tuple[ConsumerRecord, ...], original: Any) -> KafkaMessage:
+    """The same, with the `traceparent` of each record: the span of the batch is linked to the traces that its facts came from."""
+    parsed = await _parse(message, original)
+    parsed.batch_headers = [
+        # FastStream makes one link for each correlation id, and there is none on the wire.
+        {"correlation_id": f"{record.partition}:{record.offset}", "traceparent": value.decode("latin-1")}
+        for record in message[:LINKS]
+        for name, value in record.headers
+        if name == "traceparent" and value
+    ]
+    return parsed
 
 
 async def _decode(message: Any) -> Any:
