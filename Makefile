@@ -73,7 +73,7 @@ write: tools ## write every file that is generated: schemas, OpenAPI, reference,
 	@$(PY) -m tests.bench.page write
 
 bench: tools ## what it costs, each figure beside its limit or peer in the same run, kept in docs/benchmarks (SHORT=1, ONLY="reading", RECORD=1, OUTPUT=)
-	@exec $(PY) -m tests.bench $(if $(SHORT),--short) $(if $(ONLY),--only $(ONLY)) $(if $(RECORD),--record) $(if $(OUTPUT),--output $(OUTPUT))
+	@exec $(PY) -m tests.bench $(if $(SHORT),--short) $(foreach part,$(ONLY),--only $(part)) $(if $(RECORD),--record) $(if $(OUTPUT),--output $(OUTPUT))
 
 faults: tools ## strike everything KILLS times (100) under load, every other fault, every planted bug; long (SEED= replays)
 	@KILLS=$(or $(KILLS),100) LOST=$(or $(LOST),1000) SECONDS=$(or $(SECONDS),120) $(PY) -m pytest -q -s tests/faults

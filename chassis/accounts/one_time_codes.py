@@ -25,7 +25,7 @@ ATTEMPTS: Final = 5
 CITIZEN: Final = "citizen"
 
 
-class Codes:
+class OneTimeCodes:
     """Challenges of citizens.
 
     The first sign-in binds a mobile to a national code. (That the number belongs to the person is the telecom registry's

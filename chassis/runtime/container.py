@@ -18,7 +18,7 @@ from caselog.read import LogReader
 from chassis.accounts.accounts import Accounts
 from chassis.accounts.sessions import SQL as WEB_SQL
 from chassis.accounts.sessions import Sessions
-from chassis.eventing.agenda.reader import MIGRATIONS as AGENDA
+from chassis.eventing.agenda.processor import MIGRATIONS as AGENDA
 from chassis.eventing.agenda.worker import overview
 from chassis.eventing.commands.decider import Decider
 from chassis.eventing.commands.handler import Command, CommandHandler

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from chassis.eventing.agenda.reader import agenda_reader
-from chassis.eventing.agenda.task import Cancel, Task
+from chassis.eventing.agenda.processor import agenda_processor
+from chassis.eventing.agenda.task import CancelTask, Task
 from chassis.eventing.processors.processor import EventProcessor
 from chassis.privacy.vault import Vault
 from schemas.envelope import RecordedFact
@@ -19,10 +19,10 @@ VERSION: Final = 1
 
 def processors(_vault: Vault) -> Sequence[EventProcessor]:
     """Every processor of inquiry."""
-    return (projection(), agenda_reader("inquiry", VERSION, react, codec=CODEC))
+    return (projection(), agenda_processor("inquiry", VERSION, react, codec=CODEC))
 
 
-def react(fact: Fact, _recorded: RecordedFact) -> list[Task | Cancel]:
+def react(fact: Fact, _recorded: RecordedFact) -> list[Task | CancelTask]:
     """The tasks that `fact` causes or cancels."""
     match fact:
         case review.InquiryRequested():
@@ -30,6 +30,6 @@ def react(fact: Fact, _recorded: RecordedFact) -> list[Task | Cancel]:
         case inquiry.InquiryOpened():
             return [Task("escalate_inquiry", key=fact.inquiry_id, due_at=fact.deadline.due_at)]
         case inquiry.InquiryAnswered() | review.InquiryWithdrawn():
-            return [Cancel("escalate_inquiry", key=fact.inquiry_id)]
+            return [CancelTask("escalate_inquiry", key=fact.inquiry_id)]
         case _:
             return []  # a timer that the end of the case made needless closes as stale when it is due

@@ -10,7 +10,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from chassis.accounts.one_time_codes import Codes
+from chassis.accounts.one_time_codes import OneTimeCodes
 from chassis.privacy.documents.staging import Sweeper
 from chassis.privacy.documents.store import TooLarge, WrongType
 from chassis.refusal import refusals_in
@@ -31,7 +31,7 @@ async def _more(app: FastAPI, deps: IntakeDeps) -> AsyncIterator[None]:
     """One-time codes for citizens, the key of the receipts, and the sweeper of papers that no fact names."""
     container = deps.container
     gateway = MessageGateway(container.settings.outbox, container.settings.smtp)
-    app.state.codes = Codes(container.db, container.vault.blind, gateway.one_time_code)
+    app.state.codes = OneTimeCodes(container.db, container.vault.blind, gateway.one_time_code)
     _ = deps.receipt_key  # a door that cannot sign receipts must not open
     sweeping = asyncio.create_task(Sweeper(container.document_store, container.log).run(), name="sweeper")
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from chassis.eventing.agenda.reader import agenda_reader
-from chassis.eventing.agenda.task import Cancel, Task
+from chassis.eventing.agenda.processor import agenda_processor
+from chassis.eventing.agenda.task import CancelTask, Task
 from chassis.eventing.processors.processor import EventProcessor
 from chassis.privacy.vault import Vault
 from schemas.envelope import RecordedFact
@@ -19,10 +19,10 @@ VERSION: Final = 1
 
 def processors(vault: Vault) -> Sequence[EventProcessor]:
     """Every processor of intake."""
-    return (projection(vault), agenda_reader("intake", VERSION, react, codec=CODEC))
+    return (projection(vault), agenda_processor("intake", VERSION, react, codec=CODEC))
 
 
-def react(fact: Fact, _recorded: RecordedFact) -> list[Task | Cancel]:
+def react(fact: Fact, _recorded: RecordedFact) -> list[Task | CancelTask]:
     """The tasks that `fact` causes or cancels."""
     match fact:
         case review.CaseApproved():
@@ -30,6 +30,6 @@ def react(fact: Fact, _recorded: RecordedFact) -> list[Task | Cancel]:
         case intake.IdentityQuestioned():
             return [Task("escalate_identity", key=str(fact.round), due_at=fact.deadline.due_at)]
         case intake.IdentityAnswered():
-            return [Cancel("escalate_identity", key=str(fact.round))]
+            return [CancelTask("escalate_identity", key=str(fact.round))]
         case _:
             return []  # a timer that a withdrawal made needless closes as stale when it is due

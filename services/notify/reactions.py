@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from chassis.eventing.agenda.reader import agenda_reader
+from chassis.eventing.agenda.processor import agenda_processor
 from chassis.eventing.agenda.task import Task
 from chassis.eventing.processors.processor import EventProcessor
 from chassis.privacy.vault import Vault
@@ -22,7 +22,7 @@ _REACTIONS: Final = {"inapp": "send_inapp", "sms": "send_sms", "email": "send_em
 
 def processors(_vault: Vault) -> Sequence[EventProcessor]:
     """Every processor of notify."""
-    return (projection(), agenda_reader("notify", VERSION, react, codec=CODEC))
+    return (projection(), agenda_processor("notify", VERSION, react, codec=CODEC))
 
 
 def react(fact: Fact, _recorded: RecordedFact) -> list[Task]:

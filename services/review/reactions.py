@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from chassis.eventing.agenda.reader import agenda_reader
-from chassis.eventing.agenda.task import Cancel, Task
+from chassis.eventing.agenda.processor import agenda_processor
+from chassis.eventing.agenda.task import CancelTask, Task
 from chassis.eventing.processors.processor import EventProcessor
 from chassis.privacy.vault import Vault
 from schemas.envelope import RecordedFact
@@ -19,10 +19,10 @@ VERSION: Final = 2
 
 def processors(_vault: Vault) -> Sequence[EventProcessor]:
     """Every processor of review."""
-    return (projection(), agenda_reader("review", VERSION, react, codec=CODEC))
+    return (projection(), agenda_processor("review", VERSION, react, codec=CODEC))
 
 
-def react(fact: Fact, _recorded: RecordedFact) -> list[Task | Cancel]:
+def react(fact: Fact, _recorded: RecordedFact) -> list[Task | CancelTask]:
     """The tasks that `fact` causes or cancels."""
     match fact:
         case intake.CaseSubmitted():
@@ -40,8 +40,8 @@ def react(fact: Fact, _recorded: RecordedFact) -> list[Task | Cancel]:
         case review.CorrectionRequested():
             return [Task("escalate_correction", key=str(fact.round), due_at=fact.deadline.due_at)]
         case intake.CorrectionAnswered():
-            return [Cancel("escalate_correction", key=str(fact.round))]
+            return [CancelTask("escalate_correction", key=str(fact.round))]
         case intake.CaseWithdrawn() | review.CaseApproved() | review.CaseRejected():
-            return [Cancel("pass_target"), Cancel("check_drawn")]
+            return [CancelTask("pass_target"), CancelTask("check_drawn")]
         case _:
             return []  # a timer that became needless otherwise closes as stale when it is due

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from caselog.read import Head
-from chassis.eventing.processors.bus_share import AGAIN_SECONDS, ENOUGH, WINDOW_SECONDS, Share
+from chassis.eventing.processors.bus_share import AGAIN_SECONDS, ENOUGH, WINDOW_SECONDS, BusShare
 from chassis.eventing.processors.processor import Source
 
 
@@ -14,8 +14,8 @@ class Clock:
         return self.now
 
 
-def share(clock: Clock) -> Share:
-    made = Share("rows", clock)
+def share(clock: Clock) -> BusShare:
+    made = BusShare("rows", clock)
     made.begin({0: Head(100, b"", 1)})
     return made
 

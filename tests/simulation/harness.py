@@ -15,9 +15,9 @@ from typing import Any, Final
 import asyncpg
 
 from caselog.chain import ZERO_LINK
-from chassis.eventing.agenda.reader import SQL as AGENDA_SQL
+from chassis.eventing.agenda.processor import SQL as AGENDA_SQL
 from chassis.eventing.processors.store import SQL as INBOX_SQL
-from chassis.eventing.projections.projection import Plan, Row
+from chassis.eventing.projections.projection import Row, TablePlan
 from tests.simulation.life import Life
 
 LONG_AGO: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
@@ -61,7 +61,7 @@ class Database:
 
     def __init__(self, now: Callable[[], datetime], tables: Iterable[type[Row]]) -> None:
         self._now = now
-        self.plans = [Plan(table) for table in tables]
+        self.plans = [TablePlan(table) for table in tables]
         self._plans = {text: (kind, plan) for plan in self.plans for kind, text in (("select", plan.select), ("put", plan.put))}
         self.checkpoints: dict[tuple[str, int], dict[str, Any]] = {}
         """By reader and shard; a row that no fact has moved yet is not held."""
@@ -79,7 +79,7 @@ class Database:
         """Roll back."""
         self.checkpoints, self.parked, self.agenda, self.tables, self.readers = copy
 
-    def key(self, plan: Plan, values: Sequence[Any]) -> tuple[Any, ...]:
+    def key(self, plan: TablePlan, values: Sequence[Any]) -> tuple[Any, ...]:
         """The primary key of a row."""
         return tuple(values[plan.columns.index(name)] for name in plan.table.KEY)
 
@@ -93,11 +93,11 @@ class Database:
             raise NotAnswered(statement)
         return answer(*values)
 
-    def _select(self, plan: Plan, names: Sequence[str]) -> list[tuple[Any, ...]]:
+    def _select(self, plan: TablePlan, names: Sequence[str]) -> list[tuple[Any, ...]]:
         rows = self.tables[plan.table.TABLE].values()
         return [tuple(list(v) if isinstance(v, list) else v for v in row) for row in rows if row[plan.first] in names]
 
-    def _put(self, plan: Plan, values: Sequence[Any]) -> int:
+    def _put(self, plan: TablePlan, values: Sequence[Any]) -> int:
         table, key, row = self.tables[plan.table.TABLE], self.key(plan, values), tuple(values)
         if key in table and plan.table.APPEND_ONLY:
             return 0
@@ -112,7 +112,7 @@ class Database:
             raise asyncpg.UniqueViolationError("a row stands there")
         self.tables[name] |= rows
 
-    # inbox.sql
+    # store.sql
 
     def inbox_begin(self, reader: str, version: int) -> int:
         self.readers.add((reader, version))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any, Final, cast
 
 from caselog.chain import ZERO_LINK
-from chassis.eventing.agenda.task import Cancel
+from chassis.eventing.agenda.task import CancelTask
 from chassis.eventing.commands.ids import agenda_command
 from schemas.envelope import RecordedFact, shard_of
 from schemas.facts import AnyFact
@@ -63,7 +63,7 @@ class Reference:
         if recorded.cause and any(bytes.fromhex(recorded.cause) == item for made in self.made.values() for _, item, _ in made):
             self.ended.setdefault(bytes.fromhex(recorded.cause), (recorded.seq, "done"))
         for each in OWES[self._service](fact, recorded):
-            if isinstance(each, Cancel):
+            if isinstance(each, CancelTask):
                 for _, item, (reaction, key, stream, *_) in self.made[recorded.shard]:
                     if (reaction, key, stream) == (each.reaction, each.key, recorded.stream):
                         self.ended.setdefault(item, (recorded.seq, "cancelled"))

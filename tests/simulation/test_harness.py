@@ -11,8 +11,8 @@ import asyncpg
 
 from caselog.db.migrate import migrate
 from caselog.db.queries import Queries
-from chassis.eventing.agenda.reader import MIGRATIONS
-from chassis.eventing.agenda.reader import SQL as AGENDA_SQL
+from chassis.eventing.agenda.processor import MIGRATIONS
+from chassis.eventing.agenda.processor import SQL as AGENDA_SQL
 from chassis.eventing.processors.store import SQL as INBOX_SQL
 from tests.databases import Databases
 from tests.eventing.harness import INBOX_MIGRATIONS
@@ -73,7 +73,7 @@ class Both:
         await self.ask(statement, *values)
 
     async def some_inbox(self) -> None:
-        """One statement of inbox.sql."""
+        """One statement of store.sql."""
         chance = self._chance
         shard, hash_, stream = chance.randrange(3), chance.randbytes(32), f"case:{chance.choice('abc')}"
         key = "r", 1

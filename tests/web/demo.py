@@ -18,7 +18,7 @@ from caselog.append import LogUnavailable
 from caselog.db.migrate import migrate
 from chassis.accounts.accounts import Account, Accounts
 from chassis.accounts.oidc.relying_party import relying_party
-from chassis.accounts.one_time_codes import Codes
+from chassis.accounts.one_time_codes import OneTimeCodes
 from chassis.accounts.routers import sign_in_routers
 from chassis.accounts.sessions import Sessions
 from chassis.principal import Principal
@@ -121,7 +121,7 @@ async def running(
         )  # fmt: skip
         app.state.sessions = Sessions(db)
         app.state.accounts = Accounts(db, app.state.sessions)
-        app.state.codes = Codes(db, blind, send)
+        app.state.codes = OneTimeCodes(db, blind, send)
         app.state.db = db
         app.state.oidc = relying_party(
             settings, "demo", db=db, sessions=app.state.sessions, roles=("reviewer", "supervisor"), blind=blind

@@ -1,1 +1,1 @@
-"""The agenda: reactions, timers, sends, retries and parked work as rows of one table (design.md section 5)."""
+"""The agenda, the scheduler of this house: reactions, timers, sends, retries, parked work as rows of one table (design.md 5)."""

@@ -17,7 +17,7 @@ class Task:
     reaction: str
     """The name of what is to be done; stable, since it is part of the command id."""
     key: str = ""
-    """Tells items of one reaction in one stream apart for `Cancel`, for example its second round."""
+    """Tells items of one reaction in one stream apart for `CancelTask`, for example its second round."""
     ordinal: int = 0
     """Tells items of one reaction to one fact apart."""
     due_at: datetime | None = None
@@ -30,14 +30,14 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
+class CancelTask:
     """Cancels earlier tasks of the same stream: those of `reaction` with `key`."""
 
     reaction: str
     key: str = ""
 
 
-React = Callable[[Fact, RecordedFact], Iterable[Task | Cancel]]
+React = Callable[[Fact, RecordedFact], Iterable[Task | CancelTask]]
 """A service's reaction function: pure, so that a rebuild creates the same tasks again."""
 
 

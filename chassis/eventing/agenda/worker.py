@@ -20,7 +20,7 @@ from caselog.append import AppendFailed, LogUnavailable
 from caselog.db.errors import TRANSIENT
 from caselog.db.queries import Queries
 from caselog.read import Head, LogReader
-from chassis.eventing.agenda.reader import SQL
+from chassis.eventing.agenda.processor import SQL
 from chassis.eventing.agenda.task import ClaimedTask
 from chassis.eventing.commands.handler import AppendRefused
 from chassis.eventing.kafka.cloudevents import traceparent_of

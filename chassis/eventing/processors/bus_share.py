@@ -25,7 +25,7 @@ ENOUGH: Final = 200
 AGAIN_SECONDS: Final = 60.0
 
 
-class Share:
+class BusShare:
     """The share of one processor. Only facts after the log's heads at its start count: catching up is the log's work."""
 
     def __init__(self, processor: str, clock: Callable[[], float] = time.monotonic) -> None:

@@ -17,7 +17,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from caselog.read import Head, LogReader
-from chassis.eventing.processors.bus_share import SHARE, Share
+from chassis.eventing.processors.bus_share import SHARE, BusShare
 from chassis.eventing.processors.processor import Checkpoint, EventProcessor, Reach, Source
 from chassis.eventing.processors.store import ParkedStream, ProcessorStopped, ProcessorStore, Result
 from schemas.envelope import Position, RecordedFact
@@ -69,7 +69,7 @@ class Inbox:
         self._reached: dict[tuple[str, int], Result] = {}
         self.refused: str | None = None
         """Why the broker does not let this service read, from its start until it first does."""
-        self._shares = {processor.name: Share(processor.name) for processor in processors}
+        self._shares = {processor.name: BusShare(processor.name) for processor in processors}
         self._taking = self._taken = 0
 
     @asynccontextmanager

@@ -27,7 +27,7 @@ from schemas.envelope.codec import MalformedFact, UnknownFact
 _log = structlog.get_logger("inbox")
 _TRACER: Final = trace.get_tracer("parvandeh")
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
-SQL: Final = Path(__file__).with_name("inbox.sql")
+SQL: Final = Path(__file__).with_name("store.sql")
 PARKED_LIMIT: Final = 20
 """More than this many parked streams in five minutes is a bug of ours: the processor stops."""
 

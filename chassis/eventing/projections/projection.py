@@ -39,7 +39,7 @@ class Row:
 R = TypeVar("R", bound=Row)
 
 
-class Plan:
+class TablePlan:
     """The statements of one table. Names of tables and columns are ours, never a parameter."""
 
     def __init__(self, table: type[Any]) -> None:
@@ -79,7 +79,7 @@ class Rows:
 
     __slots__ = ("_plans", "dirty", "loaded", "rows")
 
-    def __init__(self, plans: Mapping[type[Row], Plan]) -> None:
+    def __init__(self, plans: Mapping[type[Row], TablePlan]) -> None:
         self._plans = plans
         self.rows: dict[tuple[object, ...], Row] = {}
         self.loaded: set[tuple[object, ...]] = set()
@@ -116,7 +116,7 @@ class Projection:
     """The tables of one processor, and the way of their rows in and out."""
 
     def __init__(self, *tables: type[Row]) -> None:
-        self._plans = {table: Plan(table) for table in tables}
+        self._plans = {table: TablePlan(table) for table in tables}
         self.tables: Final = {table.TABLE: "*" for table in tables}
         """As `Processor.tables` wants them."""
 
@@ -174,7 +174,7 @@ class Projection:
             if found := new[table] + changed[table]:
                 await connection.executemany(plan.put, map(plan.values, found))
 
-    async def _copied(self, connection: asyncpg.Connection, plan: Plan, rows: Sequence[Row]) -> bool:
+    async def _copied(self, connection: asyncpg.Connection, plan: TablePlan, rows: Sequence[Row]) -> bool:
         """Whether the rows were brought in by COPY; False where one of them stands there already: facts are read again."""
         try:
             async with connection.transaction():

@@ -103,7 +103,7 @@ async def build_in_parallel(
     shards = sorted(goal)
     count = os.cpu_count() or 1
     shares = [{shard: goal[shard] for shard in shards[number::count]} for number in range(count)]
-    parts = [Worker(open_processor, owner, share) for share in shares if share]
+    parts = [RebuildWorker(open_processor, owner, share) for share in shares if share]
     try:
         while any(part.running for part in parts):
             refused = next((part.refusal for part in parts if part.refusal is not None), None)
@@ -124,7 +124,7 @@ async def _tell(store: ProcessorStore, goal: Mapping[int, int], say: Callable[[i
     say(sum(checkpoint.seq for checkpoint in (await store.checkpoints()).values()), sum(goal.values()))
 
 
-class Worker:
+class RebuildWorker:
     """One process, forked: it has the processor's code and settings as they are here, and imports nothing again."""
 
     def __init__(self, open_processor: OpenProcessor, owner: dict[str, Any], goal: Mapping[int, int]) -> None:

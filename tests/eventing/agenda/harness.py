@@ -14,8 +14,8 @@ from caselog.append import Appender
 from caselog.db.migrate import migrate
 from caselog.outcomes import Appended, AppendRequest, NewFact
 from caselog.read import LogReader
-from chassis.eventing.agenda.reader import MIGRATIONS, agenda_reader
-from chassis.eventing.agenda.task import Cancel, ClaimedTask, Task
+from chassis.eventing.agenda.processor import MIGRATIONS, agenda_processor
+from chassis.eventing.agenda.task import CancelTask, ClaimedTask, Task
 from chassis.eventing.agenda.worker import Worker
 from chassis.eventing.commands.decider import Decider
 from chassis.eventing.commands.handler import Command, CommandHandler
@@ -68,7 +68,7 @@ def decide(command: Resume | Overdue, _state: None, _at: datetime, *, working_ti
 DECIDER = Decider[Resume | Overdue, None](None, lambda state, _fact, _at: state, decide, CODEC)
 
 
-def react(fact: Fact, recorded: RecordedFact) -> list[Task | Cancel]:
+def react(fact: Fact, recorded: RecordedFact) -> list[Task | CancelTask]:
     match fact:
         case IdentityConfirmed():
             return [Task("resume", details={"why": "first"}, recipient="applicant")]
@@ -77,7 +77,7 @@ def react(fact: Fact, recorded: RecordedFact) -> list[Task | Cancel]:
         case CorrectionRequested():
             return [Task("overdue", key=str(fact.round), due_at=fact.deadline.due_at)]
         case CorrectionAnswered():
-            return [Cancel("overdue", key=str(fact.round))]
+            return [CancelTask("overdue", key=str(fact.round))]
     return []
 
 
@@ -132,7 +132,7 @@ async def harness(databases: Databases) -> AsyncIterator[AgendaHarness]:
         databases.reader("review_reader") as log,
         asyncpg.create_pool(**databases.where("review", "review"), min_size=1, max_size=6) as db,
     ):
-        inbox = Inbox([agenda_reader("review", 1, react, codec=CODEC)], db=db, log=log, bus=False)
+        inbox = Inbox([agenda_processor("review", 1, react, codec=CODEC)], db=db, log=log, bus=False)
         handler = CommandHandler("review", DECIDER, appender=appender, reader=log, vault=NoSeals(), service_key=bytes(32))
         async with inbox.running():
             yield AgendaHarness(appender, intake, inbox, db, log, handler)

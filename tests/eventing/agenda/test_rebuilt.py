@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from caselog.read import LogReader
-from chassis.eventing.agenda.reader import agenda_reader
+from chassis.eventing.agenda.processor import agenda_processor
 from chassis.eventing.agenda.task import ClaimedTask
 from chassis.eventing.agenda.worker import RetryLater
 from chassis.eventing.processors.processor import EventProcessor
@@ -39,7 +39,7 @@ async def test_a_parked_item_a_waiting_one_and_a_leased_one_are_as_they_were(dat
         @asynccontextmanager
         async def open_processor() -> AsyncIterator[tuple[EventProcessor, LogReader]]:
             async with databases.reader() as log:
-                yield agenda_reader("review", 1, react, codec=CODEC), log
+                yield agenda_processor("review", 1, react, codec=CODEC), log
 
         assert (await Rebuild(open_processor, databases.where("review", "owner")).run()).differing == {"agenda": 0}
         assert [tuple(row) for row in await here.db.fetch(OF_THE_DAY)] == before

@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 
 from caselog.db.queries import Queries
-from chassis.eventing.agenda.task import Cancel, React, Task
+from chassis.eventing.agenda.task import CancelTask, React, Task
 from chassis.eventing.commands.ids import agenda_command
 from chassis.eventing.processors.processor import Batch, EventProcessor
 from schemas.envelope import RecordedFact
@@ -25,12 +25,12 @@ COLUMNS: Final = "id, reaction, key, stream, target, cause_shard, cause_seq, cau
 _ITEM: Final = re.compile(r"[0-9a-f]{64}")
 
 
-def agenda_reader(service: str, version: int, react: React, *, codec: FactCodec) -> EventProcessor:
+def agenda_processor(service: str, version: int, react: React, *, codec: FactCodec) -> EventProcessor:
     """The processor named `agenda` of a service. Raise `version` when `react` changes: the agenda is then built anew."""
     sql = Queries.load(SQL)
 
     async def apply(connection: asyncpg.Connection, run: Batch) -> None:
-        changes = Changes(service)
+        changes = AgendaChanges(service)
         for fact, recorded in run:
             changes.take(react(fact, recorded), recorded)
         # What is there already first: a later item of the same key must not be met by an earlier cancelling.
@@ -44,7 +44,7 @@ def agenda_reader(service: str, version: int, react: React, *, codec: FactCodec)
     return EventProcessor(NAME, version, apply, {"agenda": COLUMNS}, sql.carry_over, codec=codec)
 
 
-class Changes:
+class AgendaChanges:
     """What a batch of facts does to the agenda: items that are made, and items from before the run that end.
 
     An item that is made and ends within the run is written once, as it ends.
@@ -59,14 +59,14 @@ class Changes:
         """Stream, reaction and key, and the seq of the fact that cancels."""
         self._open: dict[tuple[str, str, str], list[bytes]] = {}
 
-    def take(self, caused: Iterable[Task | Cancel], cause: RecordedFact) -> None:
+    def take(self, caused: Iterable[Task | CancelTask], cause: RecordedFact) -> None:
         """Apply one fact: it closes the task that it carried out, cancels those it makes needless, and opens those it causes."""
         if cause.cause is not None and _ITEM.fullmatch(cause.cause):
             self._end(bytes.fromhex(cause.cause), "done")
             self.closed.append(bytes.fromhex(cause.cause))
         for each in caused:
             match each:
-                case Cancel():
+                case CancelTask():
                     key = (cause.stream, each.reaction, each.key)
                     for task in self._open.pop(key, ()):
                         self._end(task, "cancelled")
