@@ -9,9 +9,9 @@ UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes -
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(VENV)/.done ## make the virtual environment with what running needs, from the hash locks
+setup: $(VENV)/.done ## create the virtual environment with what running needs, from the hash locks
 
-tools: $(VENV)/.tools ## add to it what make test and make check need
+tools: $(VENV)/.tools ## add what make test and make check need
 
 HALF := $(wildcard $(VENV)/.installing)
 
@@ -25,33 +25,33 @@ $(VENV)/.tools: $(VENV)/.done requirements/dev.lock
 	@$(PYTHON) -m deploy.local.install $(VENV) requirements/dev.lock
 	@touch $@
 
-lock: setup ## make the locks anew after a change of pyproject.toml; what they pin stays where it can
+lock: setup ## rewrite the locks after a change of pyproject.toml, keeping pinned versions where possible
 	@$(UV_COMPILE) --all-extras --group dev --output-file requirements/dev.lock pyproject.toml
 	@$(UV_COMPILE) --constraints requirements/dev.lock --extra local --output-file requirements/local.lock pyproject.toml
 	@$(UV_COMPILE) --constraints requirements/dev.lock --output-file requirements/product.lock pyproject.toml
 
-run: setup ## start PostgreSQL, Kafka and all that stands on them; Ctrl-C stops (DAY=1: a day takes 1 s)
+run: setup ## start PostgreSQL, Kafka and every service; Ctrl-C stops them (DAY=1: a day takes 1 s)
 	@exec env $(if $(DAY),PARVANDEH_WORKING_DAY_SECONDS=$(DAY)) $(PY) -m deploy.local run
 
-demo: setup ## a Kerman week of 1,000 requests through the doors of `make run`; goes on after Ctrl-C (REQUESTS=, SEED=)
+demo: setup ## a Kerman week of 1,000 requests to a running `make run`; resumes after Ctrl-C (REQUESTS=, SEED=)
 	@$(PY) -m deploy.demo --requests $(or $(REQUESTS),1000) $(if $(SEED),--seed $(SEED))
 
-rebuild: setup ## build every projection anew from the log while the services go on (make run must be up)
+rebuild: setup ## rebuild every projection from the log while the services keep running (needs make run)
 	@$(PY) -m deploy.local rebuild
 
-parked: setup ## say what could not be applied or carried out, and why (make run must be up)
+parked: setup ## list what could not be applied or carried out, and why (needs make run)
 	@$(PY) -m deploy.local parked
 
-release: setup ## let it go on: SERVICE=review READER=cases WHAT=case:... (or READER=agenda WHAT=<item>)
+release: setup ## release parked work: SERVICE=review READER=cases WHAT=case:... (or READER=agenda WHAT=<item>)
 	@$(PY) -m deploy.local service $(SERVICE) release $(READER) $(WHAT)
 
-revoke: setup ## end every session of a person at a desk at once: SERVICE=review SUBJECT=rev-1 (make run must be up)
+revoke: setup ## end all sessions of a person at a desk at once: SERVICE=review SUBJECT=rev-1 (needs make run)
 	@$(PY) -m deploy.local service $(SERVICE) revoke $(SUBJECT)
 
-staff: setup ## enrol, change, list accounts, offices, agencies, reviewers of a desk: SERVICE=review DO='account list' (make run must be up)
+staff: setup ## enrol, change, list accounts, offices, agencies, reviewers of a desk: SERVICE=review DO='account list' (needs make run)
 	@$(PY) -m deploy.local service $(SERVICE) $(DO)
 
-reset: setup ## ask, then forget all local data
+reset: setup ## ask, then delete all local data
 	@$(PY) -m deploy.local reset
 
 test: tools ## run all tests against the real PostgreSQL and the real Kafka
@@ -83,5 +83,5 @@ faults: tools ## strike everything KILLS times (100) under load, every other fau
 contracts: tools ## ask every service EXAMPLES (1,000) requests by its OpenAPI document: no 5xx, no undocumented answer; long
 	@EXAMPLES=$(or $(EXAMPLES),1000) $(PY) -m pytest -q -s tests/journeys/test_9_contracts.py
 
-verify: setup ## re-hash the whole local log from its bytes (make run must be up)
+verify: setup ## re-hash the whole local log from its bytes (needs make run)
 	@$(PY) -m deploy.local verify

@@ -50,7 +50,7 @@ async def _reader_pool() -> asyncpg.Pool:
 
 @app.command()
 async def migrate() -> int:
-    """Set up or bring forward the log's database."""
+    """Create or migrate the log's database."""
     async with await _connect_pool("owner", "PARVANDEH_OWNER_PASSWORD") as pool, pool.acquire() as connection:
         applied = await install(connection)
     print(f"caselog: {len(applied)} migrations applied" if applied else "caselog: up to date")
@@ -101,11 +101,11 @@ async def verify() -> int:
 @app.command("timeline")
 async def show_timeline(
     case: Annotated[str, typer.Argument(metavar="CASE", help="The id of a case, or the name of a stream.")],
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> int:
     """Print the timeline of a case.
 
-    Exit code 1: there is no such case, or a fact does not give its link.
+    Exit code 1: there is no such case, or a fact does not match its link.
     """
     stream = case if ":" in case else f"case:{case}"
     async with await _reader_pool() as pool:

@@ -35,7 +35,7 @@ def check(here: Path = HERE, *, released: bool = False) -> int:
 
 
 def write_files(here: Path = HERE) -> int:
-    """Write what can be generated; exit 1 with a line for each thing that a person has to write first."""
+    """Write what can be generated; exit 1 with a line for each thing that a person must write first."""
     for line in write(here) or ["schemas: nothing to write"]:
         print(line)
     return _said(missing(here))
@@ -46,7 +46,7 @@ def declare_released(here: Path = HERE, root: Path = ROOT) -> int:
     version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     entries, found = release(version, here)
     for entry in entries:
-        print(f"{entry}: released at {version}; it never changes from now on")
+        print(f"{entry}: released at {version}; it never changes again")
     if not entries and not found:
         print("schemas: every fact is released")
     return _said(found)
@@ -67,14 +67,12 @@ def _said(found: Sequence[str]) -> int:
     return 1 if found else 0
 
 
-app = command_line("The published files, a new fact, and what never changes from now on.")
+app = command_line("Check and write the published files, draft a new fact, release facts.")
 
 
 @app.command("check")
 def check_files(
-    released: Annotated[
-        bool, typer.Option("--released", help="Before shipping: a fact that is not released is a fault.")
-    ] = False,
+    released: Annotated[bool, typer.Option("--released", help="Before shipping: report unreleased facts as faults.")] = False,
 ) -> int:
     """Compare the published files with the code.
 
@@ -85,9 +83,9 @@ def check_files(
 
 @app.command("write")
 def write_generated() -> int:
-    """Write the files that are generated.
+    """Write the generated files.
 
-    Exit code 1: something has to be written by a person first, and a line names it.
+    Exit code 1: a person must write something first, and a line names it.
     """
     return write_files()
 
@@ -102,17 +100,13 @@ def release_facts() -> int:
 def draft_fact(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its wire name, for example correction.extended.")],
     writer: Annotated[str, typer.Option(help=", ".join(Writer))],
-    fields: Annotated[
-        list[str] | None, typer.Option("--field", metavar="'NAME: TYPE'", help="May be given several times.")
-    ] = None,
+    fields: Annotated[list[str] | None, typer.Option("--field", metavar="'NAME: TYPE'", help="A field; may be repeated.")] = None,
     meaning: Annotated[str, typer.Option(help="What happened: one sentence in the past tense.")] = "",
-    fa: Annotated[str, typer.Option(help="Its words in Persian.")] = "",
-    en: Annotated[str, typer.Option(help="Its words in English.")] = "",
-    kind: Annotated[str, typer.Option(help="Of its stream: " + ", ".join(StreamKind))] = StreamKind.CASE.value,
+    fa: Annotated[str, typer.Option(help="Its label in Persian.")] = "",
+    en: Annotated[str, typer.Option(help="Its label in English.")] = "",
+    kind: Annotated[str, typer.Option(help="The kind of its stream: " + ", ".join(StreamKind))] = StreamKind.CASE.value,
     record: Annotated[bool, typer.Option("--record", help="A pure record, which cannot conflict.")] = False,
-    ignored_by: Annotated[
-        str, typer.Option(metavar="A,B", help="The services and folds that leave it alone (ignored.toml).")
-    ] = "",
+    ignored_by: Annotated[str, typer.Option(metavar="A,B", help="The services and folds that ignore it (ignored.toml).")] = "",
 ) -> int:
     """Write the stubs of a new fact, marked where a person must decide.
 

@@ -83,11 +83,11 @@ def refused(new: NewFact, root: Path, facts: Mapping[str, type[Fact]], ignoring:
     elif new.name in facts:
         known = facts[new.name]
         found.append(
-            f"{new.name} is there already (version {known.VERSION}, written by {known.WRITER.value}): a released fact changes by "
+            f"{new.name} already exists (version {known.VERSION}, written by {known.WRITER.value}): a released fact changes by "
             "a new VERSION with a lift in schemas/upcasting.py"
         )
     elif (at := root / new.test).exists():
-        found.append(f"{at.relative_to(root)} is there already: move it away")
+        found.append(f"{at.relative_to(root)} already exists: move it away")
     if new.writer not in set(Writer):
         found.append(f"{new.writer!r} is no writer: one of {', '.join(Writer)}")
     else:

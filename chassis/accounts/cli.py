@@ -18,12 +18,12 @@ from chassis.accounts.sessions import Sessions
 from chassis.principal import Principal
 from schemas.command_line import CommandLine
 
-ACCOUNT: Final = CommandLine("The local accounts of this desk. A password is asked, and never an argument.")
+ACCOUNT: Final = CommandLine("The local accounts of this desk. Passwords are asked for, never given as arguments.")
 Subject = Annotated[str, typer.Argument(metavar="SUBJECT", help="The account.")]
-Office = Annotated[str | None, typer.Option(metavar="OFFICE", help="The counter office that it belongs to.")]
-Agency = Annotated[str | None, typer.Option(metavar="AGENCY", help="The agency that it belongs to.")]
-ROLE: Final = typer.Option(metavar="ROLE", help="What its person does at this desk.")
-NAME: Final = typer.Option(metavar="NAME", help="What its person is called.")
+Office = Annotated[str | None, typer.Option(metavar="OFFICE", help="The counter office that the account belongs to.")]
+Agency = Annotated[str | None, typer.Option(metavar="AGENCY", help="The agency that the account belongs to.")]
+ROLE: Final = typer.Option(metavar="ROLE", help="The person's role at this desk.")
+NAME: Final = typer.Option(metavar="NAME", help="The person's name.")
 
 
 class AccountDesk:
@@ -37,12 +37,12 @@ class AccountDesk:
     async def add(
         self, subject: str, typed: str, role: str, person_name: str, office: str | None = None, agency: str | None = None
     ) -> str:
-        """Make an account; `typed` is its user name. What became of it, in sentences. Raises RegistrationRefused."""
+        """Create an account; `typed` is its user name. Returns the outcome in words. Raises RegistrationRefused."""
         subject, name = identifier("SUBJECT", subject), username(typed)
         person = Principal(role, subject, named("--name", person_name), office, agency)
         wanted = StoredAccount(person, name, active=True)
         if subject.startswith(STAFF):
-            raise RegistrationRefused("SUBJECT", f"begins with {STAFF}, as those who sign in by OpenID Connect are called")
+            raise RegistrationRefused("SUBJECT", f"starts with {STAFF}, which is kept for those who sign in by OpenID Connect")
         if (found := await self._accounts.find(subject)) is not None:
             return _as_it_is(found, wanted)
         await self._fits(person)
@@ -54,7 +54,7 @@ class AccountDesk:
         except UsernameTaken:
             raise RegistrationRefused("--username", "another account has it") from None
         if not made:
-            raise RegistrationRefused("SUBJECT", "somebody else made this account meanwhile; nothing was changed")
+            raise RegistrationRefused("SUBJECT", "somebody else has created this account in the meantime; nothing was changed")
         return f"{subject} may sign in as {name}"
 
     async def change(
@@ -65,7 +65,7 @@ class AccountDesk:
         office: str | None = None,
         agency: str | None = None,
     ) -> str:
-        """Change what is given. What became of it, in sentences. Raises RegistrationRefused."""
+        """Change the given details. Returns the outcome in words. Raises RegistrationRefused."""
         found = (await self._open(subject)).principal
         role = role or found.role
         seat = self._registration.seats.get(role)
@@ -79,37 +79,37 @@ class AccountDesk:
             agency=agency or (found.agency if kept == "agency" else None),
         )
         if wanted == found:
-            return f"{subject} is so already; nothing was changed"
+            return f"Nothing was changed: {subject} already has these details."
         await self._fits(wanted)
         await self._accounts.change(wanted)
-        changed = "is changed, and its sessions are ended"
+        changed = "was changed, and its sessions were ended"
         return await self._and_still(subject, changed) if role != found.role else f"{subject} {changed}"
 
     async def password(self, subject: str) -> str:
-        """What became of it, in sentences. Raises RegistrationRefused."""
+        """Returns the outcome in words. Raises RegistrationRefused."""
         found = await self._open(subject)
         await self._accounts.open_with(subject, self._ask(found.username))
-        return f"{subject} has the new password, and its sessions are ended"
+        return f"{subject} has a new password, and its sessions were ended"
 
     async def close(self, subject: str) -> str:
-        """What became of it, in sentences. Raises RegistrationRefused."""
+        """Returns the outcome in words. Raises RegistrationRefused."""
         found = await self._known(subject)
         # Also where it is closed: a session that somehow stands must not outlive the command that was to end it.
         await self._accounts.close(subject)
-        return await self._and_still(subject, "is closed, and its sessions are ended" if found.active else "was closed already")
+        return await self._and_still(subject, "was closed, and its sessions were ended" if found.active else "was already closed")
 
     async def reopen(self, subject: str) -> str:
-        """What became of it, in sentences. Raises RegistrationRefused."""
+        """Returns the outcome in words. Raises RegistrationRefused."""
         found = await self._known(subject)
         if found.active:
-            return f"{subject} is open already; nothing was changed"
+            return f"Nothing was changed: {subject} is already open."
         await self._fits(found.principal)
         await self._accounts.open_with(subject, self._ask(found.username))
         return f"{subject} may sign in again as {found.username}"
 
     async def list_all(self) -> str:
         """A line for each account."""
-        return "\n".join(map(_line, await self._accounts.all())) or "there is no account"
+        return "\n".join(map(_line, await self._accounts.all())) or "there are no accounts"
 
     async def _known(self, subject: str) -> StoredAccount:
         if (found := await self._accounts.find(subject)) is None:
@@ -119,7 +119,7 @@ class AccountDesk:
     async def _open(self, subject: str) -> StoredAccount:
         found = await self._known(subject)
         if not found.active:
-            raise RegistrationRefused("SUBJECT", "this account is closed; `account reopen` opens it again")
+            raise RegistrationRefused("SUBJECT", "this account is closed; `account reopen` reopens it")
         return found
 
     async def _and_still(self, subject: str, what: str) -> str:
@@ -130,29 +130,29 @@ class AccountDesk:
         """Raises RegistrationRefused when this desk has no such role, or the role no such seat."""
         roles, role = self._registration.roles, principal.role
         if role not in roles:
-            raise RegistrationRefused("--role", f"this desk has {', '.join(roles)}")
+            raise RegistrationRefused("--role", f"the roles of this desk are {', '.join(roles)}")
         seat = self._registration.seats.get(role)
         for kind, value in (("office", principal.office), ("agency", principal.agency)):
             if seat is None or seat.kind != kind:
                 if value:
-                    raise RegistrationRefused(f"--{kind}", f"{role} belongs to none")
+                    raise RegistrationRefused(f"--{kind}", f"{role} belongs to no {kind}")
             elif not value:
-                raise RegistrationRefused(f"--{kind}", f"{role} belongs to one; name it")
+                raise RegistrationRefused(f"--{kind}", f"{role} belongs to an {kind}; name it")
             elif not await seat.exists(self._log, value):
-                raise RegistrationRefused(f"--{kind}", f"there is none of this id; `{kind} register` registers it")
+                raise RegistrationRefused(f"--{kind}", f"there is no {kind} with this id; `{kind} register` adds it")
 
 
 def _as_it_is(found: StoredAccount, wanted: StoredAccount) -> str:
     """The same account made again changes nothing. Raises RegistrationRefused at what differs."""
     if not found.active:
         # A script that makes the city's accounts, run again, must not let in who has left.
-        raise RegistrationRefused("SUBJECT", "this account is closed; `account reopen` opens it again")
+        raise RegistrationRefused("SUBJECT", "this account is closed; `account reopen` reopens it")
     if found.username != wanted.username:
-        raise RegistrationRefused("--username", "this account is there with another, which never changes")
+        raise RegistrationRefused("--username", "this account has another one, which never changes")
     for each in ("role", "name", "office", "agency"):
         if getattr(found.principal, each) != getattr(wanted.principal, each):
-            raise RegistrationRefused(f"--{each}", "this account is there with another; `account change` changes it")
-    return f"{wanted.principal.subject} is there already; nothing was changed, and its password is the one it had"
+            raise RegistrationRefused(f"--{each}", "this account has another one; `account change` changes it")
+    return f"Nothing was changed: {wanted.principal.subject} already exists, and keeps its password."
 
 
 def _line(kept: StoredAccount) -> str:
@@ -179,14 +179,14 @@ async def _at_desk(context: typer.Context, done: Callable[[AccountDesk], Awaitab
 @ACCOUNT.command()
 async def add(
     context: typer.Context,
-    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="What the account is called for ever.")],
-    username: Annotated[str, typer.Option(metavar="USERNAME", help="What its person signs in with.")],
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The name of the account, which never changes.")],
+    username: Annotated[str, typer.Option(metavar="USERNAME", help="The user name to sign in with.")],
     role: Annotated[str, ROLE],
     name: Annotated[str, NAME],
     office: Office = None,
     agency: Agency = None,
 ) -> int:
-    """Make an account; its password is asked."""
+    """Create an account; asks for its password."""
     return await _at_desk(context, lambda desk: desk.add(subject, username, role, name, office, agency))
 
 
@@ -199,25 +199,25 @@ async def change(
     office: Office = None,
     agency: Agency = None,
 ) -> int:
-    """Change what is given of an account; its sessions are ended."""
+    """Change the given details of an account and end its sessions."""
     return await _at_desk(context, lambda desk: desk.change(subject, role, name, office, agency))
 
 
 @ACCOUNT.command()
 async def password(context: typer.Context, subject: Subject) -> int:
-    """Give an account a new password, which is asked; its sessions are ended."""
+    """Set a new password, which is asked for, and end the account's sessions."""
     return await _at_desk(context, lambda desk: desk.password(subject))
 
 
 @ACCOUNT.command()
 async def close(context: typer.Context, subject: Subject) -> int:
-    """Close an account; its sessions are ended."""
+    """Close an account and end its sessions."""
     return await _at_desk(context, lambda desk: desk.close(subject))
 
 
 @ACCOUNT.command()
 async def reopen(context: typer.Context, subject: Subject) -> int:
-    """Open a closed account again, with a new password, which is asked."""
+    """Reopen a closed account with a new password, which is asked for."""
     return await _at_desk(context, lambda desk: desk.reopen(subject))
 
 

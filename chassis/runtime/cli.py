@@ -1,4 +1,4 @@
-"""A service as processes, and what is said to it from a terminal.
+"""A service's processes and its commands on a terminal.
 
 `serve` carries out the agenda too, unless PARVANDEH_AGENDA_APART names the service: then `agenda` does, in another process.
 """
@@ -41,20 +41,20 @@ from schemas.command_line import CommandLine, command_line, run
 
 K = TypeVar("K", bound=ReadOnlyContainer)
 NOT_REACHED: Final = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
-"""What a server answers that does not let a command in."""
+"""What a server raises when it refuses a login."""
 
 GARBAGE: Final = 20_000
 """Objects that were made and not let go before Python looks for cycles: those of some twenty requests under way."""
 
 OLD_ROWS: Final = (
     "{service} does not start: another version built the rows of {readers};"
-    " `python -m services.{service} rebuild {readers}` builds them anew from the log\n"
+    " `python -m services.{service} rebuild {readers}` rebuilds them from the log\n"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Terminal(Desk[K]):
-    """What a command finds in `context.obj`: the service that it was typed to."""
+    """What a command finds in `context.obj`: the service it is addressed to."""
 
     process: Service[K, Any]
 
@@ -87,8 +87,8 @@ def run_command(process: Service[K, Any], arguments: Sequence[str], read_setting
 
 
 def commands_of(process: Service[K, Any]) -> CommandLine:
-    """What can be said to a service: what every service knows, its agenda where it has one, and its desk's own."""
-    app = command_line(f"The service {process.service}: its processes, its rows, and who works at its desk.")
+    """The commands of a service: those of every service, its agenda where it has one, and its desk's own."""
+    app = command_line(f"The service {process.service}: its processes, its rows and the staff of its desk.")
     for name, command in COMMANDS.items():
         app.command(name)(command)
     if isinstance(process, ServiceApp):
@@ -100,7 +100,7 @@ def commands_of(process: Service[K, Any]) -> CommandLine:
 
 
 async def migrate(context: typer.Context) -> None:
-    """Set up or bring forward its tables (as the owner: PARVANDEH_OWNER_PASSWORD)."""
+    """Create or migrate the tables of the service (as the owner: PARVANDEH_OWNER_PASSWORD)."""
     at: Terminal[Any] = context.obj
     await migrate_service(at.settings, at.service, at.process.package)
 
@@ -126,7 +126,7 @@ def serve_pages(context: typer.Context) -> int:
 
 
 def serve_agenda(context: typer.Context) -> None:
-    """Carry out its agenda until SIGTERM."""
+    """Run the agenda until SIGTERM."""
     at: Terminal[Any] = context.obj
     if isinstance(at.process, ServiceApp):  # the command is there for no other
         configure(f"{at.service}-agenda", at.settings)
@@ -134,7 +134,7 @@ def serve_agenda(context: typer.Context) -> None:
 
 
 async def demonstration(context: typer.Context) -> None:
-    """Bring the demonstration accounts and data, where the settings are those of a demonstration."""
+    """Load the demonstration accounts and data, where the settings allow a demonstration."""
     at: Terminal[Any] = context.obj
     at.settings.refuse_demonstration("demonstration data")
     async with at.process.open_container(at.settings) as container:
@@ -159,7 +159,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
 
 
 async def _outdated(process: Service[K, Any], settings: Settings) -> list[str]:
-    """The processors whose rows are of another version; none where the database is away, since the start itself waits for it."""
+    """The processors whose rows have another version; none while the database is away, since the start itself waits for it."""
     try:
         async with process.open_container(settings) as container:
             return [name for name, store in container.inbox.stores.items() if await store.outdated()]
@@ -169,11 +169,11 @@ async def _outdated(process: Service[K, Any], settings: Settings) -> list[str]:
 
 async def rebuild(
     context: typer.Context,
-    readers: Annotated[list[str] | None, typer.Argument(metavar="[READER]...", help="All, where none is named.")] = None,
+    readers: Annotated[list[str] | None, typer.Argument(metavar="[READER]...", help="All when none is named.")] = None,
 ) -> int:
-    """Build rows anew from the log while the service goes on.
+    """Rebuild rows from the log while the service keeps running.
 
-    Exit code 1: refused, and nothing was changed. 3: done, and rows were otherwise than the log says.
+    Exit code 1: refused, and nothing was changed. 3: done, and some rows differed from the log.
     """
     at: Terminal[Any] = context.obj
     process, settings, names = at.process, at.settings, readers or []
@@ -192,8 +192,8 @@ async def rebuild(
             return 1
         differed = differed or any(done.differing.values())
         wrong = ", ".join(f"{rows} in {table}" for table, rows in done.differing.items() if rows)
-        found = f"rows that differed and are right now: {wrong}" if wrong else "every row as it was"
-        sys.stdout.write(f"{process.service} {name}: built anew from {done.facts} facts; {found}\n")
+        found = f"rows that differed and are now correct: {wrong}" if wrong else "no row differed"
+        sys.stdout.write(f"{process.service} {name}: rebuilt from {done.facts} facts; {found}\n")
     return ROWS_DIFFERED if differed else 0
 
 
@@ -213,7 +213,7 @@ async def _rebuild_one(process: Service[K, Any], settings: Settings, name: str) 
 
 
 async def parked(context: typer.Context) -> int:
-    """List what could not be applied or carried out, why, and how it is let go.
+    """List what could not be applied or carried out, why, and how to release it.
 
     Exit code 1: there is something.
     """
@@ -230,9 +230,9 @@ async def release_parked(
     reader: Annotated[str, typer.Argument(metavar="READER", help="As `parked` names it; `agenda` for a task.")],
     what: Annotated[str, typer.Argument(metavar="STREAM|ITEM", help="As `parked` names it.")],
 ) -> int:
-    """Let go what was parked.
+    """Release what was parked.
 
-    Exit code 1: it cannot be applied yet, or nothing of that name is parked.
+    Exit code 1: it cannot be applied yet, or nothing with that name is parked.
     """
     at: Terminal[Any] = context.obj
     async with at.process.open_container(at.settings) as container:
@@ -241,14 +241,14 @@ async def release_parked(
         except (StillFaulty, NotBegun) as refusal:
             sys.stdout.write(refusal.default_text() + "\n")
             return 1
-    sys.stdout.write("released\n" if released else "nothing of that name is parked\n")
+    sys.stdout.write("released\n" if released else "nothing with that name is parked\n")
     return 0 if released else 1
 
 
 async def revoke_sessions(
-    context: typer.Context, subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="Whose, as an account is called.")]
+    context: typer.Context, subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The name of the account.")]
 ) -> int:
-    """End every session of a person at this desk at once.
+    """End all sessions of a person at this desk at once.
 
     Exit code 1: there was none.
     """
@@ -259,21 +259,21 @@ async def revoke_sessions(
 def subject_of_issuer(
     context: typer.Context, sub: Annotated[str, typer.Argument(metavar="SUB", help="The `sub` of the issuer.")]
 ) -> int:
-    """Print what staff who sign in by OpenID Connect are called here, as a service's own commands or `revoke` want it."""
+    """Print the subject of a member of staff who signs in by OpenID Connect, as `revoke` and other commands take it."""
     at: Terminal[Any] = context.obj
     return print_subject(at.settings, sub)
 
 
 async def revoke(settings: Settings, service: str, subject: str) -> int:
-    """End every session of `subject` at this service at once; 1 when there was none."""
+    """End all sessions of `subject` at this service at once; 1 if there were none."""
     async with asyncpg.create_pool(**settings.as_service(service, service), min_size=1, max_size=1) as db:
         ended = await Sessions(db).revoke(subject)
-    sys.stdout.write(f"{service} sessions of {subject} that were ended: {ended}\n")
+    sys.stdout.write(f"{service} sessions of {subject} ended: {ended}\n")
     return 0 if ended else 1
 
 
 def print_subject(settings: Settings, sub: str) -> int:
-    """Print what staff with this `sub` of the issuer is called here, as an enrolment or `revoke` wants it."""
+    """Print the subject of the member of staff with this `sub` of the issuer, as `revoke` and enrolment take it."""
     try:
         sys.stdout.write(local_subject(settings, sub) + "\n")
     except (Unset, KeyFileMissing) as missing:
@@ -292,4 +292,4 @@ COMMANDS: Final[Mapping[str, Callable[..., Any]]] = {
     "revoke": revoke_sessions,
     "subject": subject_of_issuer,
 }
-"""What every service can be asked."""
+"""The commands of every service."""

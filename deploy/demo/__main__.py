@@ -163,16 +163,16 @@ app = CommandLine()
 
 @app.command()
 def demo(
-    requests: Annotated[int, typer.Option(min=1, help="How many are filed.")] = 1000,
+    requests: Annotated[int, typer.Option(min=1, help="The number of requests to file.")] = 1000,
     seed: Annotated[
-        int | None, typer.Option(help="Of the week; without it the last week of this size goes on, or a new begins.")
+        int | None, typer.Option(help="The seed of the week; without it the last week of this size resumes, or a new one starts.")
     ] = None,
-    at_once: Annotated[int, typer.Option(min=1, help="How many are under way at a time.")] = 6,
+    at_once: Annotated[int, typer.Option(min=1, help="The number of requests under way at a time.")] = 6,
     _: Version = False,
 ) -> int:
     """Walk every request of a Kerman week to its end, through the doors of a running stack; then audit, rebuild and verify.
 
-    Exit code 1: something was lost or doubled, or does not verify. 130: stopped by Ctrl-C; the same command goes on.
+    Exit code 1: something was lost or doubled, or does not verify. 130: stopped by Ctrl-C; the same command resumes.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in the background with Ctrl-C ignored
     number, journal = week_of(requests, seed)
@@ -188,14 +188,14 @@ def demo(
         print("stopped; the same command goes on with this week", file=sys.stderr)
         return 130
     except (httpx2.HTTPError, OSError) as error:
-        print(f"the doors do not answer ({type(error).__name__}): is `make run` up?", file=sys.stderr)
+        print(f"the services do not answer ({type(error).__name__}): is `make run` running?", file=sys.stderr)
         return 1
     seconds = time.monotonic() - began
     ways = sorted(each.seconds for each in walked) or [0.0]
     print(f"requests {requests}, walked to their end {len(walked)}, went wrong {len(wrong)}")
     print(f"lost or doubled {sum(LOST_OR_DOUBLED in line for line in wrong)}")
     print(f"trips avoided {len(walked)} (one for each request that was filed without a visit)")
-    print(f"filed in office hours {hours['in']}, out of them {hours['out']}")
+    print(f"filed in office hours {hours['in']}, outside them {hours['out']}")
     print(f"facts published meanwhile {carried.published}; applied from the bus {carried.share:.2%}")
     print(f"time {seconds:.0f} s; from filing to the end: median {ways[len(ways) // 2]:.1f} s, longest {ways[-1]:.1f} s")
     for line in wrong:

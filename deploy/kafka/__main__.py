@@ -20,26 +20,26 @@ from deploy.local.subprocesses import StackError
 from schemas.command_line import command_line, run
 
 JARS = Path("var/kafka-jars")
-app = command_line("Kafka for an operator.")
+app = command_line("Set up Kafka for Parvandeh, or try three brokers on this machine.")
 
 
 @app.command()
 async def acls(
     users: Annotated[Path | None, typer.Argument(help="JSON: a password for each user.", metavar="[USERS.json]")] = None,
 ) -> int:
-    """Make the users, the topic and the rights that the house needs at a given cluster.
+    """Create the users, the topic and the rights that Parvandeh needs on a given cluster.
 
-    It may be run again at any time: what is there stays. Where the cluster is and who its administrator is, is said as to every
-    process of ours: PARVANDEH_KAFKA=host:port,host:port PARVANDEH_KAFKA_USER=admin PARVANDEH_KAFKA_PASSWORD=...
+    It may be run again at any time: what exists stays. The cluster and its administrator are named by the settings of every
+    process: PARVANDEH_KAFKA=host:port,host:port PARVANDEH_KAFKA_USER=admin PARVANDEH_KAFKA_PASSWORD=...
     PARVANDEH_KAFKA_CA=ca.pem
 
     USERS.json holds {"relay": "password", "intake": "password", ...}, a password for each user of deploy/kafka/acls.py; the
-    processes are then given theirs by PARVANDEH_KAFKA_USER and PARVANDEH_KAFKA_PASSWORD. Without the file only topic and rights
-    are made: for a cluster whose users are made elsewhere. PARVANDEH_KAFKA_REPLICAS says how many brokers hold the topic (3).
+    processes then get theirs by PARVANDEH_KAFKA_USER and PARVANDEH_KAFKA_PASSWORD. Without the file only topic and rights
+    are created. PARVANDEH_KAFKA_REPLICAS is the number of brokers that hold the topic (3).
     The cluster must have `authorizer.class.name` set and `allow.everyone.if.no.acl.found=false`.
 
-    Exit code 3: rights were found that the table does not have; they are named and left alone, since who gave them may still
-    need them.
+    Exit code 3: there are rights beyond the table; they are listed and left alone, since whoever granted them may still need
+    them.
     """
     settings = Settings.from_environment()
     if not settings.kafka_user:
@@ -64,7 +64,7 @@ def passwords(path: Path) -> dict[str, str]:
 
 @app.command()
 def cluster(
-    directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where its data, its users and ca.pem are kept.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="The directory for its data, its users and ca.pem.")],
 ) -> None:
     """Run three secured brokers on this machine, to try things, until Ctrl-C."""
     asyncio.run(_until_stopped(Cluster(directory.resolve(), JARS.resolve())))

@@ -20,13 +20,13 @@ from schemas.command_line import command_line, run
 
 VAR: Final = Path(os.environ.get("PARVANDEH_VAR", "var")).resolve()
 SERVICES: Final = tuple(process.name for process in PROCESSES if process.arguments == ("serve",))
-"""Whatever has rows: each of them has its checkpoints too, and may have parked something."""
-app = command_line("The stack on this machine, for a person at a terminal. `make` says it shorter.")
+"""The services with rows: each has checkpoints, and may have parked something."""
+app = command_line("The stack on this machine, at a terminal. `make` has shorter commands for it.")
 
 
 @app.command("run")
 def start() -> None:
-    """Start PostgreSQL, Kafka and all that stands on them; Ctrl-C stops."""
+    """Start PostgreSQL, Kafka and every service; Ctrl-C stops them."""
     Supervisor(VAR).run()
 
 
@@ -35,7 +35,7 @@ def verify() -> int:
     """Re-hash the local log; its server must be up."""
     external = ExternalServers.read()
     if not external.database_answers():
-        raise StackError("nothing to verify: `make run` is not up")
+        raise StackError("nothing to verify: `make run` is not running")
     environment = {
         "PATH": os.environ.get("PATH", ""),
         "PARVANDEH_DATABASE_URL": external.database_url,
@@ -47,9 +47,9 @@ def verify() -> int:
 @app.command("service", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def service_command(
     name: Annotated[str, typer.Argument(help="intake, review, inquiry, notify, audit, ...", metavar="NAME")],
-    arguments: Annotated[list[str], typer.Argument(help="Its command: --help lists them.", metavar="COMMAND ...")],
+    arguments: Annotated[list[str], typer.Argument(help="A command of the service; --help lists them.", metavar="COMMAND ...")],
 ) -> int:
-    """Run a command of a service as its process would run it: with its own passwords and keys, and no other."""
+    """Run a command of a service as its process would: with its own passwords and keys only."""
     return service(name, arguments)
 
 
@@ -60,7 +60,7 @@ def service(name: str, arguments: list[str]) -> int:
         raise StackError(f"there is no service {name}")
     server = Supervisor(VAR)
     if not server.external.database_answers():
-        raise StackError("`make run` is not up")
+        raise StackError("`make run` is not running")
     environment = server.services(print).environment(process)
     if arguments[0] == "rebuild":  # it makes tables, which no service may
         environment["PARVANDEH_OWNER_PASSWORD"] = server.owner_password
@@ -69,7 +69,7 @@ def service(name: str, arguments: list[str]) -> int:
 
 @app.command()
 def rebuild() -> int:
-    """Build every projection and agenda anew from the log, while the services go on."""
+    """Rebuild every projection and agenda from the log while the services keep running."""
     return max(service(name, ["rebuild"]) for name in SERVICES)
 
 
@@ -84,20 +84,20 @@ def parked() -> int:
 
 @app.command()
 def reset() -> int:
-    """Ask, then forget the local data; the checked jars stay."""
+    """Ask, then delete the local data; the checked jars stay."""
     external = ExternalServers.read()
     if external.database:
-        raise StackError("the cases are in a PostgreSQL that is given by PARVANDEH_DATABASE_URL: nothing of it is forgotten here")
+        raise StackError("the cases are in the PostgreSQL of PARVANDEH_DATABASE_URL, which this command never deletes from")
     if external.database_answers():
-        raise StackError("`make run` is up: stop it first")
-    answer = input(f"Forget every case, key and account in {VAR}? Type yes: ")
+        raise StackError("`make run` is running: stop it first")
+    answer = input(f"Delete every case, key and account in {VAR}? Type yes: ")
     if answer.strip().lower() != "yes":
-        print("nothing was touched")
+        print("Nothing was deleted.")
         return 1
     for path in VAR.glob("*"):
         if path.name != "kafka-jars":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    print("forgotten")
+    print("Deleted.")
     return 0
 
 
@@ -106,7 +106,7 @@ def main(arguments: list[str]) -> int:
     try:
         return run(app, "python -m deploy.local", arguments)
     except (StackError, typer.Abort) as error:
-        print(f"parvandeh  {error if isinstance(error, StackError) else 'no answer was given'}", file=sys.stderr)
+        print(f"parvandeh  {error if isinstance(error, StackError) else 'no answer given'}", file=sys.stderr)
         return 1
 
 

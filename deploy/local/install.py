@@ -68,7 +68,7 @@ class Environment:
                 shutil.rmtree(self.path, ignore_errors=True)
                 self.path.mkdir()
                 self._half.touch()
-                _say("the virtual environment is made")
+                _say("creating the virtual environment")
                 subprocess.run([sys.executable, "-m", "venv", *(["--without-pip"] if outside else []), self.path], check=True)
             self._half.touch()
         except (OSError, subprocess.CalledProcessError) as error:
@@ -83,13 +83,13 @@ class Environment:
         uv, stamp = self.path / "bin" / "uv", self.path / ".installer"
         if not uv.exists() or not stamp.exists() or stamp.read_bytes() != INSTALLER.read_bytes():
             if not self._run([*pip, "install", *_QUIETLY, "-r", str(INSTALLER)]):
-                _say("uv is not to be had here: pip installs, which takes longer")
+                _say("uv is not available here: installing with pip, which takes longer")
                 return False
             stamp.write_bytes(INSTALLER.read_bytes())
         command = [str(uv), "pip", "install", "--python", str(self.python), "--require-hashes", "-r", str(lock)]
         if self._run(command, told(_configured(pip), os.environ)):
             return True
-        _say(f"uv did not succeed ({self._log} says why): pip tries it, which takes longer")
+        _say(f"uv failed ({self._log} says why): trying pip, which takes longer")
         return False
 
     def _run(self, command: Sequence[str], environment: Mapping[str, str] = os.environ) -> bool:

@@ -140,7 +140,7 @@ class Services:
         for process in self.processes:
             if listening(process.port):
                 raise StackError(
-                    f"port {process.port}, which {process.name} needs, is taken by another program: stop it and start again"
+                    f"port {process.port}, which {process.name} needs, is in use by another program: stop it and start again"
                 )
         for process in self.processes:
             if not cancelled():
@@ -163,10 +163,10 @@ class Services:
         return self._children[process.name].poll() == OUTDATED
 
     def _rebuild(self, process: Process, owner_password: str) -> None:
-        self._say(f"{process.name} is of a newer version than its rows: they are built anew from the log")
+        self._say(f"{process.name} is newer than its rows: rebuilding them from the log")
         fork = self._order(process, ("rebuild",), output=1, more={"PARVANDEH_OWNER_PASSWORD": owner_password})
         if self._result(fork) not in (0, ROWS_DIFFERED):
-            raise StackError(f"the rows of {process.name} could not be built anew; the lines above say why")
+            raise StackError(f"the rows of {process.name} could not be rebuilt; the lines above say why")
 
     def _ready(self, process: Process) -> bool:
         child = self._children[process.name]
@@ -220,7 +220,7 @@ class Services:
             if process.name not in self._again_at:
                 wait = self._back_off[process.name].ended(now)
                 self._again_at[process.name] = now + wait
-                self._say(f"{process.name} ended by itself; it is started again in {wait} s")
+                self._say(f"{process.name} ended unexpectedly; restarting in {wait} s")
             elif now >= self._again_at[process.name]:
                 del self._again_at[process.name]
                 self._spawn(process)

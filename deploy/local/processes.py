@@ -28,7 +28,7 @@ def first_port() -> int:
     """
     said = os.environ.get("PARVANDEH_PORTS", "8000")
     if not (said.isascii() and said.isdigit() and 1024 <= int(said) <= 65_000):
-        raise StackError(f"PARVANDEH_PORTS is the first of the stack's ports, 1024 to 65000, and not {said}")
+        raise StackError(f"PARVANDEH_PORTS must be the first of the stack's ports, 1024 to 65000, not {said}")
     return int(said)
 
 
@@ -88,7 +88,7 @@ def running(environment: Mapping[str, str] = os.environ) -> tuple[Process, ...]:
     agendas = {process.name.removesuffix("-agenda"): process for process in PROCESSES if process.arguments == ("agenda",)}
     if apart - set(agendas):
         raise StackError(
-            f"{AGENDA_APART} names some of {', '.join(agendas)}, separated by commas, and not {min(apart - set(agendas))}"
+            f"{AGENDA_APART} names some of {', '.join(agendas)}, separated by commas, not {min(apart - set(agendas))}"
         )
     joined = [agenda for service, agenda in agendas.items() if service not in apart]
     return tuple(process for process in PROCESSES if process not in joined)
@@ -111,7 +111,7 @@ SIGN_INS: Final = (
     ("supervisor", "supervisor1 / supervisor1-demo"),
     ("agencies", "fire / fire-demo, engineers / engineers-demo ..."),
     ("messages", "operator1 / operator1-demo"),
-    ("engineer", "engineer1 / engineer1-demo: how the house is"),
+    ("engineer", "engineer1 / engineer1-demo: system status"),
     ("auditor", "auditor1 / auditor1-demo"),
     ("feed", "consumer1 / consumer1-demo by HTTP Basic: audit /feed?shard=0&after=0"),
 )

@@ -82,18 +82,18 @@ class Supervisor:
         self._claim()
         for name, _, port in self._embedded():
             if listening(port):
-                raise StackError(f"port {port}, which {name} needs, is taken by another program: stop it and start again")
+                raise StackError(f"port {port}, which {name} needs, is in use by another program: stop it and start again")
         self._services = services = self.services(_say)
         services.begin()
         if not self.external.database:
-            _say("PostgreSQL 18 starts")
+            _say("starting PostgreSQL 18")
             self._postgres.start(postgres_port())
         asyncio.run(self._roles_and_databases())
         if not self.external.kafka:
-            _say("Apache Kafka starts (the first time its jars are fetched and checked)")
+            _say("starting Apache Kafka (the first start fetches and checks its jars)")
             self._kafka.begin(kafka_port())
         services.migrate(self.owner_password)
-        _say("our own processes start; the first time with demonstration data")
+        _say("our own processes start; the first start loads demonstration data")
         services.prepare()
         if not self.external.kafka:
             self._kafka.wait(lambda: self._stopping)
@@ -153,7 +153,7 @@ class Supervisor:
                 _say(f"{process.name:<15} http://127.0.0.1:{process.port}/")
         for who, how in SIGN_INS:
             _say(f"{who:<15} {how}")
-        _say("ready; Ctrl-C stops everything. `make verify` in another terminal checks the log")
+        _say("ready; Ctrl-C stops everything. Run `make verify` in another terminal to check the log")
 
     def _begin_what_can_wait(self) -> None:
         if self._services is not None and not self.external.kafka:
@@ -173,7 +173,7 @@ class Supervisor:
         wait = back_off.ended(time.monotonic())
         if back_off.failures > MOST_FAILURES and not self._full:  # who makes room expects that all goes on by itself
             raise StackError(f"{name} died {back_off.failures} times in a row: see its log under {self._var}")
-        _say(f"{name} ended by itself; it is started again in {wait} s")
+        _say(f"{name} ended unexpectedly; restarting in {wait} s")
         end = time.monotonic() + wait
         while time.monotonic() < end and not self._stopping:
             time.sleep(POLL_SECONDS)
@@ -182,8 +182,8 @@ class Supervisor:
         try:
             server.start(port)
         except (StackError, OSError) as error:  # OSError: not even its settings or its log could be written
-            why = f"the disk under {self._var} is full; make room, and it comes back" if self._full else str(error)
-            _say(f"{name} could not be started again: {why}")  # tried again with a longer back-off
+            why = f"the disk under {self._var} is full; make room, and it restarts" if self._full else str(error)
+            _say(f"{name} could not be restarted: {why}")  # tried again with a longer back-off
         else:
             _say(f"{name} is back")
         back_off.began = time.monotonic()

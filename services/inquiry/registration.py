@@ -20,25 +20,25 @@ from services.inquiry.decide import DECIDER
 
 ROLES: Final = ("agency_officer",)
 """The staff of this desk (domain.md, Who acts)."""
-AGENCY: Final = CommandLine("The agencies of the catalogue that take part.")
+AGENCY: Final = CommandLine("The agencies of the catalogue, and which are registered.")
 
 
 @AGENCY.command("register")
 async def register_agency(
     context: typer.Context, agency: Annotated[str, typer.Argument(metavar="AGENCY", help="Its key in the catalogue.")]
 ) -> int:
-    """Let an agency take part, under its names of the catalogue."""
+    """Register an agency, under its names in the catalogue."""
 
     async def done(container: Container) -> str:
         new = await register(container, agency)
-        return f"{agency} is registered" + ("" if new else " already; nothing was changed")
+        return f"{agency} is registered" if new else f"Nothing was changed: {agency} is already registered."
 
     return await run_at(context, done)
 
 
 @AGENCY.command("list")
 async def list_agencies(context: typer.Context) -> int:
-    """List the agencies of the catalogue, and which take part."""
+    """List the agencies of the catalogue, and whether each is registered."""
 
     async def done(container: Container) -> str:
         return "\n".join([await _line(container.log, each) for each in catalogue().codes["agencies"].values()])
@@ -47,15 +47,15 @@ async def list_agencies(context: typer.Context) -> int:
 
 
 async def _line(log: LogReader, agency: Labelled) -> str:
-    state = "takes part" if await registered(log, agency.key) else "not registered"
+    state = "registered" if await registered(log, agency.key) else "not registered"
     return f"{agency.key:<24} {state:<14}  {agency.fa} / {agency.en}"
 
 
 async def register(container: Container, key: str) -> bool:
-    """Let an agency take part, under its names of the catalogue; whether it did not before. Raises RegistrationRefused."""
+    """Register an agency, under its names in the catalogue; False if it already was. Raises RegistrationRefused."""
     agencies = catalogue().codes["agencies"]
     if key not in agencies:
-        raise RegistrationRefused("AGENCY", f"the catalogue has {', '.join(agencies)}")
+        raise RegistrationRefused("AGENCY", f"the agencies of the catalogue are {', '.join(agencies)}")
     if await registered(container.log, key):
         return False
     stream = f"agency:{key}"
@@ -65,7 +65,7 @@ async def register(container: Container, key: str) -> bool:
 
 
 async def registered(log: LogReader, key: str) -> bool:
-    """Whether an agency takes part."""
+    """Whether an agency is registered."""
     if key not in catalogue().codes["agencies"]:
         return False
     found = await LoadedStream.load(log, f"agency:{key}", DECIDER)

@@ -27,10 +27,10 @@ ROLES: Final = ("office_operator", "identity_clerk", "engineer")
 """The staff of this desk (domain.md, Who acts)."""
 OFFICE: Final = CommandLine("The counter offices that file for citizens.")
 OfficeId = Annotated[str, typer.Argument(metavar="OFFICE", help="The office; its id never changes.")]
-FA: Final = typer.Option(metavar="NAME", help="Its name in Persian.")
-EN: Final = typer.Option(metavar="NAME", help="Its name in English.")
-DISTRICT: Final = typer.Option(metavar="DISTRICT", help="The district that it lies in.")
-HOURS: Final = typer.Option(metavar="DAYS=TIME ...", help="When it is open: sat-wed=08:00-14:00 thu=08:00-12:00, or none.")
+FA: Final = typer.Option(metavar="NAME", help="The name of the office in Persian.")
+EN: Final = typer.Option(metavar="NAME", help="The name of the office in English.")
+DISTRICT: Final = typer.Option(metavar="DISTRICT", help="The district that the office is in.")
+HOURS: Final = typer.Option(metavar="DAYS=TIME ...", help="Opening hours: sat-wed=08:00-14:00 thu=08:00-12:00, or none.")
 
 
 @OFFICE.command("register", several=["--hours"])
@@ -42,7 +42,7 @@ async def register_office(
     district: Annotated[str, DISTRICT],
     hours: Annotated[list[str] | None, HOURS] = None,
 ) -> int:
-    """Let an office file from now on."""
+    """Register an office, so that it may file."""
 
     async def done(container: Container) -> str:
         command = RegisterOffice(
@@ -52,7 +52,7 @@ async def register_office(
             hours=_hours(hours or ()),
         )
         new = await register(container, identifier("OFFICE", office), command)
-        return f"{office} is registered" + ("" if new else " already so; nothing was changed")
+        return f"{office} is registered" if new else f"Nothing was changed: {office} is already registered with these details."
 
     return await run_at(context, done)
 
@@ -66,7 +66,7 @@ async def change_office(
     district: Annotated[str | None, DISTRICT] = None,
     hours: Annotated[list[str] | None, HOURS] = None,
 ) -> int:
-    """Give an office other names, another district or other hours; what is not given stays as it is."""
+    """Change the names, the district or the hours of an office; what is not given stays as it is."""
 
     async def done(container: Container) -> str:
         return await change(container, identifier("OFFICE", office), fa, en, district, hours)
@@ -81,7 +81,7 @@ async def list_offices(context: typer.Context) -> int:
     async def done(container: Container) -> str:
         streams = await container.log.streams(StreamKind.OFFICE)
         found = [await Office.read(container.log, each.removeprefix("office:")) for each in streams]
-        return "\n".join(map(_line, filter(None, found))) or "no office is registered"
+        return "\n".join(map(_line, filter(None, found))) or "no offices are registered"
 
     return await run_at(context, done)
 
@@ -95,7 +95,9 @@ async def register(container: Container, office_id: str, command: RegisterOffice
     if found := await Office.read(container.log, office_id):
         if found.registration.model_dump() == command.model_dump():
             return False
-        raise RegistrationRefused("OFFICE", "it is registered with another name, district or hours; `office change` changes it")
+        raise RegistrationRefused(
+            "OFFICE", "it is registered with a different name, district or hours; `office change` changes them"
+        )
     await _send(container, command, office_id, "register")
     return True
 
@@ -111,7 +113,7 @@ async def change(
     """Change what is given, as it was typed; what became of it in a sentence. Raises RegistrationRefused, WrongDistrict."""
     found = await Office.read(container.log, office_id)
     if found is None:
-        raise RegistrationRefused("OFFICE", "there is no such office; `office register` registers it")
+        raise RegistrationRefused("OFFICE", "there is no such office; `office register` adds it")
     now = found.registration
     wanted = ChangeOffice(
         name_fa=now.name_fa if fa is None else named("--fa", fa),
@@ -120,15 +122,15 @@ async def change(
         hours=now.hours if not hours else _hours(hours),
     )
     if wanted.model_dump() == now.model_dump():
-        return f"{office_id} is so already; nothing was changed"
+        return f"Nothing was changed: {office_id} already has these details."
     try:
         # Named by the version that was read: of two who change it at once, one must not take back what the other changed.
         await _send(container, wanted, office_id, f"change after {found.version}")
     except RequestDiffers:
         raise RegistrationRefused(
-            "OFFICE", "somebody else changed it meanwhile; look with `office list`, then try again"
+            "OFFICE", "somebody else has changed it in the meantime; check `office list`, then try again"
         ) from None
-    return f"{office_id} is changed"
+    return f"{office_id} was changed"
 
 
 async def _send(container: Container, command: RegisterOffice | ChangeOffice, office_id: str, key: str) -> None:

@@ -25,27 +25,30 @@ from services.review.refusals import InvalidField
 
 ROLES: Final = ("reviewer", "supervisor")
 """The staff of this desk (domain.md, Who acts)."""
-REVIEWER: Final = CommandLine("Who can be drawn as a reviewer.")
-Subject = Annotated[str, typer.Argument(metavar="SUBJECT", help="The account, or who `subject SUB` prints.")]
+REVIEWER: Final = CommandLine("The reviewers who can be drawn.")
+Subject = Annotated[str, typer.Argument(metavar="SUBJECT", help="The account, or what `subject SUB` prints.")]
 
 
 @REVIEWER.command("enrol")
 async def enrol_reviewer(
     context: typer.Context,
     subject: Subject,
-    district: Annotated[list[str], typer.Option(metavar="DISTRICT", help="Whose cases; may be said several times.")],
-    stage: Annotated[list[str] | None, typer.Option(metavar="STAGE", help="Several times, too; without it all stages.")] = None,
-    weight: Annotated[str, typer.Option(metavar="WEIGHT", help="The share of draws, 1 to 100.")] = "1",
+    district: Annotated[list[str], typer.Option(metavar="DISTRICT", help="A district whose cases they review; may be repeated.")],
+    stage: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STAGE", help="A stage that they decide; may be repeated. All stages when omitted."),
+    ] = None,
+    weight: Annotated[str, typer.Option(metavar="WEIGHT", help="Their share of the draws, 1 to 100.")] = "1",
     office: Annotated[
-        str | None, typer.Option(metavar="OFFICE", help="An office that they have a tie with: its cases exclude them.")
+        str | None, typer.Option(metavar="OFFICE", help="An office that they have ties to; they are never drawn for its cases.")
     ] = None,
 ) -> int:
-    """Let a member of staff be drawn from now on."""
+    """Enrol a reviewer, who can be drawn from now on."""
 
     async def done(container: Container) -> str:
         await _can_come_in(container, identifier("SUBJECT", subject))
         if office and not await container.log.stream(f"office:{identifier('--office', office)}", until_version=1):
-            raise RegistrationRefused("--office", "there is no such office; intake's `office register` registers it")
+            raise RegistrationRefused("--office", "there is no such office; intake's `office register` adds it")
         command = EnrolReviewer(
             districts=tuple(sorted({whole("--district", each) for each in district})),
             stages=tuple(sorted(set(stage or ()))),
@@ -53,7 +56,7 @@ async def enrol_reviewer(
             office=office,
         )
         new = await enrol(container, subject, command)
-        return f"{subject} can be drawn" + (" from now on" if new else " so already; nothing was changed")
+        return f"{subject} can now be drawn" if new else f"Nothing was changed: {subject} is already enrolled."
 
     return await run_at(context, done)
 
@@ -62,9 +65,9 @@ async def enrol_reviewer(
 async def retire_reviewer(
     context: typer.Context,
     subject: Subject,
-    reason: Annotated[str, typer.Option(metavar="REASON", help="Why, as the catalogue codes it.")],
+    reason: Annotated[str, typer.Option(metavar="REASON", help="Why: a code from the catalogue.")],
 ) -> int:
-    """Let somebody be drawn no longer; what was drawn for them is drawn anew."""
+    """Retire a reviewer; their open cases are drawn again."""
 
     async def done(container: Container) -> str:
         return await _retire(container, identifier("SUBJECT", subject), reason)
@@ -74,11 +77,11 @@ async def retire_reviewer(
 
 @REVIEWER.command("list")
 async def list_reviewers(context: typer.Context) -> int:
-    """List everybody who was ever enrolled."""
+    """List all reviewers who have ever been enrolled."""
 
     async def done(container: Container) -> str:
         lines = [await _line(container.log, each) for each in await container.log.streams(StreamKind.STAFF)]
-        return "\n".join(lines) or "nobody was ever enrolled"
+        return "\n".join(lines) or "nobody has ever been enrolled"
 
     return await run_at(context, done)
 
@@ -96,13 +99,13 @@ async def _line(log: LogReader, stream: str) -> str:
 
 
 async def enrol(container: Container, subject: str, command: EnrolReviewer) -> bool:
-    """Let a member of staff be drawn; whether they could not before. Raises RegistrationRefused."""
+    """Enrol a reviewer; False if they already were. Raises RegistrationRefused."""
     found = await LoadedStream.load(container.log, f"staff:{subject}", DECIDER)
     if found is not None and found.state.enrolled:
         last = next(fact for _, fact in reversed(found.facts) if isinstance(fact, ReviewerEnrolled))
         if last == ReviewerEnrolled(**command.model_dump()):
             return False
-        raise RegistrationRefused("SUBJECT", "is enrolled otherwise already; `reviewer retire` first, then enrol anew")
+        raise RegistrationRefused("SUBJECT", "is already enrolled with other details; `reviewer retire` first, then enrol again")
     try:
         await _send(container, command, subject, found.version if found else 0)
     except InvalidField as refused:
@@ -113,14 +116,14 @@ async def enrol(container: Container, subject: str, command: EnrolReviewer) -> b
 async def _retire(container: Container, subject: str, reason: str) -> str:
     found = await LoadedStream.load(container.log, f"staff:{subject}", DECIDER)
     if found is None:
-        raise RegistrationRefused("SUBJECT", "nobody of this name was ever enrolled")
+        raise RegistrationRefused("SUBJECT", "nobody with this name has ever been enrolled")
     if not found.state.enrolled:
-        return f"{subject} is drawn no longer already; nothing was changed"
+        return f"Nothing was changed: {subject} has already retired."
     try:
         await _send(container, RetireReviewer(reason=reason), subject, found.version)
     except InvalidField as refused:
         raise RegistrationRefused(*_WRONG[refused.field or ""]()) from None
-    return f"{subject} is drawn no longer; what was drawn for them is drawn anew"
+    return f"{subject} is retired; their open cases are drawn again"
 
 
 async def _send(container: Container, command: EnrolReviewer | RetireReviewer, subject: str, version: int) -> None:
@@ -135,8 +138,8 @@ async def _can_come_in(container: Container, subject: str) -> None:
         return
     found = await container.accounts.find(subject)
     if found is None or not found.active or found.principal.role != "reviewer":
-        wanted = "`account add` makes one" + (", or name who `subject SUB` prints" if container.settings.oidc.on else "")
-        raise RegistrationRefused("SUBJECT", f"there is no open reviewer's account of this name at this desk: {wanted}")
+        wanted = "`account add` creates one" + (", or name what `subject SUB` prints" if container.settings.oidc.on else "")
+        raise RegistrationRefused("SUBJECT", f"this desk has no open reviewer account with this name: {wanted}")
 
 
 async def still(log: LogReader, subject: str) -> str:
@@ -155,8 +158,8 @@ def _stages() -> list[str]:
 _WRONG: Final[Mapping[str, Callable[[], tuple[str, str]]]] = {
     "districts": lambda: ("--district", "the city has districts 1 to 5"),
     "stages": lambda: ("--stage", f"cases are decided in {', '.join(_stages())}"),
-    "weight": lambda: ("--weight", "is 1 to 100"),
-    "reason": lambda: ("--reason", f"is one of {', '.join(catalogue().codes['retirements'])}"),
+    "weight": lambda: ("--weight", "must be 1 to 100"),
+    "reason": lambda: ("--reason", f"must be one of {', '.join(catalogue().codes['retirements'])}"),
 }
 """What the decision refuses, as it is called on a terminal."""
 

@@ -124,7 +124,7 @@ def test_the_stubs_are_as_the_linter_wants_them(house: Path) -> None:
         ({"name": "Correction.Extended"}, "'Correction.Extended' is no wire name"),
         ({"name": "correction"}, "'correction' is no wire name"),
         ({"name": "../x.y"}, "'../x.y' is no wire name"),
-        ({"name": "case.withdrawn"}, "case.withdrawn is there already (version 1, written by intake)"),
+        ({"name": "case.withdrawn"}, "case.withdrawn already exists (version 1, written by intake)"),
         ({"writer": "audit"}, "'audit' is no writer: one of intake, review, inquiry, notify"),
         ({"kind": "street"}, "'street' is no kind of stream"),
         ({"fields": ("until",)}, "'until' is no field: a name and a type"),
@@ -160,7 +160,7 @@ def test_a_fact_that_was_stubbed_already_is_not_overwritten(house: Path) -> None
     before = files(house)
     again = schemas(house, "new", "case.drafted", "--writer", "notify")
     assert again.returncode == 1
-    assert "case.drafted is there already" in again.stderr
+    assert "case.drafted already exists" in again.stderr
     assert files(house) == before
 
 

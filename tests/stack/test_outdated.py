@@ -56,7 +56,7 @@ async def test_rows_of_another_version_are_built_anew_and_the_service_starts(
 ) -> None:
     async with supervised(databases, tmp_path, monkeypatch) as (supervisor, said):
         await asyncio.to_thread(supervisor.start, databases.server.owner_password)
-        assert "audit is of a newer version than its rows: they are built anew from the log" in said
+        assert "audit is newer than its rows: rebuilding them from the log" in said
         assert supervisor._ready(ONLY)
     own = await databases.connect("audit", "audit")
     assert [row["version"] for row in await own.fetch("SELECT DISTINCT version FROM checkpoints")] == [1]
@@ -70,7 +70,7 @@ async def test_rows_that_cannot_be_built_anew_end_the_start_in_a_sentence(
         own = await databases.connect("audit", "owner")
         await own.execute("UPDATE checkpoints SET halted = 'fork at 1' WHERE shard = 3")
         await own.close()
-        with pytest.raises(StackError, match="the rows of audit could not be built anew"):
+        with pytest.raises(StackError, match="the rows of audit could not be rebuilt"):
             await asyncio.to_thread(supervisor.start, databases.server.owner_password)
 
 

@@ -112,8 +112,8 @@ def test_kill_minus_nine_leaves_no_process_and_the_next_start_goes_on_also_with_
     try:
         _says(output, "ready; Ctrl-C", again)
         for service, reader in (("review", "agenda"), ("audit", "cases")):
-            assert f"{service} is of a newer version than its rows: they are built anew from the log" in output.read_text()
-            assert f"{service} {reader}: built anew" in output.read_text()
+            assert f"{service} is newer than its rows: rebuilding them from the log" in output.read_text()
+            assert f"{service} {reader}: rebuilt" in output.read_text()
     finally:
         again.terminate()
         assert again.wait(10) == 0

@@ -34,16 +34,19 @@ async def line(city: City, name: str) -> str:
 async def test_an_offices_registration_is_listed_and_changed_and_what_is_not_given_stays(city: City) -> None:
     assert (await city.type("intake", REGISTER.format("sun")))[0] == 0
     assert re.fullmatch(r"sun +district 1  آفتاب / Aftab  no hours", await line(city, "sun"))
-    assert await city.type("intake", "office change sun --district ۳") == (0, "sun is changed\n")
-    assert await city.type("intake", "office change sun --fa مهتاب --en Mahtab") == (0, "sun is changed\n")
+    assert await city.type("intake", "office change sun --district ۳") == (0, "sun was changed\n")
+    assert await city.type("intake", "office change sun --fa مهتاب --en Mahtab") == (0, "sun was changed\n")
     assert re.fullmatch(r"sun +district 3  مهتاب / Mahtab  no hours", await line(city, "sun"))
     # The same again changes nothing; and what is registered now is what a repeated registration is compared with.
-    assert await city.type("intake", "office change sun --en Mahtab") == (0, "sun is so already; nothing was changed\n")
-    assert await city.type("intake", "office change sun") == (0, "sun is so already; nothing was changed\n")
+    assert await city.type("intake", "office change sun --en Mahtab") == (
+        0,
+        "Nothing was changed: sun already has these details.\n",
+    )
+    assert await city.type("intake", "office change sun") == (0, "Nothing was changed: sun already has these details.\n")
     code, said = await city.type("intake", REGISTER.format("sun"))
     assert (code, "`office change`" in said) == (1, True)
     again = "office register sun --fa مهتاب --en Mahtab --district 3"
-    assert await city.type("intake", again) == (0, "sun is registered already so; nothing was changed\n")
+    assert await city.type("intake", again) == (0, "Nothing was changed: sun is already registered with these details.\n")
     # Back to what it was: a change like any other, though its words are those of an earlier one.
     assert (await city.type("intake", "office change sun --fa آفتاب --en Aftab"))[0] == 0
     assert (await city.type("intake", "office change sun --fa مهتاب --en Mahtab"))[0] == 0
@@ -70,8 +73,11 @@ async def test_opening_hours_are_registered_changed_and_listed_as_they_are_typed
     # Said in another way, they are the same hours: in Persian figures, day by day, in another order, as an option again.
     same = "tue=۸:۰۰-۱۳:۰۰ sat=8:00-13:00 Sun-Mon=8:00-13:00 --hours fri=0:00-24:00 thu=0:00-24:00 sat-mon=16:00-20:00"
     again = f"{REGISTER.format('hours')} --hours {same}"
-    assert await city.type("intake", again) == (0, "hours is registered already so; nothing was changed\n")
-    assert await city.type("intake", f"office change hours --hours {same}") == (0, "hours is so already; nothing was changed\n")
+    assert await city.type("intake", again) == (0, "Nothing was changed: hours is already registered with these details.\n")
+    assert await city.type("intake", f"office change hours --hours {same}") == (
+        0,
+        "Nothing was changed: hours already has these details.\n",
+    )
     code, said = await city.type("intake", REGISTER.format("hours"))
     assert (code, "`office change`" in said) == (1, True)
     assert (await city.type("intake", "office change hours --district 2"))[0] == 0
@@ -139,7 +145,7 @@ async def test_a_change_that_cannot_be_is_refused_in_one_sentence_and_changes_no
 
 
 async def test_every_desk_lists_what_is_enrolled_there_and_no_secret(city: City) -> None:
-    assert await city.type("review", "reviewer list") == (0, "nobody was ever enrolled\n")
+    assert await city.type("review", "reviewer list") == (0, "nobody has ever been enrolled\n")
     for subject, role in (("rev-b", "reviewer"), ("rev-a", "reviewer"), ("boss", "supervisor"), ("rev-c", "reviewer")):
         made = f"account add {subject} --username u-{subject} --role {role} --name N"
         assert (await city.type("review", made, PASSWORD))[0] == 0
@@ -161,7 +167,7 @@ async def test_every_desk_lists_what_is_enrolled_there_and_no_secret(city: City)
     assert (await city.type("inquiry", "agency register heritage"))[0] == 0
     code, said = await city.type("inquiry", "agency list")
     assert code == 0
-    assert re.search(r"^heritage +takes part +میراث فرهنگی / Cultural heritage$", said, re.M)
+    assert re.search(r"^heritage +registered +میراث فرهنگی / Cultural heritage$", said, re.M)
     assert re.search(r"^utilities +not registered ", said, re.M)
 
 

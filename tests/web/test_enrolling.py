@@ -30,12 +30,12 @@ OPERATOR: Final = "add op-9 --username parisa --role office_operator --office of
 async def test_an_operator_of_a_registered_office_signs_in_and_every_command_can_be_repeated(city: City) -> None:
     office = "office register office-9 --fa آفتاب --en Aftab --district ۴"
     assert await city.type("intake", office) == (0, "office-9 is registered\n")
-    assert await city.type("intake", office) == (0, "office-9 is registered already so; nothing was changed\n")
+    assert await city.type("intake", office) == (0, "Nothing was changed: office-9 is already registered with these details.\n")
     code, said = await city.type("intake", office.replace("Aftab", "Mahtab"))
     assert (code, said.partition(":")[0]) == (1, "intake OFFICE")
     assert await city.type("intake", f"account {OPERATOR}", PASSWORD) == (0, "op-9 may sign in as parisa\n")
     code, said = await city.type("intake", f"account {OPERATOR}", "another-password-1")
-    assert (code, "nothing was changed" in said) == (0, True)
+    assert (code, "Nothing was changed" in said) == (0, True)
     async with opened(INTAKE.create_app(city.settings_of("intake")), "intake") as client:
         assert await sign_in(client, "parisa", "another-password-1") == 422
         assert await sign_in(client, "Parisa", PASSWORD) == 303
@@ -52,10 +52,10 @@ async def test_an_operator_of_a_registered_office_signs_in_and_every_command_can
         assert await sign_in(client, "parisa", PASSWORD) == 422
         assert await sign_in(client, "parisa", "تازه-و-دراز-و-نو") == 303
 
-        assert await city.type("intake", "account close op-9") == (0, "op-9 is closed, and its sessions are ended\n")
+        assert await city.type("intake", "account close op-9") == (0, "op-9 was closed, and its sessions were ended\n")
         assert await status(client, "/identity") == 401
         assert await sign_in(client, "parisa", "تازه-و-دراز-و-نو") == 422
-        assert await city.type("intake", "account close op-9") == (0, "op-9 was closed already\n")
+        assert await city.type("intake", "account close op-9") == (0, "op-9 was already closed\n")
         code, said = await city.type("intake", f"account {OPERATOR}", PASSWORD)
         assert (code, said.partition(":")[0]) == (1, "intake SUBJECT")  # a script run again lets nobody in who has left
         code, said = await city.type("intake", "account list")
@@ -195,7 +195,7 @@ async def test_an_enrolled_reviewer_is_drawn_by_a_local_account_and_by_openid_co
         enrolled = "reviewer enrol rev-9 --district 3 --district 1 --weight 2"
         assert (await city.type("review", enrolled, settings=settings))[0] == 0
         code, said = await city.type("review", enrolled, settings=settings)
-        assert (code, "nothing was changed" in said) == (0, True)
+        assert (code, "Nothing was changed" in said) == (0, True)
         assert (await city.type("review", f"{enrolled} --district 5", settings=settings))[0] == 1
         worker = REVIEW.create_agenda_app(settings)
         async with opened(REVIEW.create_app(settings), "review") as client, worker.router.lifespan_context(worker):

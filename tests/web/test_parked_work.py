@@ -198,8 +198,8 @@ async def test_the_terminal_says_what_is_parked_in_words_and_the_last_line_is_wh
         ("intake", "cases", "The lists of cases"),
         ("inquiry", "inquiries", "The lists of inquiries"),
         ("notify", "messages", "The list of messages"),
-        ("notify", "agenda", "The list of what is to be done"),
-        ("audit", "cases", "The list in which cases are found"),
+        ("notify", "agenda", "The task list"),
+        ("audit", "cases", "The case search"),
     ],
 )
 async def test_every_service_says_at_the_terminal_which_of_its_lists_a_case_is_missing_in(
