@@ -27,7 +27,7 @@ MODULES: Final = MappingProxyType(
         "reference": "deploy.reference",
     }
 )
-"""Name -> the module whose command line it is. Only the one that is asked for is imported: each of them takes a second."""
+"""Name -> the module with its command line. Only the requested one is imported: each takes a second."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

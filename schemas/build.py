@@ -24,7 +24,7 @@ class Build:
 
     @classmethod
     def of(cls, root: Path = ROOT) -> Self:
-        """What stands in `root`: a checkout says its own version; elsewhere the installed distribution does."""
+        """The build in `root`: a checkout has its own version; elsewhere the installed distribution says it."""
         try:
             version = str(tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"])
         except OSError:

@@ -1,4 +1,4 @@
-"""What every command line of ours does alike: `--help`, `--version`, one sentence for a mistake, and its exit code.
+"""What all our command lines share: `--help`, `--version`, one sentence for a mistake, and its exit code.
 
 It stands in the lowest layer because each layer has commands. A command is a function that typer reads; it answers its exit
 code, or is a coroutine that does.
@@ -30,7 +30,7 @@ _INSTEAD: Final = {
     "Missing command": "a command is missing",
     "Got unexpected extra argument": "there is a word too many",
 }
-"""How typer's message begins -> what is said instead."""
+"""The beginning of typer's message -> our message."""
 
 
 def _say_version(asked: bool) -> None:
@@ -46,7 +46,7 @@ Version = Annotated[
 
 
 class Command(TyperCommand):
-    """A command of ours: no option takes another for its value, so that `--name --role clerk` names nobody `--role`."""
+    """A command whose options never take another option for their value, so that `--name --role clerk` names nobody `--role`."""
 
     several: ClassVar[frozenset[str]] = frozenset()
     """Options that take several values in a row: `--only bus http`."""
@@ -119,7 +119,7 @@ def run(app: CommandLine, program: str, arguments: Sequence[str], at: object = N
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Who read us has ended (`| head`). What is still buffered must not fail once more when Python closes stdout.
+        # Our reader has ended (`| head`). What is still buffered must not fail again when Python closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 

@@ -50,7 +50,7 @@ def unreleased(here: Path, facts: Mapping[str, type[Fact]]) -> list[str]:
 
 
 def enter(here: Path, entries: Iterable[str], version: str) -> None:
-    """Add entries, with the files as they lie there, as released at `version` of the project; what is there stays as it is."""
+    """Add entries, with the files as they are, as released at `version` of the project; existing entries stay."""
     added = {entry: {**found, "released": version} for entry in entries if (found := digests(here, entry)) is not None}
     (here / LEDGER).write_text(json.dumps(added | ledger(here), indent=1, sort_keys=True) + "\n", encoding="utf-8")
 

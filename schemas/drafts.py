@@ -1,4 +1,4 @@
-"""What is drafted for a new fact, and the marks of what a person must still fill in."""
+"""Drafts for a new fact, and the marks of what a person must still fill in."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _example(schema: Mapping[str, Any], named: Mapping[str, Any]) -> Any:
 
 
 def to_fill_in(root: Path) -> list[str]:
-    """Every mark that `new` left and nobody has filled in, with its file and line."""
+    """Marks that `new` left and that are not filled in yet, with file and line."""
     places = [
         *(root / "schemas/facts").glob("*.py"),
         root / "schemas/labels.toml",

@@ -1,4 +1,4 @@
-"""The draw of a reviewer: a seed that nobody could choose, and what anyone may recompute (design.md section 6). Pure.
+"""The draw of a reviewer: a seed that nobody could choose, and a result that anyone can recompute (design.md section 6). Pure.
 
 `draw.committed` fixes the pool; each witness signs its link hash with RSASSA-PKCS1-v1_5 (RFC 8017), which has exactly one
 valid signature for a key and message; the seed is a hash of commitment and signatures; rejection sampling draws by weight.
@@ -82,7 +82,7 @@ def odds(pool: Sequence[Candidate]) -> dict[str, Fraction]:
 
 
 def faults(committed: DrawCommitted, link: bytes, made: DrawMade, keys: Mapping[str, RSAPublicKey]) -> list[str]:
-    """What is wrong with a draw, in coded words; empty when it holds. `keys`: the pinned witness keys by fingerprint."""
+    """The faults of a draw, as codes; empty when it is valid. `keys`: the pinned witness keys by fingerprint."""
     found = []
     if (committed.stage, committed.round) != (made.stage, made.round):
         found.append("other_stage_or_round")

@@ -43,7 +43,7 @@ def index_text(root: Path, facts: Mapping[str, type[Fact]], released: Mapping[st
 
 
 def missing_rooms(root: Path) -> list[str]:
-    """The rooms that the index reads and that are not there: their column would be dashes and look like an answer."""
+    """Rooms that the index reads and that do not exist: their column would be dashes and look like an answer."""
     return [
         f"services/{writer.value}: no {room}.py and no {room}/, which INDEX.md reads: correct ROOMS in schemas/index.py"
         for writer in Writer
@@ -99,7 +99,7 @@ def _mentioned(source: str) -> frozenset[str]:
 
 
 def _imports(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
-    """Each name that an import binds, and the dotted name that it stands for."""
+    """Each name that an import binds, and its full dotted name."""
     for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module:
             yield from ((alias.asname or alias.name, f"{node.module}.{alias.name}") for alias in node.names)

@@ -35,12 +35,12 @@ _MODULES: Final = {
     "typing": ("Annotated", "Literal"),
 }
 _KNOWN: Final = {name: module for module, names in _MODULES.items() for name in names}
-"""What a field may be made of beside the builtins and what stands in the writer's module already."""
+"""Types that a field may use beside the builtins and those already in the writer's module."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewFact:
-    """What is asked for; what is left empty becomes a FILL-IN."""
+    """The requested fact; what is left empty becomes a FILL-IN."""
 
     name: str
     """The wire name, `noun.happened`."""
@@ -62,12 +62,12 @@ class NewFact:
 
     @property
     def test(self) -> str:
-        """Where the test of its rule stands."""
+        """The path of the test of its rule."""
         return f"tests/services/test_{self.name.replace('.', '_')}.py"
 
 
 def ignoring(root: Path) -> frozenset[str]:
-    """What can stand in `ignored.toml`: the folds and services that do. Raises Unreadable."""
+    """The folds and services that `ignored.toml` may name. Raises Unreadable."""
     try:
         lines = tomllib.loads((root / "schemas/ignored.toml").read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -76,7 +76,7 @@ def ignoring(root: Path) -> frozenset[str]:
 
 
 def refused(new: NewFact, root: Path, facts: Mapping[str, type[Fact]], ignoring: frozenset[str]) -> list[str]:
-    """Why nothing is written, all at once; `ignoring`: what can stand in `ignored.toml`."""
+    """All the reasons for which nothing is written; `ignoring`: what `ignored.toml` may name."""
     found = []
     if not _NAME.fullmatch(new.name):
         found.append(f"{new.name!r} is no wire name: two parts of small letters with a dot between, as correction.extended")
@@ -199,7 +199,7 @@ def _in_union(new: NewFact, union: str) -> str:
 
 def _ignoring(new: NewFact, ignored: str) -> str:
     if not new.ignored_by:
-        return ignored  # who leaves it alone is asked by tests/services/test_folds.py
+        return ignored  # tests/services/test_folds.py checks who ignores it
     lines = [*ignored.splitlines(keepends=True), f'"{new.name}" = {json.dumps(sorted(new.ignored_by))}\n']
     comments = [line for line in lines if line.startswith("#")]
     return "".join([*comments, *sorted(set(lines) - set(comments))])
@@ -227,7 +227,7 @@ def write_stubs(new: NewFact, root: Path) -> list[str]:
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")
-    # In a process of its own, since this one has loaded the modules as they were.
+    # In a separate process, since this one has loaded the old modules.
     run = _python(root, "-c", "import sys; from schemas.drafts import draft; draft(sys.argv[1])", new.name)
     if run.returncode != 0:
         for path, old in before.items():

@@ -25,7 +25,7 @@ class WitnessEntry:
 
     @property
     def key(self) -> WitnessKey:
-        """As it stands in `draw.committed`."""
+        """The key as `draw.committed` holds it."""
         return WitnessKey(name=self.name, fingerprint=fingerprint(self.public_key))
 
 

@@ -92,7 +92,7 @@ async def audit(walk: Walk, walked: list[Walked], wrong: list[str], told: Callab
 
 
 def faults_of(report: dict[str, Any], each: Walked) -> list[str]:
-    """What is wrong with the auditor's report on a walked case; empty when nothing is."""
+    """Faults in the auditor's report on a walked case; empty when there are none."""
     facts = [(fact["type"].partition("/")[0], fact["body"]) for fact in report["facts"]]
     types = Counter(name for name, _ in facts)
     overdue = Counter((name, body.get("round"), body.get("inquiry_id")) for name, body in facts if name in PASSED)
@@ -131,7 +131,7 @@ class Carried(NamedTuple):
         return self.from_bus / (self.from_bus + self.from_log or 1)
 
     def since(self, before: Carried) -> Carried:
-        """What came after that look: what stood in the log when the processes started is the log's to bring."""
+        """What arrived after that look: facts that were in the log when the processes started are read from the log."""
         from_bus, from_log = self.from_bus - before.from_bus, self.from_log - before.from_log
         return Carried(self.published - before.published, from_bus, from_log)
 

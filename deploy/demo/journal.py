@@ -1,4 +1,4 @@
-"""Where a demonstration stands, so that it goes on after Ctrl-C: one line per step, by the number of the request."""
+"""The progress of a demonstration, so that it resumes after Ctrl-C: one line per step, by the number of the request."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Journal:
         self._write({"n": number, "seconds": seconds})
 
     def close(self) -> None:
-        """The week has ended and was found right: the next one begins anew."""
+        """The week has ended and is correct: the next run starts a new one."""
         self._path.rename(self._path.with_suffix(".done"))
 
     def _write(self, entry: dict[str, object]) -> None:

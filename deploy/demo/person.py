@@ -21,7 +21,7 @@ class Unexpected(Exception):
 
 @dataclass
 class PageForm:
-    """A form as it stands on a page."""
+    """A form on a page."""
 
     action: str
     hidden: dict[str, str] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Person:
         return None
 
     async def may_open(self, path: str) -> bool:
-        """Whether a page is for this person, or is said not to be (403). Raises Unexpected on any other answer."""
+        """Whether this person may open a page (200) or not (403). Raises Unexpected on any other answer."""
         answer = await self._patiently("GET", path)
         if answer.status_code not in (200, 403):
             raise Unexpected(f"GET {path}: {answer.status_code}")
@@ -122,7 +122,7 @@ class Person:
             try:
                 answer = await self._client.request(method, path, **what)
                 if answer.is_redirect:
-                    # A page that follows is asked for by itself: after a lost answer a form must not be sent once more.
+                    # The page after a redirect is requested separately: after a lost answer a form must not be sent again.
                     method, path, what = "GET", str(answer.url.join(answer.headers["location"])), {}
                     continue
                 if answer.status_code not in (502, 503, 504) or time.monotonic() > end:
@@ -131,7 +131,7 @@ class Person:
                 if time.monotonic() > end:
                     raise
             self.tried_again += 1
-            await asyncio.sleep(0.3)  # the door is asked again until the deadline
+            await asyncio.sleep(0.3)  # retries until the deadline
 
     async def sign_in(self, username: str, password: str) -> Self:
         """Sign in as staff."""

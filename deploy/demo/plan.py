@@ -1,4 +1,4 @@
-"""What is to happen in one request, and what became of it."""
+"""The plan of one request, and its outcome."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Plan:
     late: str = ""
     """`papers`, `correction` or `agency`: who answers only after the deadline, where a hurried clock lets it pass."""
     key: str = ""
-    """What the filing's idempotency key is made from, so that a demonstration that goes on files nothing twice."""
+    """The source of the filing's idempotency key, so that a resumed demonstration files nothing twice."""
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,12 @@ REVIEWERS: Final = tuple(f"reviewer{n}" for n in range(1, 6))
 
 
 async def until(what: str, look: Callable[[], Awaitable[Any]], seconds: float) -> Any:
-    """The first true answer of `look`; raises Unexpected naming `what` after `seconds`."""
+    """The first true result of `look`; raises Unexpected naming `what` after `seconds`."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := await look():
             return found
-        await asyncio.sleep(0.1)  # asked again until the deadline
+        await asyncio.sleep(0.1)  # retries until the deadline
     raise Unexpected(f"{what} did not happen within {seconds:.0f} s")
 
 
@@ -41,7 +41,7 @@ class Walk:
     def __init__(
         self, doors: Mapping[str, str], outbox: Path, *, seconds: float = SECONDS, person: Callable[[str], Person] = Person
     ) -> None:
-        """`seconds`: how long a person waits for the next step of the house before giving up; `person`: who comes to a door."""
+        """`seconds`: how long a person waits for the next step before giving up; `person`: the class of whoever signs in."""
         self._doors, self._outbox, self._seconds, self._person = doors, outbox, seconds, person
         self._staff: dict[str, Person] = {}
         self._codes = asyncio.Lock()
@@ -90,7 +90,7 @@ class Walk:
     async def request(
         self, plan: Plan, known: tuple[str, str] | None = None, filed: Callable[[str, str], None] = lambda _case, _code: None
     ) -> Walked:
-        """Walk one request to its end; go on with a `known` case (its id and tracking code). Raises Unexpected."""
+        """Walk one request to its end, or resume a `known` case (its id and tracking code). Raises Unexpected."""
         began = time.monotonic()
         filer = await self.staff("intake", plan.office) if plan.office else await self.citizen(plan.applicant)
         try:
@@ -135,7 +135,7 @@ class Walk:
         await reviewer.send(page, f"/{plan.end}", values)
 
     async def overdue(self, case: str, which: str) -> None:
-        """Wait for a deadline to pass, where the house's clock is hurried; in real working days nobody waits."""
+        """Wait for a deadline to pass where the clock runs fast; with real working days this does not wait."""
         auditor = await self.staff("audit", "auditor1")
         path = f"/cases/{case}/timeline.json"
         facts = (await auditor.get(path, accept="application/json")).json()["facts"]
@@ -170,7 +170,7 @@ class Walk:
         return await until("the question to the applicant", there, self._seconds)
 
     async def commission(self, reviewer: Person, case: str, done: Counter[str]) -> None:
-        """The reviewer sends the case to the Article 100 commission; the supervisor lets it go on."""
+        """The reviewer sends the case to the Article 100 commission; the supervisor resumes it."""
         if not done["case.suspended"]:
             page = await reviewer.send(await reviewer.get(f"/cases/{case}"), "/open")
             await reviewer.send(page, "/suspend", {"reason": "article_100"})

@@ -28,7 +28,7 @@ _DISTRICTS: Final = (24, 27, 20, 17, 12)
 
 
 def plans(count: int, seed: int, *, key: str = "") -> list[Plan]:
-    """`count` requests; the same seed gives the same week. `key`: under this name a week that goes on files nothing twice."""
+    """`count` requests; the same seed gives the same week. `key`: the name under which a resumed week files nothing twice."""
     chance = random.Random(seed)
     return [_plan(number, chance, key) for number in range(count)]
 

@@ -1,4 +1,4 @@
-"""Who may do what at Kafka: a table, and what makes a cluster say the same. Asked again, it changes nothing.
+"""Kafka's access rights as a table, and the code that applies it to a cluster. Applying it again changes nothing.
 
 The relay alone writes `case.facts`. Each service reads it as its own group. Nobody of ours makes or deletes a topic, reads as
 another's group, or changes a right: the topic is made here too, by the operator.
@@ -36,7 +36,7 @@ class Resource(IntEnum):
 
 
 class Operation(IntEnum):
-    """What is allowed, by Kafka's number; each includes to see that the thing is there."""
+    """Allowed operations, by Kafka's number; each implies DESCRIBE."""
 
     READ = 3
     WRITE = 4

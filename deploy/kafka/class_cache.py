@@ -45,7 +45,7 @@ def _make(jars: Path, cache: Path) -> None:
     try:
         broker.start()
         broker.stop(_STOP_SECONDS)
-        # A Java of ours and not the one that the broker would start itself at its end: that would outlive who kills us.
+        # Our own Java process, not the one that the broker would start at its end: that one would outlive whoever kills us.
         command = broker.java(f"-XX:AOTConfiguration={seen}", "-XX:AOTMode=create", f"-XX:AOTCache={made}")
         done = subprocess.run(command, capture_output=True, check=False, preexec_fn=die_with_parent())
         if done.returncode != 0 or not made.exists():

@@ -78,7 +78,7 @@ class Cluster:
         await asyncio.to_thread(self.nodes[number].wait)
 
     def _spawn(self, number: int) -> None:
-        # Never in a thread of its own: the kernel takes the end of the thread that started a child for the end of its parent.
+        # Never in a separate thread: to the kernel, the end of the thread that started a child is the end of its parent.
         self.nodes[number].spawn(self._ports[number])
 
     def stop(self) -> None:
@@ -97,7 +97,7 @@ class Cluster:
         for number in range(1, NODES + 1):
             write_private(self.directory / f"node-{number}.pem", authority.sign(_BROKER))
         made = {user: secrets.token_urlsafe(24) for user in (*USERS, ADMIN, _BROKER)}
-        part = self.directory / "users.part"  # renamed when whole, and last: what is there is complete
+        part = self.directory / "users.part"  # renamed last, once complete: the file is never partial
         write_private(part, json.dumps(made).encode())
         part.rename(self.directory / "users.json")
 

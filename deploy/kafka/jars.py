@@ -82,7 +82,7 @@ def _bring_whole(jars: tuple[Jar, ...], directory: Path) -> None:
 
 def _bring(jars: tuple[Jar, ...], target: Path) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # about a directory for run-time files, which nobody here needs
+        warnings.simplefilter("ignore", RuntimeWarning)  # about a directory for run-time files, which we do not need
         from jgo.maven import MavenContext  # imported here: only the first start needs it
 
     cache = target.with_name("repository.part")

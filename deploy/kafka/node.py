@@ -52,13 +52,13 @@ def settings(
 
 
 def class_cache_of(jars: Path) -> Path:
-    """Where Java's cache of the classes in `jars` stands, if there is one (deploy/kafka/class_cache.py)."""
+    """The path of Java's cache of the classes in `jars`, if there is one (deploy/kafka/class_cache.py)."""
     directory = jars.resolve()
     return directory.with_name(f"{directory.name}.aot")
 
 
 class Node:
-    """A node with its data in `directory`; `jars` is shared by all, `flags` are given to its Java beside the usual ones."""
+    """A node with its data in `directory`; `jars` is shared by all; `flags` are extra options for its Java."""
 
     def __init__(self, directory: Path, jars: Path, flags: Sequence[str] = ()) -> None:
         self.directory = directory
@@ -101,7 +101,7 @@ class Node:
             self._child = start([*self.java("-Xmx256m", "-Xms32m", *self._flags), "kafka.Kafka", str(self._settings)], log)
 
     def wait(self, cancelled: Callable[[], bool] = lambda: False) -> None:
-        """Return when it accepts clients, or when nobody waits for it any more. Raises StackError with the end of its log."""
+        """Return when it accepts clients, or when the wait is cancelled. Raises StackError with the end of its log."""
         try:
             wait_until(lambda: cancelled() or listening(self._port) or not self.running, _START_SECONDS, "Kafka's start")
         except StackError as error:

@@ -1,4 +1,4 @@
-"""How long to wait before what ended by itself is started again."""
+"""Back-off before a process that ended unexpectedly is restarted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 WAITS: Final = (0.5, 1.0, 2.0, 5.0, 15.0)
 """Seconds before each start that follows another failure."""
 STEADY_SECONDS: Final = 10.0
-"""Who ran this long did not fail at its start: its failures are counted anew."""
+"""A process that ran this long did not fail at its start: its failure count is reset."""
 
 
 @dataclass
@@ -19,6 +19,6 @@ class BackOff:
     failures: int = 0
 
     def ended(self, now: float) -> float:
-        """Count an end, and say how many seconds to wait. A house that runs for years outlives many ends, if each was steady."""
+        """Count an end and return the seconds to wait. A stack that runs for years survives many ends that follow steady runs."""
         self.failures = 1 if now - self.began > STEADY_SECONDS else self.failures + 1
         return WAITS[min(self.failures, len(WAITS)) - 1]

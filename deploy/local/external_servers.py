@@ -1,4 +1,4 @@
-"""Servers that are given by settings: where the environment names one, the embedded one is not started."""
+"""External servers: where the environment names one, the embedded one is not started."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from deploy.local.subprocesses import StackError, listening
 
 @dataclass(frozen=True, slots=True)
 class ExternalServers:
-    """PostgreSQL and Kafka under the house, each given or embedded.
+    """The PostgreSQL and Kafka that the stack runs on, each external or embedded.
 
     `PARVANDEH_DATABASE_URL` with `PARVANDEH_OWNER_PASSWORD`: a PostgreSQL whose role `owner` may make roles and databases.
     `PARVANDEH_KAFKA`: a Kafka; with users, `PARVANDEH_KAFKA_USERS` is the file of their passwords that `python -m deploy.kafka
@@ -27,7 +27,7 @@ class ExternalServers:
     database: bool
     database_url: str
     owner_password: str
-    """Of a given PostgreSQL; the embedded one keeps its own."""
+    """The owner's password of an external PostgreSQL; the embedded one keeps its own."""
     kafka: bool
     kafka_hosts: str
     users: Mapping[str, str]
@@ -57,16 +57,16 @@ class ExternalServers:
         return parts.hostname or "127.0.0.1", parts.port or 5432
 
     def database_answers(self) -> bool:
-        """Whether somebody listens where PostgreSQL should be."""
+        """Whether PostgreSQL's port accepts connections."""
         host, port = self.database_host
         return listening(port, host)
 
     def environment(self) -> dict[str, str]:
-        """What every process of ours is told of both."""
+        """The settings of both for every process."""
         return {"PARVANDEH_DATABASE_URL": self.database_url, "PARVANDEH_KAFKA": self.kafka_hosts, **self.replicas}
 
     def own(self, process: str) -> dict[str, str]:
-        """What this process alone is told of Kafka: who neither reads nor writes there gets no password."""
+        """The Kafka settings of this process: one that neither reads nor writes there gets no password."""
         if process not in self.users:
             return {}
         return {**self.ca, "PARVANDEH_KAFKA_USER": process, "PARVANDEH_KAFKA_PASSWORD": self.users[process]}

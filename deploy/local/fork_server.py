@@ -1,4 +1,4 @@
-"""`python -m deploy.local.fork_server SOCKET`: imports the whole house once and forks each of our processes from itself.
+"""`python -m deploy.local.fork_server SOCKET`: imports every package once and forks each process from itself.
 
 A process that is started by itself spends over a second of processor time in importing what all others import too, and shares
 none of that memory. In production each is started by itself all the same (docs/decisions/0018).
@@ -45,12 +45,12 @@ class Order(NamedTuple):
     module: str
     arguments: list[str]
     environment: dict[str, str]
-    """All of it: nothing of ours is left beside it."""
+    """Ends all of it and leaves none of our processes behind."""
 
 
 def preload() -> None:
-    """Import what any process of the house needs. The garbage collector leaves it alone: what it touches is shared no more."""
-    gc.disable()  # nothing of what is imported is let go again
+    """Import what any process needs. The garbage collector must not touch it: pages that it touches are no longer shared."""
+    gc.disable()  # nothing imported is ever freed
     for module in {*MIGRATIONS, *(process.module for process in PROCESSES)}:
         runs = f"{module}.__main__" if hasattr(importlib.import_module(module), "__path__") else module
         importlib.import_module(runs)
@@ -134,7 +134,7 @@ def become(order: Order) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Serve on the socket of that number until the supervisor is gone; in a fork, be what it is to be."""
+    """Serve on the socket of that number until the supervisor is gone; in a fork, become the requested process."""
     control = socket.socket(fileno=int(arguments[0]))
     preload()
     order = ForkServer(control).serve()

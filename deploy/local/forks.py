@@ -54,7 +54,7 @@ class Fork:
 
 
 class Forks:
-    """A fork server and the processes that it forked. It imports while the caller goes on."""
+    """A fork server and the processes that it forked. It imports while the caller continues."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         """`environment` is the fork server's own, which no process is given; it must hold no secret."""
@@ -84,7 +84,7 @@ class Forks:
         reading, writing = os.pipe()
         try:
             with os.fdopen(writing, "w") as pipe, os.fdopen(reading, "rb") as read_end:
-                json.dump(order, pipe)  # less than a pipe holds: nobody waits for the reader
+                json.dump(order, pipe)  # smaller than a pipe's buffer: the write never waits for the reader
                 socket.send_fds(self._control, [MESSAGE.pack(FORK, 0, 0)], [read_end.fileno(), output, errors])
         except OSError:
             return self._killed()

@@ -18,7 +18,7 @@ from typing import Final
 
 INSTALLER: Final = Path("requirements/installer.lock")
 _SHOWN: Final = ("Downloading", "Prepared", "Installed", "Installing collected packages")
-"""How the lines begin that a waiting person sees; the log has all."""
+"""Beginnings of the lines shown to a waiting person; the log has them all."""
 _TOLD: Final = MappingProxyType(
     {
         "index-url": "UV_DEFAULT_INDEX",
@@ -32,11 +32,11 @@ _TOLD: Final = MappingProxyType(
         "no-cache-dir": "UV_NO_CACHE",
     }
 )
-"""pip's setting -> uv's: who has pointed pip at another registry need not say it twice."""
+"""pip's setting -> uv's, so that a registry configured for pip need not be configured twice."""
 
 
 class NotInstalled(Exception):
-    """It could not be installed; the message says what to look at."""
+    """The installation failed; the message says what to check."""
 
 
 class Environment:
@@ -49,7 +49,7 @@ class Environment:
         self._log = path / "install.log"
 
     def install(self, lock: Path) -> None:
-        """Make it where it is not, and install what `lock` names. Raises NotInstalled."""
+        """Create it if missing, and install what `lock` names. Raises NotInstalled."""
         pip = self._made()
         try:
             self._log.write_bytes(b"")
@@ -61,7 +61,7 @@ class Environment:
             raise NotInstalled(f"{why} Then run make again") from error
 
     def _made(self) -> list[str]:
-        """The command that is pip for it. Without a pip of its own where this Python has one: to install pip takes 5 s."""
+        """The command that runs pip for it. It gets no pip of its own where this Python has one: installing pip takes 5 s."""
         outside = _has_pip(Path(sys.executable))
         try:
             if self._half.exists() or not _runs([str(self.python), "-c", ""]):
@@ -93,7 +93,7 @@ class Environment:
         return False
 
     def _run(self, command: Sequence[str], environment: Mapping[str, str] = os.environ) -> bool:
-        """Show how far it is, keep all in the log; whether it succeeded."""
+        """Show progress, keep all output in the log; returns whether it succeeded."""
         with self._log.open("ab") as log:
             try:
                 child = subprocess.Popen(
@@ -115,9 +115,9 @@ _QUIETLY: Final = ("--disable-pip-version-check", "--progress-bar=off", "--requi
 
 
 def told(pip: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment for uv, with what pip is configured to; what is said to uv itself counts more."""
+    """The environment for uv, with pip's configuration; uv's own settings win."""
     made = {_TOLD[name]: value for name, value in pip.items() if name in _TOLD}
-    # The certificates of this machine, as pip: a firm that looks into its connections has its own among them.
+    # The certificates of this machine, as pip uses them: a firm that inspects its connections has its own among them.
     return {"UV_SYSTEM_CERTS": "1", "UV_PYTHON_DOWNLOADS": "never", **made, **environment}
 
 
@@ -148,7 +148,7 @@ def _say(line: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Install one lock; what went wrong is one sentence and exit code 1."""
+    """Install one lock; a failure is one sentence and exit code 1."""
     environment, lock = arguments
     try:
         Environment(Path(environment)).install(Path(lock))

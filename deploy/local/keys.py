@@ -18,7 +18,7 @@ from chassis.privacy.key_files import make
 from deploy.local.processes import KEYS
 
 _OWN = "service"
-"""Each service has a request key of its own: one service cannot recognise another's requests."""
+"""Each service has its own request key, so that no service can recognise another's requests."""
 
 
 def provide(directory: Path, wanted: Mapping[str, tuple[str, ...]]) -> None:

@@ -16,7 +16,7 @@ from deploy.local.subprocesses import StackError, free_port, start, stop, tail, 
 
 OWNER: Final = "owner"
 _START_SECONDS: Final = 30.0
-"""After kill -9 the old children keep the shared memory for a while: a start is tried again for that long."""
+"""After kill -9 the old children hold the shared memory for a while: the start is retried for that long."""
 
 
 class Postgres:
@@ -30,7 +30,7 @@ class Postgres:
 
     @cached_property
     def account(self) -> Account:
-        """Who runs it, found at the first start. Raises StackError when nobody can."""
+        """The account that runs it, determined at the first start. Raises StackError when there is none."""
         return account()
 
     @property
@@ -43,7 +43,7 @@ class Postgres:
         return self._child is not None and self._child.poll() is None
 
     def start(self, port: int | None = None) -> None:
-        """Make the cluster when it is not there, and start it; a cluster left half-made by a stopped first start is made anew."""
+        """Create the cluster if missing, and start it; one left incomplete by an interrupted first start is created again."""
         self._make()
         self.port = port or free_port()
         attempts: list[int] = []
@@ -108,7 +108,7 @@ class Postgres:
         done.touch()
 
     def _own(self, path: Path) -> None:
-        """Give `path` and all below it to the account; asked again, it changes nothing. Raises StackError."""
+        """Give `path` and everything below it to the account; idempotent. Raises StackError."""
         if path.stat().st_uid == self.account.owner[0]:
             return
         try:
@@ -130,7 +130,7 @@ class Postgres:
                     "-c", "unix_socket_directories=", "-c", "max_connections=200", "-c", "shared_buffers=128MB",
                     "-c", "log_statement=none", "-c", "log_parameter_max_length_on_error=0",
                     "-c", "log_min_error_statement=panic",
-                    "-c", f"parvandeh.data={self.data}",  # read by nobody: the list of processes says whose it is
+                    "-c", f"parvandeh.data={self.data}",  # nothing reads it: it shows in the process list whose server this is
                 ],
                 log,
                 environment={"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"},

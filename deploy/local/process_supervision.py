@@ -26,22 +26,22 @@ from deploy.local.processes import DEMONSTRATIONS, Process, running
 from deploy.local.subprocesses import POLL_SECONDS, StackError, listening, stop, wait_until
 
 WATCHED: Final = ("relay",)
-"""Processes without pages that the status page asks as well."""
+"""Processes without pages that the status page queries as well."""
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 4.0
 MIGRATE: Final = "deploy.local.migrate"
 MAKE_KEYS: Final = "deploy.local.keys"
 CACHE_CLASSES: Final = "deploy.kafka.class_cache"
-"""Commands of the house that belong to none of its processes."""
+"""Commands that belong to no process."""
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Stopped(Exception):
-    """What was being done is not wanted any more: the house stops."""
+    """The work was cancelled because the stack is stopping."""
 
 
 class Services:
-    """Every process of ours in one directory `var`."""
+    """All our processes, in one directory `var`."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Services:
         return {**self._shared, **own, **self._kafka(process.name)}
 
     def begin(self) -> None:
-        """Have the fork server import what our processes need while other things start."""
+        """Let the fork server import what our processes need while other things start."""
         assert self.forks
 
     def prepare(self) -> None:
@@ -96,7 +96,7 @@ class Services:
             done.touch()
 
     def _run(self, processes: Sequence[Process], command: str) -> bytes:
-        """Run a short command of each, all at once; what they print. Raises StackError, Stopped."""
+        """Run a short command of each, all at once, and return what they print. Raises StackError, Stopped."""
         with ExitStack() as files:
             running = []
             for process in processes:
@@ -117,17 +117,17 @@ class Services:
         return code
 
     def migrate(self, owner_password: str) -> None:
-        """Bring every database forward. Raises StackError, Stopped."""
+        """Migrate every database. Raises StackError, Stopped."""
         if self._result(self._command(MIGRATE, PARVANDEH_OWNER_PASSWORD=owner_password)) != 0:
             raise StackError("the databases could not be migrated; the lines above say why")
 
     def cache_classes(self, jars: Path) -> None:
-        """Have what makes the next start of Kafka faster made beside the house, if it is not there."""
+        """Create, in the background, the class cache that makes Kafka's next start faster, if it is missing."""
         if not class_cache_of(jars).exists():
             self._command(CACHE_CLASSES, str(jars))
 
     def _command(self, module: str, *arguments: str, **more: str) -> Fork:
-        """`python -m MODULE ARGUMENTS`, with what all processes are told and `more`."""
+        """`python -m MODULE ARGUMENTS`, with the settings of all processes and `more`."""
         order = Order(module.rpartition(".")[2], module, list(arguments), self._shared | more)
         return self.forks.spawn(order, output=1, errors=2)
 
@@ -147,7 +147,7 @@ class Services:
                 self._spawn(process)
         for process in self.processes:
             self._await(process, cancelled)
-            if not cancelled() and self._is_outdated(process):  # in this order: who was told to stop has spawned nothing
+            if not cancelled() and self._is_outdated(process):  # in this order: nothing is spawned once a stop was requested
                 self._rebuild(process, owner_password)
                 self._spawn(process)
                 self._await(process, cancelled)
@@ -201,7 +201,7 @@ class Services:
         return self._forks
 
     def _stream(self, name: str, output: IO[bytes]) -> None:
-        """Keep and show what a process says. A full disk costs lines, never the reading: a full pipe would stop the process."""
+        """Keep and show what a process prints. A full disk costs lines, never the reading: a full pipe would block it."""
         path = self._var / "logs" / f"{name}.log"
         for line in output:
             with suppress(OSError):
@@ -211,7 +211,7 @@ class Services:
             self._say(f"{name:<15} {readable(line)}")
 
     def watch(self) -> None:
-        """Start again, with back-off, what ended by itself."""
+        """Restart, with back-off, what ended unexpectedly."""
         for process in self.processes:
             child = self._children.get(process.name)
             if child is None or child.poll() is None:
@@ -226,7 +226,7 @@ class Services:
                 self._spawn(process)
 
     def stop(self) -> None:
-        """Ask all to stop at once, wait for all together, then kill what is still there."""
+        """Ask all to stop at once, wait for all together, then kill what is still running."""
         end = time.monotonic() + STOP_SECONDS
         for child in self._children.values():
             child.send_signal(signal.SIGTERM)
@@ -248,7 +248,7 @@ def _all_of(file: IO[bytes]) -> bytes:
 
 
 def readable(line: bytes) -> str:
-    """A JSON log line as a person reads it; any other line as it is."""
+    """A JSON log line in readable form; any other line unchanged."""
     try:
         record = json.loads(line)
         event, level = record.pop("event"), record.pop("level")

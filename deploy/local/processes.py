@@ -15,14 +15,14 @@ MIGRATIONS: Final = (
     "chassis.runtime.relay_process",
     *(f"services.{s}" for s in ("intake", "review", "inquiry", "notify", "audit")),
 )
-"""Modules that are run with `migrate` by the owner, in this order."""
+"""Modules that the owner runs with `migrate`, in this order."""
 
 DEMONSTRATIONS: Final = ("intake", "review", "inquiry", "notify", "audit")
-"""Services that bring demonstration accounts."""
+"""Services with demonstration accounts."""
 
 
 def first_port() -> int:
-    """The first of the stack's ports (`PARVANDEH_PORTS`): with another one, a second stack stands beside the first.
+    """The first of the stack's ports (`PARVANDEH_PORTS`): a second stack with other ports runs beside the first.
 
     Raises StackError when it is no such number.
     """
@@ -44,7 +44,7 @@ def kafka_port() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process of ours."""
+    """One of our processes."""
 
     name: str
     module: str
@@ -52,9 +52,9 @@ class Process:
     place: int
     """Its port, counted from `first_port`."""
     role: str | None
-    """Whose password it is given, or None."""
+    """The role whose password it gets, or None."""
     reader: str
-    """Whose reader password it is given."""
+    """The role whose reader password it gets."""
 
     @property
     def port(self) -> int:
@@ -74,13 +74,13 @@ PROCESSES: Final = (
     Process("inquiry-agenda", "services.inquiry", ("agenda",), 23, "inquiry", "inquiry_reader"),
     Process("notify-agenda", "services.notify", ("agenda",), 24, "notify", "notify_reader"),
 )
-"""In the order in which they are started; which of them, `running` says."""
+"""In starting order; `running` says which of them run."""
 
 AGENDA_APART: Final = "PARVANDEH_AGENDA_APART"
 
 
 def running(environment: Mapping[str, str] = os.environ) -> tuple[Process, ...]:
-    """Those of PROCESSES that the settings ask for: an agenda is one of its own where `PARVANDEH_AGENDA_APART` names its service.
+    """The PROCESSES that the settings ask for: an agenda is a separate process where `PARVANDEH_AGENDA_APART` names its service.
 
     Raises StackError when that names no service with an agenda.
     """
@@ -101,7 +101,7 @@ KEYS: Final = {
     "notify": ("service", "subject", "wrap-contact"),
     "audit": ("subject", "alias", "tracking"),
 }
-"""Which key files each service is given, and no other (chassis/privacy/key_files.py)."""
+"""The key files that each service gets, and no others (chassis/privacy/key_files.py)."""
 
 SIGN_INS: Final = (
     ("citizen", "national code 0084575948, mobile 09131234567; the code is in var/outbox/sms"),

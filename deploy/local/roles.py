@@ -52,7 +52,7 @@ def passwords(path: Path) -> dict[str, str]:
 
 
 async def ensure(connection: asyncpg.Connection, role_passwords: dict[str, str], *, prefix: str = "") -> None:
-    """Make what is missing of the roles and of the databases (their names prefixed); asked again, it changes nothing."""
+    """Create missing roles and databases (names prefixed); idempotent."""
     sql = Queries.load(Path(__file__).with_name("roles.sql"))
     for role in ROLES:
         known = await connection.fetchval(sql.role_exists, role)

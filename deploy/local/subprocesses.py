@@ -21,7 +21,7 @@ _KILL_SECONDS: Final = 10.0
 
 
 class StackError(Exception):
-    """The stack cannot start or go on; the message says why and what to do."""
+    """The stack cannot start or continue; the message says why and what to do."""
 
 
 def die_with_parent(how: signal.Signals = signal.SIGKILL) -> Callable[[], None] | None:
@@ -35,7 +35,7 @@ def die_with_parent(how: signal.Signals = signal.SIGKILL) -> Callable[[], None] 
 
     def ask() -> None:
         prctl(_PR_SET_PDEATHSIG, how)
-        if os.getppid() != parent:  # it ended between the fork and the call: nobody sends anything any more
+        if os.getppid() != parent:  # it ended between the fork and the call, so no signal will come
             os.kill(os.getpid(), how)
 
     return ask
@@ -50,7 +50,7 @@ def end_with_starter() -> None:
 
     def watch() -> None:
         while os.getppid() == starter:
-            time.sleep(POLL_SECONDS * 10)  # the parent is asked for again each time
+            time.sleep(POLL_SECONDS * 10)  # checks the parent each time
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="starter", daemon=True).start()
@@ -66,7 +66,7 @@ def start(
     enter: Callable[[], None] | None = None,
     cwd: Path | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start `command` with its output in `log`, in a session of its own so that Ctrl-C reaches only the supervisor.
+    """Start `command` with its output in `log`, in its own session so that Ctrl-C reaches only the supervisor.
 
     `end` is what it is sent when we end without having stopped it. `enter` is called in the child, before the program.
     """
@@ -99,11 +99,11 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
     while not condition():
         if time.monotonic() > deadline:
             raise StackError(f"{what} did not happen within {seconds:.0f} seconds")
-        time.sleep(POLL_SECONDS)  # the condition is asked again; nothing here trusts a fixed wait
+        time.sleep(POLL_SECONDS)  # checks the condition again; nothing here trusts a fixed wait
 
 
 class Child(Protocol):
-    """What is needed of a child process, whoever forked it."""
+    """What we need of a child process, whoever forked it."""
 
     def poll(self) -> int | None: ...
 
@@ -126,7 +126,7 @@ def stop(child: Child, how: signal.Signals, seconds: float) -> None:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback that nobody listens on now."""
+    """A TCP port of the loopback that nothing listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""`make run`: everything in order behind health gates, restarted when it dies, stopped in reverse order."""
+"""`make run`: everything started in order behind health gates, restarted when it dies, stopped in reverse order."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from deploy.local.subprocesses import POLL_SECONDS, StackError, end_with_starter
 PASSED_ON: Final = (
     AGENDA_APART, "PARVANDEH_BUS", "PARVANDEH_REFILL", "PARVANDEH_SMTP", "PARVANDEH_OTLP", "PARVANDEH_WORKING_DAY_SECONDS",
 )  # fmt: skip
-"""Settings of ours that our processes are given as they are, with whatever begins as those of OpenID Connect do."""
+"""Settings passed unchanged to our processes, together with those that start like the ones of OpenID Connect."""
 OIDC: Final = "PARVANDEH_OIDC_"
 LEAST_FREE: Final = 32 * 1024 * 1024
 """Bytes; with less PostgreSQL cannot even make the next segment of its log."""
 MOST_FAILURES: Final = 20
-"""So many ends in a row, none after a steady run, and a server is given up."""
+"""Ends in a row, none after a steady run, after which a server is given up."""
 
 
 class Supervisor:
@@ -51,13 +51,13 @@ class Supervisor:
         self._lock: IO[str] | None = None
 
     def run(self) -> None:
-        """Start all, watch until SIGINT, SIGTERM or the end of who started us, stop all.
+        """Start all, watch until SIGINT, SIGTERM or the end of our parent, stop all.
 
         Raises StackError when it cannot start or go on.
         """
         for which in (signal.SIGINT, signal.SIGTERM):
             signal.signal(which, self._ask_to_stop)
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup the end of a terminal is none of ours
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup the end of the terminal does not concern us
             signal.signal(signal.SIGHUP, self._ask_to_stop)
         end_with_starter()
         try:
@@ -67,7 +67,7 @@ class Supervisor:
                 self._begin_what_can_wait()
                 self._watch()
         except Stopped:
-            pass  # while it started: what stands is taken down
+            pass  # while starting: what has started is stopped
         except (asyncpg.PostgresError, *TRANSIENT) as error:
             if self._full:
                 raise StackError(f"the disk under {self._var} is full: make room, then start again") from None
@@ -101,7 +101,7 @@ class Supervisor:
             services.start(self.owner_password)
 
     def _embedded(self) -> list[tuple[str, Postgres | Broker, int]]:
-        """The servers of our own, with their ports."""
+        """The embedded servers, with their ports."""
         database: list[tuple[str, Postgres | Broker, int]] = [("PostgreSQL", self._postgres, postgres_port())]
         broker: list[tuple[str, Postgres | Broker, int]] = [("Kafka", self._kafka, kafka_port())]
         return (database if not self.external.database else []) + (broker if not self.external.kafka else [])
@@ -137,7 +137,7 @@ class Supervisor:
             await connection.close()
 
     def environment(self) -> dict[str, str]:
-        """What every process of ours is told."""
+        """The settings of every process."""
         return {
             "PATH": os.environ.get("PATH", ""),
             "LANG": "C.UTF-8",
@@ -167,11 +167,11 @@ class Supervisor:
                     self._restart(name, server, port, back_off[name])
             if self._services is not None:
                 self._services.watch()
-            time.sleep(POLL_SECONDS * 10)  # the children's state is asked again each time
+            time.sleep(POLL_SECONDS * 10)  # checks the children's state each time
 
     def _restart(self, name: str, server: Postgres | Broker, port: int, back_off: BackOff) -> None:
         wait = back_off.ended(time.monotonic())
-        if back_off.failures > MOST_FAILURES and not self._full:  # who makes room expects that all goes on by itself
+        if back_off.failures > MOST_FAILURES and not self._full:  # whoever makes room expects everything to resume without help
             raise StackError(f"{name} died {back_off.failures} times in a row: see its log under {self._var}")
         _say(f"{name} ended unexpectedly; restarting in {wait} s")
         end = time.monotonic() + wait
@@ -205,6 +205,6 @@ class Supervisor:
 
 
 def _say(line: str) -> None:
-    with suppress(OSError):  # a line that a full disk cannot take is no reason to let a house fall that runs
+    with suppress(OSError):  # a full disk must not bring down a running stack for one line
         sys.stdout.write(f"parvandeh  {line}\n")
         sys.stdout.flush()

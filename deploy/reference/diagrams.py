@@ -21,7 +21,7 @@ _BOX, _STORE, _BUS = '{}["{}"]', '{}[("{}")]', '{}(["{}"])'
 
 
 def processes() -> str:
-    """Who connects to which database and to Kafka, and as whom."""
+    """Which process connects to which database and to Kafka, and with which role."""
     lines = [
         f"{_FENCE}mermaid",
         "flowchart LR",

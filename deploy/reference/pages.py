@@ -37,7 +37,7 @@ def stale(docs: Path = DOCS) -> list[str]:
 
 
 def write(docs: Path = DOCS) -> list[str]:
-    """Make the parts of stale pages anew; return the names of these pages. Raises MarkMissing."""
+    """Regenerate the parts of stale pages; return the names of these pages. Raises MarkMissing."""
     changed = stale(docs)
     for name in changed:
         path = docs / name

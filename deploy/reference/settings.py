@@ -50,7 +50,7 @@ HEAD: Final = ("| variable | meaning | default | read by | secret |", "|---|---|
 
 
 class NoMeaning(Exception):
-    """A setting has no docstring, or nobody says who reads it; the text names it."""
+    """A setting has no docstring, or no declared reader; the text names it."""
 
 
 def table(settings: type[BaseSettings] = Settings) -> str:

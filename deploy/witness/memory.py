@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS signed (
 
 
 class Memory:
-    """A file of the witness' own; the house it watches over cannot reach it."""
+    """The witness's own file; the system it watches cannot reach it."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,7 @@ from schemas.facts.review import AssignmentRefused, DrawCommitted, WitnessSignat
 BITS: Final = 3072
 _PAGE: Final = 1000
 SIGN_SECONDS: Final = 10.0
-"""For one signature, the wait for the ones before it included: whoever asked has given up by then, and asks again."""
+"""Limit for one signature, including the wait for earlier ones: by then the caller has given up, and will retry."""
 
 
 class WontSign(Refusal):

@@ -1,4 +1,4 @@
-"""The feed: how a consumer outside the house fills the gaps of the bus (design.md section 4)."""
+"""The feed: how an external consumer fills gaps of the bus (design.md section 4)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class CredentialsNeeded(Refusal):
 
 
 class _Basic(HTTPBasic):
-    """FastAPI's own refuses what is no base64 by itself and without a problem document; here that is no name at all."""
+    """FastAPI's own class refuses invalid base64 itself and without a problem document; here invalid base64 counts as no name."""
 
     async def __call__(self, request: Request) -> HTTPBasicCredentials | None:  # type: ignore[override]
         try:

@@ -8,7 +8,7 @@ from services.audit.registration import AUDITOR, CONSUMER
 
 
 async def demonstrate(container: ReadOnlyContainer) -> None:
-    """The demonstration accounts of the desk; asked again, it changes nothing."""
+    """The demonstration accounts of the desk; idempotent."""
     accounts = [
         Account("auditor-1", "auditor1", "auditor1-demo", AUDITOR, "حسابرس"),
         Account("consumer-1", "consumer1", "consumer1-demo", CONSUMER, "سامانهٔ بیرونی"),

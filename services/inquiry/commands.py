@@ -34,7 +34,7 @@ class AnswerInquiry(Command):
     stored: tuple[DocumentRef, ...] = ()
 
     def within(self) -> str:
-        """An agency answers each question by itself."""
+        """An agency answers each question separately."""
         return self.inquiry_id
 
 
@@ -54,7 +54,7 @@ class OpenQuestion(Command):
     what: tuple[str, ...]
 
     def within(self) -> str:
-        """An agency answers each question by itself."""
+        """An agency answers each question separately."""
         return self.inquiry_id
 
 

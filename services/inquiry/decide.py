@@ -106,7 +106,7 @@ def decide(command: c.InquiryCommand, state: State, at: datetime, *, working_tim
         case c.OpenQuestion():
             asked = _of_agency(state, command.inquiry_id, command.agency)
             if state.ended or not asked.open:
-                raise InquiryIsClosed  # after the end nobody needs to see the plate any more
+                raise InquiryIsClosed  # after the end nobody needs to see the plate
             if not command.what:
                 raise InvalidField("what")
             return [inquiry.QuestionOpened(inquiry_id=command.inquiry_id, what=command.what, reason="agency_answer")]

@@ -9,7 +9,7 @@ from services.inquiry.registration import register
 
 
 async def demonstrate(container: Container) -> None:
-    """Demonstration accounts and registered agencies; asked again, it changes nothing."""
+    """Demonstration accounts and registered agencies; idempotent."""
     agencies = catalogue().codes["agencies"]
     await container.accounts.put(
         [Account(f"officer-{key}", key, f"{key}-demo", "agency_officer", each.fa, agency=key) for key, each in agencies.items()],

@@ -27,7 +27,7 @@ WAIT_SECONDS = 2.0
 
 @router.get("/")
 async def desk(request: Request, after: str = "", before: str = "") -> HTMLResponse | RedirectResponse:
-    """The two lists of an agency. Each goes on by itself: `after` a question that waits, `before` an answered one."""
+    """The two lists of an agency. Each is paged separately: `after` an open question, `before` an answered one."""
     principal = signed_in(request)
     if principal is None or principal.role != OFFICER:
         return RedirectResponse("/sign-in", 303)
@@ -53,7 +53,7 @@ async def desk(request: Request, after: str = "", before: str = "") -> HTMLRespo
 
 
 def _at(after: str, before: str) -> str:
-    """The address of the desk with its two lists at these places: whoever turns one keeps the other where it is."""
+    """The address of the desk with its two lists at these places: paging one leaves the other where it is."""
     places = {name: place for name, place in (("after", after), ("before", before)) if place}
     return f"/?{urlencode(places)}" if places else "/"
 

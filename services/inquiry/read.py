@@ -28,7 +28,7 @@ class Inquiries:
         self._sql = Queries.load(Path(__file__).with_name("queries.sql"))
 
     async def load(self, case_id: str) -> Case | None:
-        """A case as it stands in the log, or None."""
+        """A case as the log has it, or None."""
         return await Case.load(self._log, f"case:{case_id}", DECIDER)
 
     async def waiting(self, agency: str, after: str = "") -> Page:
@@ -54,5 +54,5 @@ class Inquiries:
 
 
 def place(row: asyncpg.Record) -> str:
-    """What a question is called in the path of its page, and in the address of the list that goes on behind it."""
+    """A question's key in the path of its page, and in the address of the list page after it."""
     return f"{row['stream'].removeprefix('case:')}/{row['inquiry_id']}"

@@ -1,4 +1,4 @@
-"""Who may be enrolled at inquiry: the agencies of the catalogue, and their officers."""
+"""Registration at inquiry: the agencies of the catalogue, and their officers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m services.intake`: the service as processes, and what is said to it from a terminal (`--help`)."""
+"""`python -m services.intake`: the service's processes and its commands on a terminal (`--help`)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class CertificateFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What stands on a certificate."""
+    """The text of a certificate."""
 
     certificate_id: str
     request_type: str

@@ -9,7 +9,7 @@ from services.intake.registration import register, registered
 
 
 async def demonstrate(container: Container) -> None:
-    """Demonstration accounts and offices; asked again, it changes nothing."""
+    """Demonstration accounts and offices; idempotent."""
     offices = {
         "office-1": ("دفتر پیشخوان آزادی", "Azadi counter office", 1),
         "office-2": ("دفتر پیشخوان شریعتی", "Shariati counter office", 3),

@@ -23,7 +23,7 @@ VERSION: Final = 2
 
 @dataclass(slots=True)
 class Case(Row):
-    """A case as the portal shows it. No name, code or number of a person stands here, only keyed hashes."""
+    """A case as the portal shows it. Holds no name, code or number of a person, only keyed hashes."""
 
     TABLE: ClassVar = "cases"
     KEY: ClassVar = ("stream",)
@@ -50,7 +50,7 @@ class Case(Row):
 
 @dataclass(slots=True)
 class Notice(Row):
-    """Who was told of what, by which way, and whether it failed."""
+    """Who was told what, by which channel, and whether it failed."""
 
     TABLE: ClassVar = "notices"
     KEY: ClassVar = ("stream", "version")
@@ -64,7 +64,7 @@ class Notice(Row):
     channel: str
     failed: str | None
     office: str | None
-    """The office of the case when it is the office that was told: a row of its list must be found without the case."""
+    """The office of the case when the office itself was told: a row of its list must be found without the case."""
     sent_at: datetime
 
 

@@ -21,16 +21,16 @@ from services.intake.decide import DECIDER, State
 
 PAGE = 50
 UNREAD_FOR = timedelta(days=90)
-"""Older notices count as read: the count must not walk through all that an office was ever told."""
+"""Older notices count as read: the count must not scan everything that an office was ever told."""
 
 
 @dataclass
 class Told:
-    """What was told because of one fact."""
+    """The notices caused by one fact."""
 
     template: str
     applicant: list[asyncpg.Record]
-    """The ways by which the applicant was told, or could not be: channel, failed, sent_at."""
+    """The channels by which the applicant was told, or could not be: channel, failed, sent_at."""
     office: list[asyncpg.Record]
     version: int
     """The version of the newest notice of these in the stream."""
@@ -77,7 +77,7 @@ class Office(LoadedStream[State]):
 
     @classmethod
     async def read(cls, log: LogReader, office_id: str) -> Self | None:
-        """An office as it stands in the log, or None when it was never registered."""
+        """An office as the log has it, or None if it was never registered."""
         found = await cls.load(log, f"office:{office_id}", DECIDER)
         return found if found is not None and found.state.office_registered else None
 
@@ -87,12 +87,12 @@ class Office(LoadedStream[State]):
 
     @property
     def registration(self) -> OfficeRegistered | OfficeChanged:
-        """As it stands: whole in the last fact that says it."""
+        """The current registration: complete in the last fact that holds it."""
         return next(fact for _, fact in reversed(self.facts) if isinstance(fact, OfficeRegistered | OfficeChanged))
 
     @property
     def openings(self) -> list[Opening]:
-        """Its opening hours; empty where nobody said them."""
+        """Its opening hours; empty if none were given."""
         return openings(self.registration.hours)
 
     def label(self, language: Language) -> str:
@@ -108,11 +108,11 @@ class Cases:
         self._sql = Queries.load(Path(__file__).with_name("queries.sql"))
 
     async def load(self, case_id: str) -> Case | None:
-        """A case as it stands in the log, or None."""
+        """A case as the log has it, or None."""
         return await Case.load(self._log, f"case:{case_id}", DECIDER)
 
     async def office(self, office_id: str) -> Office | None:
-        """A counter office as it stands in the log, or None when it was never registered."""
+        """A counter office as the log has it, or None if it was never registered."""
         return await Office.read(self._log, office_id)
 
     async def row(self, case_id: str) -> asyncpg.Record | None:
@@ -148,7 +148,7 @@ class Cases:
         return await self._db.fetchrow(self._sql.by_certificate, certificate_id)
 
     async def told(self, stream: str) -> list[Told]:
-        """What was told of a case, to whom and by which ways, newest first."""
+        """Notices about a case, with recipients and channels, newest first."""
         told: dict[str, Told] = {}
         for row in await self._db.fetch(self._sql.notices, stream):
             told.setdefault(row["about"], Told(row["template"], [], [], row["version"])).add(row)

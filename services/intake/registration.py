@@ -1,4 +1,4 @@
-"""Who may be enrolled at intake: its staff, and the counter offices that file for citizens."""
+"""Registration at intake: its staff, and the counter offices that file for citizens."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _hours(texts: Sequence[str]) -> tuple[OfficeHours, ...]:
 
 
 async def register(container: Container, office_id: str, command: RegisterOffice) -> bool:
-    """Let an office file from now on; whether it could not before. Raises RegistrationRefused, or what `decide` refuses."""
+    """Register an office; False if it already was. Raises RegistrationRefused, or what `decide` refuses."""
     if found := await Office.read(container.log, office_id):
         if found.registration.model_dump() == command.model_dump():
             return False
@@ -110,7 +110,7 @@ async def change(
     district: str | None = None,
     hours: Sequence[str] | None = None,
 ) -> str:
-    """Change what is given, as it was typed; what became of it in a sentence. Raises RegistrationRefused, WrongDistrict."""
+    """Change the given details, as typed; returns the outcome in words. Raises RegistrationRefused, WrongDistrict."""
     found = await Office.read(container.log, office_id)
     if found is None:
         raise RegistrationRefused("OFFICE", "there is no such office; `office register` adds it")
@@ -144,7 +144,7 @@ def _line(found: Office) -> str:
 
 
 def _typed(opening: Opening) -> str:
-    """As it is typed: whoever changes one day of it begins with the line that is there."""
+    """In the form in which it is typed, so that changing one day can start from the current line."""
     days = "-".join(DAYS[each] for each in sorted({opening.first, opening.last}))
     return " ".join(f"{days}={time_of_day(opens, 'en')}-{time_of_day(closes, 'en')}" for opens, closes in opening.times)
 

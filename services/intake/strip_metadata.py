@@ -1,4 +1,4 @@
-"""The reviewer's copy of a document: made anew without metadata, since a photo's EXIF or a PDF's author names the owner."""
+"""The reviewer's copy of a document: rewritten without metadata, since a photo's EXIF or a PDF's author may name the owner."""
 
 from __future__ import annotations
 

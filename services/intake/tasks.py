@@ -40,7 +40,7 @@ async def issue_certificate(task: ClaimedTask, deps: IntakeDeps) -> None:
     made = await _certificate(case, recorded, submitted, identity["name"], task, deps)
 
     async def pieces() -> AsyncIterator[bytes]:
-        yield await asyncio.to_thread(pdf, made)  # 12 ms, a tenth of a second the first time: pages are answered meanwhile
+        yield await asyncio.to_thread(pdf, made)  # 12 ms, 100 ms the first time: pages are served in the meantime
 
     async with deps.container.staging(case.case_id) as staged:
         document: DocumentRef = await staged.put(
@@ -64,7 +64,7 @@ async def issue_certificate(task: ClaimedTask, deps: IntakeDeps) -> None:
 async def _certificate(
     case: Case, recorded: RecordedFact, submitted: CaseSubmitted, name: str, task: ClaimedTask, deps: IntakeDeps
 ) -> Certificate:
-    """What is printed. The number comes from the task's id, so that a second try prints the same. Raises LookupError."""
+    """The printed text. The number comes from the task's id, so that a retry prints the same. Raises LookupError."""
     approval, approved = next(((r, f) for r, f in case.facts if isinstance(f, CaseApproved)), (None, None))
     if approval is None or approved is None:
         raise LookupError(task.target)

@@ -1,4 +1,4 @@
-"""`python -m services.notify`: the service as processes, and what is said to it from a terminal (`--help`)."""
+"""`python -m services.notify`: the service's processes and its commands on a terminal (`--help`)."""
 
 from __future__ import annotations
 

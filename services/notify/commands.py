@@ -1,4 +1,4 @@
-"""What the agenda may ask of notify: to record what was told."""
+"""The commands of notify's agenda: recording what was sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What notify decides: which facts are told, to whom, by which channel; pure."""
+"""Notify's decisions: which facts are announced, to whom, by which channel; pure."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _TOLD: Final[dict[type[Fact], tuple[str, tuple[str, ...]]]] = {
     intake.CaseWithdrawn: ("withdrawn", ("inapp",)),
     intake.CertificateIssued: ("certificate_issued", _EVERYWHERE),
 }
-"""An approval is told with its certificate: told before, the citizen would look for a paper that is not there yet."""
+"""An approval is announced with its certificate: any earlier, the citizen would look for a paper that does not exist yet."""
 
 
 def messages_for(fact: Fact) -> tuple[Message, ...]:

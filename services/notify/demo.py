@@ -7,6 +7,6 @@ from chassis.runtime.container import Container
 
 
 async def demonstrate(container: Container) -> None:
-    """The demonstration account of the desk; asked again, it changes nothing."""
+    """The demonstration account of the desk; idempotent."""
     account = Account("operator-1", "operator1", "operator1-demo", "operator", "کاربر اطلاع‌رسانی")
     await container.accounts.put([account], demonstration=True)

@@ -1,4 +1,4 @@
-"""Notify's web door: what was told, what could not be, what is tried again, and parked work."""
+"""Notify's pages: messages sent, messages that failed or are being retried, and parked work."""
 
 from __future__ import annotations
 

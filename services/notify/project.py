@@ -18,7 +18,7 @@ VERSION: Final = 1
 
 @dataclass(slots=True)
 class Message(Row):
-    """What was told, by which channel."""
+    """Messages sent, by channel."""
 
     TABLE: ClassVar = "messages"
     KEY: ClassVar = ("stream", "version")

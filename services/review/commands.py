@@ -25,7 +25,7 @@ class CommitDraw(Command):
     """Reaction to confirmed identity, or to a refused assignment: fix the pool of the next round."""
 
     UNHASHED: ClassVar[frozenset[str]] = frozenset({"pool", "exclusions", "witnesses"})
-    """Who may be drawn changes between two tries of the same item; a lost reply must still find its own commitment."""
+    """The pool may change between two tries of the same task; after a lost reply the retry must still find its own commitment."""
 
     pool: tuple[Candidate, ...]
     exclusions: tuple[Exclusion, ...]
@@ -48,7 +48,7 @@ class RefuseAssignment(Command):
 
 
 class TakeBack(Command):
-    """Reaction to a reviewer who left, or who was drawn after leaving: the case is drawn anew."""
+    """Reaction to a reviewer who left, or who was drawn after leaving: the case is drawn again."""
 
     round: int
 
@@ -94,7 +94,7 @@ class SuspendCase(Command):
 
 
 class ResumeCase(Command):
-    """The commission let the case go on; a supervisor enters it."""
+    """The commission resumed the case; a supervisor records it."""
 
     ROUTE: ClassVar[str] = "/resume"
 

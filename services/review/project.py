@@ -80,7 +80,7 @@ def projection() -> EventProcessor:
 
 
 Escalating = review.TargetPassed | review.CorrectionOverdue | intake.IdentityOverdue | inquiry.InquiryOverdue
-"""The facts of which a supervisor is told."""
+"""The facts that a supervisor is notified of."""
 Changing = (
     intake.IdentityConfirmed
     | intake.CorrectionAnswered

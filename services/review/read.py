@@ -48,7 +48,7 @@ class Cases:
         self._sql = Queries.load(Path(__file__).with_name("queries.sql"))
 
     async def load(self, case_id: str) -> Case | None:
-        """A case as it stands in the log, or None."""
+        """A case as the log has it, or None."""
         return await Case.load(self._log, f"case:{case_id}", DECIDER)
 
     def alias_in(self, staff: str, stream: str, state: State) -> str:
@@ -76,12 +76,12 @@ class Cases:
         return bool(row["drawn"] == alias)
 
     async def can_be_drawn(self, staff: str) -> bool:
-        """Whether a member of staff can be drawn, as it stands in the log now."""
+        """Whether a member of staff can be drawn, by the log as it is now."""
         found = await LoadedStream.load(self._log, f"staff:{staff}", DECIDER)
         return found is not None and found.state.enrolled
 
     async def drawn_in(self, case: Case) -> str | None:
-        """Who holds a case now, also when they have left; None while nobody does."""
+        """The reviewer who holds a case now, even if they have left; None if nobody does."""
         everybody = [row["staff"] for row in await self._db.fetch(self._sql.everybody)]
         return next((who for who in everybody if self.alias_in(who, case.stream, case.state) == case.state.drawn), None)
 
@@ -91,7 +91,7 @@ class Cases:
         return rows
 
     async def pool(self, case: Case) -> tuple[tuple[Candidate, ...], tuple[Exclusion, ...]]:
-        """Who may be drawn in the next round of a case, and who is left out and why."""
+        """The reviewers who may be drawn in the next round of a case, and who is excluded and why."""
         state = case.state
         able = [row for row in await self.reviewers() if not row["stages"] or state.stage in row["stages"]]
         near = [row for row in able if state.district in row["districts"]]
@@ -117,14 +117,14 @@ class Cases:
         return {row["stream"]: row for row in await self._db.fetch(self._sql.named, streams)}
 
     async def escalations(self, after: str = "") -> Page:
-        """Passed deadlines of running cases, newest first; `after` is the one that ended the page before, or nothing."""
+        """Missed deadlines of running cases, newest first; `after` is the last one of the previous page, or None."""
         case_id, _, version = after.partition("/")
         stream = f"case:{case_id}" if after else None
         found = await self._db.fetch(self._sql.escalations, stream, version, PAGE + 1)
         return Page.of(found, PAGE, lambda row: f"{_id(row)}/{row['version']}")
 
     async def undrawn(self, after: str = "") -> Page:
-        """Confirmed cases for which nobody is drawn yet, the oldest first; `after` ended the page before, or is nothing."""
+        """Confirmed cases without a drawn reviewer, oldest first; `after` is the last one of the previous page, or None."""
         return await self._page(self._sql.undrawn, after)
 
     async def suspended(self, after: str = "") -> Page:

@@ -1,4 +1,4 @@
-"""Who may be enrolled at review: its staff, and which of them can be drawn."""
+"""Registration at review: its staff, and which of them can be drawn."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ async def _send(container: Container, command: EnrolReviewer | RetireReviewer, s
 
 
 async def _can_come_in(container: Container, subject: str) -> None:
-    """Raises RegistrationRefused: a case that is drawn for a name that nobody has would wait for ever."""
+    """Raises RegistrationRefused: a case drawn for a name that nobody has would wait forever."""
     if container.settings.oidc.on and is_staff(subject):
         return
     found = await container.accounts.find(subject)
@@ -143,7 +143,7 @@ async def _can_come_in(container: Container, subject: str) -> None:
 
 
 async def still(log: LogReader, subject: str) -> str:
-    """What to do about somebody whose account was closed or changed and who is still in the pool."""
+    """Advice about somebody whose account was closed or changed and who is still in the pool."""
     found = await LoadedStream.load(log, f"staff:{subject}", DECIDER)
     if found is None or not found.state.enrolled:
         return ""
@@ -161,6 +161,6 @@ _WRONG: Final[Mapping[str, Callable[[], tuple[str, str]]]] = {
     "weight": lambda: ("--weight", "must be 1 to 100"),
     "reason": lambda: ("--reason", f"must be one of {', '.join(catalogue().codes['retirements'])}"),
 }
-"""What the decision refuses, as it is called on a terminal."""
+"""The decision's refusals, by their names on a terminal."""
 
 REGISTRATION: Final = Registration(ROLES, commands={"reviewer": REVIEWER}, still=still)

@@ -64,7 +64,7 @@ async def take_back(task: ClaimedTask, deps: ReviewDeps) -> None:
     for row in await deps.queries.queue(who):
         # An id for each case: with the task's own, the first fact would close it for all.
         this = agenda_command("review", f"take_back {row['stream']}", task.cause_link, task.ordinal)
-        with suppress(Stale):  # decided or withdrawn meanwhile
+        with suppress(Stale):  # decided or withdrawn in the meantime
             await deps.handler.execute_task(c.TakeBack(round=row["round"]), replace(task, id=this, target=row["stream"]))
     if await inbox.stores[PROJECTION].parked():
         raise RetryLater  # a case of theirs may be among what could not be applied: looked for again when it is released

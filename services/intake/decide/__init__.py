@@ -64,7 +64,7 @@ def _open_for_applicant(command: c.OpenForApplicant, state: State) -> Fact:
     match command.what:
         case "note":
             if not (state.identity_open or state.correction_open):
-                raise NothingAsked  # an answered question needs nobody to read it again
+                raise NothingAsked  # an answered question need not be read again
             return intake.PapersOpened(what=("note",), reason="answer_for_applicant")
         case "certificate":
             if not state.certificate:

@@ -44,6 +44,6 @@ def text(text: str, name: str) -> str:
 
 
 def stored(command: c.SubmitCase | c.AnswerIdentity | c.AnswerCorrection) -> None:
-    """What was sealed must be what was handed in: else the receipt would cover papers that nobody can open."""
+    """The sealed papers must be the uploaded ones: otherwise the receipt would cover papers that nobody can open."""
     if [(each.kind, each.size) for each in command.documents] != [(each.kind, each.size) for each in command.stored]:
         raise InvalidField("documents")

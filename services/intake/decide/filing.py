@@ -31,7 +31,7 @@ from services.intake.refusals import (
 
 LONGEST_TEXT: Final = 500
 WORDINGS: Final = ("counter_1",)
-"""The keys of all words by which offices ever asked for consent (locale, `consent.<key>`); the last is asked now.
+"""The keys of all wordings with which offices have ever asked for consent (locale, `consent.<key>`); the last one is current.
 
 Facts name them, so the words of a key never change: other words get another key.
 """
@@ -83,7 +83,7 @@ def submit(command: c.SubmitCase, state: State, at: datetime, working_time: Work
 
 
 def _consent(command: c.SubmitCase) -> None:
-    """An office files for who is present and consents (domain.md, Who acts); who files for themselves need not say so."""
+    """An office files for an applicant who is present and consents (domain.md, Who acts); nobody else needs to."""
     if command.channel is Channel.OFFICE and command.consent not in WORDINGS:
         raise ConsentMissing("consent")
     if command.channel is Channel.PORTAL and command.consent is not None:

@@ -30,7 +30,7 @@ IdentityCommand = c.ConfirmIdentity | c.QuestionIdentity | c.AnswerIdentity | c.
 
 
 def identity(command: IdentityCommand, state: State, at: datetime, working_time: WorkingTime) -> list[Fact]:
-    """What the identity desk finds, asks and is told. Raises the refusals of intake; Stale and NotDue to the agenda."""
+    """What the identity desk confirms, asks for and receives. Raises the refusals of intake; Stale and NotDue to the agenda."""
     if isinstance(command, c.EscalateIdentity):
         waits = state.identity_open and not state.identity_overdue
         if not waits or state.identity_round != command.round or state.identity_due is None:

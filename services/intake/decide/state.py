@@ -23,7 +23,7 @@ class State:
     office: str | None = None
     applicant: str = ""
     consent: str | None = None
-    """The key of the words to which the applicant consented at an office's counter; None where nobody asked."""
+    """The key of the wording that the applicant consented to at an office's counter; None where consent was not asked for."""
     documents: dict[str, DocumentRef] = field(default_factory=dict)
     released: frozenset[str] = frozenset()
     confirmed: bool = False

@@ -30,7 +30,7 @@ router = routes(UploadRoute)
 WAIT_SECONDS = 2.0
 OWNERS = ("citizen", "office_operator")
 _UNSHOWN = (review.DrawCommitted, intake.PapersOpened, review.MaterialOpened)
-"""Steps inside the house that tell an applicant nothing; openings by staff stand in the audit desk's timeline."""
+"""Internal steps that tell an applicant nothing; the audit desk's timeline shows what staff opened."""
 
 
 @router.get("/cases/{case_id}")

@@ -1,4 +1,4 @@
-"""The desk of a counter office: its own filings, what it was told of them, and what it opens for an applicant who stands there.
+"""The desk of a counter office: its own requests, the messages about them, and what it opens for an applicant who is present.
 
 An office sees the status of its own filings (domain.md, roles). What is the applicant's alone (the note of a question, the
 certificate) it opens only while serving them, and each such opening is a fact.
@@ -50,7 +50,7 @@ async def filings(request: Request, before: str = "", principal: Principal = req
 async def seen(
     request: Request, until: Annotated[AwareDatetime, Form()], principal: Principal = require(OPERATOR)
 ) -> RedirectResponse:
-    """Everything that the page showed was read; what arrived meanwhile stays unread."""
+    """Marks what the page showed as read; what arrived in the meantime stays unread."""
     await deps(request).queries.see_all(principal.office or "", until)
     return RedirectResponse("/office", 303)
 

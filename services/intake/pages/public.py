@@ -87,7 +87,7 @@ async def check_form(request: Request, code: str = "") -> HTMLResponse:
 
 @router.get("/check/{code}")
 async def check(request: Request, code: str) -> HTMLResponse:
-    """A certificate is genuine when its fact stands in the log and the approval to which it is bound is unchanged."""
+    """A certificate is genuine when its fact is in the log and the approval behind it is unchanged."""
     shown = read_tracking_code(code)
     row = await deps(request).queries.by_certificate(shown) if shown else None
     case = await deps(request).queries.load(row["stream"].removeprefix("case:")) if row else None

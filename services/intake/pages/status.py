@@ -33,7 +33,7 @@ class ProcessStatus:
 
     @property
     def troubles(self) -> list[str]:
-        """Message ids of what somebody should look at; empty when all is well."""
+        """Message ids of what needs attention; empty when all is well."""
         if self.found is None:
             return ["It is not responding."]
         readers, agenda = self.found.get("readers", []), self.agenda or {}

@@ -1,4 +1,4 @@
-"""Sending a command with papers: look, check, stage, store, append, wait; each in its place, said once."""
+"""Sending a command with papers: look, check, stage, store, append, wait; each step in one place."""
 
 from __future__ import annotations
 

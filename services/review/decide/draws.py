@@ -1,4 +1,4 @@
-"""Who decides: the pool, the draw from it, and an assignment that ends (design.md section 6, The draw). Pure."""
+"""The reviewer of a case: the pool, the draw from it, and an assignment that ends (design.md section 6, The draw). Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.review.decide.state import State
 from services.review.refusals import InvalidField, NobodyToDraw, WitnessMissing
 
 LEFT: Final = "left"
-"""The reason in a fact whose reviewer can be drawn no longer; nobody can give it for themselves."""
+"""The reason when a reviewer can no longer be drawn; nobody can give it for themselves."""
 
 
 def draw(command: c.CommitDraw | c.MakeDraw | c.RefuseAssignment | c.TakeBack, state: State) -> list[Fact]:
@@ -66,7 +66,7 @@ def draw(command: c.CommitDraw | c.MakeDraw | c.RefuseAssignment | c.TakeBack, s
 
 
 def _fair(command: c.CommitDraw) -> None:
-    """Nobody stands twice in a pool or weighs nothing: the published odds would be others than those of the draw."""
+    """Nobody is in a pool twice or with zero weight: the published odds would differ from those of the draw."""
     aliases = [each.alias for each in command.pool] + [each.alias for each in command.exclusions]
     if len(set(aliases)) != len(aliases) or any(each.weight < 1 for each in command.pool):
         raise InvalidField("pool")

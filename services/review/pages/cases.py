@@ -30,7 +30,7 @@ from services.review.refusals import NotYourCase
 router = routes()
 REVIEWER = "reviewer"
 _BY_GRADE = {1: (), 2: ("registry_plate", "renewal_code"), 3: ("registry_plate", "renewal_code", "address")}
-"""What of the property a reviewer sees, by the type's published blindness grade."""
+"""The property details that a reviewer sees, by the type's published blindness grade."""
 
 
 @router.get("/")

@@ -91,7 +91,7 @@ async def resume(
     principal: Principal = require(SUPERVISOR),
     key: str = Depends(idempotency_key),
 ) -> RedirectResponse:
-    """Let the case go on, and return to where the form stood: the overview, or the list's own page (`listed`) behind `after`."""
+    """Resume the case and return to the page of the form: the overview, or the list's own page (`listed`) after `after`."""
     stream = f"case:{case_id}"
     done = await deps(request).handler.execute(ResumeCase(reason=reason), by=principal, on=stream, key=key)
     # The list that follows no longer shows the case: who sees it again would send its form again.
