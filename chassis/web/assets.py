@@ -16,14 +16,11 @@ FILES: Final = MappingProxyType(
         "icon.svg": _OWN / "icon.svg",
         "bootstrap.css": _MODULES / "bootstrap/dist/css/bootstrap.min.css",
         "bootstrap.rtl.css": _MODULES / "bootstrap/dist/css/bootstrap.rtl.min.css",
-        "htmx.js": _MODULES / "htmx.org/dist/htmx.min.js",
         "vazirmatn.woff2": _MODULES / "vazirmatn/fonts/webfonts/Vazirmatn[wght].woff2",
     }
 )
 
-MEDIA_TYPES: Final = MappingProxyType(
-    {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
-)
+MEDIA_TYPES: Final = MappingProxyType({".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2"})
 """By ending; written out, since what a machine's own table says of them differs."""
 
 

@@ -77,7 +77,7 @@ class Town:
             "inquiry_id": inquiries,
             "code": [code for _, code in filed] + re.findall(r"/check/(PK-[A-Z0-9-]+)", " ".join(pages)),
             "kind": list(catalogue().types),
-            "name": ["parvandeh.css", "htmx.js", "vazirmatn.woff2", "icon.svg"],
+            "name": ["parvandeh.css", "vazirmatn.woff2", "icon.svg"],
         }
         for kind in catalogue().types.values():
             self.knows.forms[f"/new/{kind.key}"] = answers(kind, Plan(kind.key, 4, "office1", APPLICANT))
