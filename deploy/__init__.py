@@ -1,1 +1,1 @@
-"""How Parvandeh is run: the embedded stack, and the files for given servers."""
+"""Running Parvandeh: the embedded stack, and the files for external servers."""

@@ -21,7 +21,7 @@ from schemas.new_fact import NewFact, ignoring, refused, write_stubs
 
 
 def check(here: Path = HERE, *, released: bool = False) -> int:
-    """Exit 0 when all is well, 1 with a line for each fault; `released`: a fact that is not yet released is a fault too."""
+    """Exit code 0 without faults, 1 with a line for each; `released`: an unreleased fact is a fault too."""
     found = faults(here)
     waiting = [
         f"{entry}: not released, its name and fields may still change: `python -m schemas release` before it is shipped"

@@ -1,4 +1,4 @@
-"""What a person writes into the form of a request, and the papers they bring."""
+"""The form of a request as a person fills it in, and the papers they bring."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def paper() -> bytes:
 
 
 def answers(kind: RequestType, plan: Plan) -> dict[str, str]:
-    """What a person writes into the form."""
+    """The form as a person fills it in."""
     free = {
         "registry_plate": "۱۲۳۴/۵۶", "renewal_code": "۷-۸۹-۱۲", "address": "خیابان شریعتی، کوچهٔ ۵",
         "asking_body": "بانک ملی", "letter_number": "۱۴۰۵/۷۷",

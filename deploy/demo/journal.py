@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass
 class Known:
-    """What is known of one request of the week."""
+    """The known progress of one request of the week."""
 
     case_id: str
     tracking_code: str

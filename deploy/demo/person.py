@@ -66,7 +66,7 @@ class Person:
 
     @property
     def cookies(self) -> dict[str, str]:
-        """What this browser holds for the door."""
+        """The cookies that this browser holds for the door."""
         return dict(self._client.cookies)
 
     async def get(self, path: str, *, expect: int = 200, accept: str = "text/html") -> httpx2.Response:

@@ -17,7 +17,7 @@ class Applicant:
 
 @dataclass(frozen=True)
 class Plan:
-    """What happens in one request."""
+    """The course of one request."""
 
     kind: str
     district: int
@@ -41,7 +41,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Walked:
-    """What became of a planned request."""
+    """The outcome of a planned request."""
 
     plan: Plan
     case_id: str

@@ -68,7 +68,7 @@ class Walk:
             page = await person.send(page, "/citizen/sign-in", values)
 
             async def arrived() -> str | None:
-                # The newest: of a page whose answer was lost on its way there is another, which opens nothing here.
+                # The newest: a request whose response was lost has sent a code too, which opens nothing here.
                 for path in sorted((self._outbox / "sms").glob("*.json"), key=lambda each: each.stat().st_mtime_ns, reverse=True):
                     if path.name not in before:
                         message = json.loads(path.read_bytes())
@@ -198,7 +198,7 @@ class Walk:
         await clerk.send(page, "/confirm")
 
     async def drawn(self, case: str) -> Person:
-        """The reviewer in whose queue the case appears.
+        """The reviewer whose queue shows the case.
 
         A queue is made of rows, and they may still show the case to who has just refused it; the page asks the log.
         """

@@ -29,7 +29,7 @@ _ALLOW: Final = 3
 
 
 class Resource(IntEnum):
-    """What a right is about, by Kafka's number."""
+    """The resource of a right, by Kafka's number."""
 
     TOPIC = 2
     GROUP = 3
@@ -121,7 +121,7 @@ def _matches(found: Found, name: str) -> bool:
 
 
 async def put_user(admin: AIOKafkaAdminClient, user: str, password: str) -> None:
-    """Make a user, or give it this password. Raises StackError."""
+    """Create a user or set its password. Raises StackError."""
     salt = secrets.token_bytes(24)
     request = AlterUserScramCredentialsRequest(user, ITERATIONS, salt, salted(password, salt))
     for name, code, message, _ in (await admin._send_to_controller(request)).results:

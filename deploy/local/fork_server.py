@@ -39,7 +39,7 @@ _DESCRIPTORS: Final = 3
 
 
 class Order(NamedTuple):
-    """What a fork becomes."""
+    """The process that a fork becomes."""
 
     name: str
     module: str

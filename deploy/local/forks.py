@@ -57,7 +57,7 @@ class Forks:
     """A fork server and the processes that it forked. It imports while the caller continues."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        """`environment` is the fork server's own, which no process is given; it must hold no secret."""
+        """`environment` is the fork server's own and passed to no process; it must hold no secret."""
         self._control, theirs = socket.socketpair()
         self._living: dict[int, Fork] = {}
         self._answers: queue.SimpleQueue[Fork] = queue.SimpleQueue()
@@ -77,9 +77,9 @@ class Forks:
         return self._process.pid
 
     def spawn(self, order: Order, *, output: int, errors: int) -> Fork:
-        """Have a process forked, with these descriptors as its standard output and error; both stay open here.
+        """Fork a process with these descriptors as its standard output and error; both stay open here.
 
-        Where the fork server is gone, the answer is a process that was killed.
+        If the fork server is gone, the result is a process that was killed.
         """
         reading, writing = os.pipe()
         try:

@@ -1,6 +1,6 @@
-"""The key files of a local installation: one master set, and for each service a directory with its own keys only.
+"""The key files of a local installation: one master set, and a directory for each service with its own keys only.
 
-`python -m deploy.local.keys DIRECTORY` makes what is missing there.
+`python -m deploy.local.keys DIRECTORY` creates what is missing there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _OWN = "service"
 
 
 def provide(directory: Path, wanted: Mapping[str, tuple[str, ...]]) -> None:
-    """Make what is missing; existing keys are never touched, since sealed data would be lost with them."""
+    """Create what is missing; existing keys are never touched, since sealed data would be lost with them."""
     master = directory / "master"
     make(master, sorted({name for names in wanted.values() for name in names if name != _OWN}))
     for service, names in wanted.items():

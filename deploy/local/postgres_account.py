@@ -139,7 +139,7 @@ def _copied(wheel: Path) -> Path:
 
 
 def _check_owner(directory: Path) -> None:
-    """What root starts must not be writable for others. Raises Unfit."""
+    """Checks that nothing root starts is writable by others. Raises Unfit."""
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & 0o022:
         raise Unfit(f"{directory} is not a directory that only root writes")

@@ -108,7 +108,7 @@ class Services:
             return b"".join(_all_of(printed) for _, printed, _ in running)
 
     def _result(self, fork: Fork) -> int:
-        """The exit code of a short command. Raises Stopped when it is not waited for any more; it dies with the fork server."""
+        """The exit code of a short command. Raises Stopped when cancelled; the command dies with the fork server."""
         while (code := fork.poll()) is None:
             if self._stopping():
                 raise Stopped
@@ -134,7 +134,7 @@ class Services:
     def start(self, owner_password: str) -> None:
         """Start all, then wait until each says that it is ready. Raises StackError.
 
-        `owner_password`: rows that another version of a service left are built anew, which no service itself may.
+        `owner_password`: rows left by another version of a service are rebuilt with it, which no service itself may do.
         """
         cancelled = self._stopping
         for process in self.processes:

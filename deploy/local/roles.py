@@ -35,11 +35,11 @@ DATABASES: Final = MappingProxyType(
 """Database -> the roles that may connect to it. All are owned by `owner`."""
 
 SERVERS_OWN: Final = ("postgres", "template1")
-"""What every server comes with, open to all of its roles: there a role could leave things for the others, unseen."""
+"""The default databases of every server are open to all its roles: a role could leave things there for others, unseen."""
 
 
 def passwords(path: Path) -> dict[str, str]:
-    """The password of each role, made once and kept in a private file."""
+    """The password of each role, generated once and kept in a private file."""
     if path.exists():
         kept: dict[str, str] = json.loads(path.read_text())
         return kept
@@ -71,7 +71,7 @@ async def ensure(connection: asyncpg.Connection, role_passwords: dict[str, str],
 
 
 async def drop_databases(connection: asyncpg.Connection, *, prefix: str) -> None:
-    """Forget the prefixed databases of a test; refuses an empty prefix, which would be the real ones."""
+    """Drop the prefixed databases of a test; refuses an empty prefix, which would drop the real ones."""
     if not prefix:
         raise ValueError("only prefixed databases are dropped")
     sql = Queries.load(Path(__file__).with_name("roles.sql"))

@@ -76,7 +76,7 @@ def start(
         if enter is not None:
             enter()
         if mortal is not None:
-            mortal()  # last: a change of the account makes the kernel forget it
+            mortal()  # last: changing the account makes the kernel drop it
 
     return subprocess.Popen(
         list(command),

@@ -33,7 +33,7 @@ PASSED_ON: Final = (
 """Settings passed unchanged to our processes, together with those that start like the ones of OpenID Connect."""
 OIDC: Final = "PARVANDEH_OIDC_"
 LEAST_FREE: Final = 32 * 1024 * 1024
-"""Bytes; with less PostgreSQL cannot even make the next segment of its log."""
+"""Bytes; with less, PostgreSQL cannot even create the next segment of its log."""
 MOST_FAILURES: Final = 20
 """Ends in a row, none after a steady run, after which a server is given up."""
 
@@ -113,7 +113,7 @@ class Supervisor:
 
     @property
     def owner_password(self) -> str:
-        """Of PostgreSQL's role `owner`. Raises StackError when PostgreSQL is given and its owner's password is not."""
+        """The password of PostgreSQL's role `owner`. Raises StackError if PostgreSQL is external and the password is not set."""
         if not self.external.database:
             return self._postgres.owner_password
         if not self.external.owner_password:

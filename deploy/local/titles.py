@@ -1,4 +1,4 @@
-"""What `ps` shows of a process that was forked and never executed: its own name instead of its parent's command line."""
+"""The title in `ps` of a process that was forked but not executed: its own name instead of its parent's command line."""
 
 from __future__ import annotations
 

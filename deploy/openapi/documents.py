@@ -1,4 +1,4 @@
-"""Each door's document, made from its application without a server, a database or a key."""
+"""Each door's document, generated from its application without a server, a database or a key."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def stale(folder: Path = FOLDER) -> list[str]:
 
 
 def write(folder: Path = FOLDER) -> list[str]:
-    """Write what is stale; return what was written or taken away."""
+    """Write stale files; return what was written or removed."""
     folder.mkdir(exist_ok=True)
     changed = stale(folder)
     for name in changed:

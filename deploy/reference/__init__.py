@@ -1,1 +1,1 @@
-"""The parts of docs/ that are made from the code's own tables, so that they cannot differ from it."""
+"""The parts of docs/ that are generated from the code's own tables, so that the two cannot differ."""

@@ -41,7 +41,7 @@ def processes() -> str:
 
 
 def process_table() -> str:
-    """The same processes in words, with what each is given."""
+    """The same processes in words, with what each receives."""
     rows = [
         "| process | runs | started as | port | writes as | reads the log as | Kafka user | key files |",
         "|---|---|---|---|---|---|---|---|",
@@ -66,7 +66,7 @@ def databases() -> str:
 
 
 def flow() -> str:
-    """From which service facts go to which others, and how many kinds of them."""
+    """The flow of facts between services, with the number of fact types."""
     lines = [
         f"{_FENCE}mermaid",
         "flowchart LR",
@@ -85,7 +85,7 @@ def flow() -> str:
 
 
 def facts() -> str:
-    """Each fact: who writes it, and which services decide on it, react to it and build rows from it."""
+    """Each fact: its writer, and the services that decide on it, react to it and build rows from it."""
     used = _used()
     columns = list(next(iter(used.values())))
     rows = [f"| fact | writer | {' | '.join(columns)} |", "|---|---|" + "---|" * len(columns)]

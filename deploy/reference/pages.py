@@ -1,4 +1,4 @@
-"""Pages with made parts, each between two marks that name it; everything else of a page is written by hand."""
+"""Pages with generated parts, each between two marks that name it; the rest of a page is written by hand."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = MappingProxyType(
         ),
     }
 )
-"""Page -> the made parts of it, by the name in their marks."""
+"""Page -> its generated parts, by the name in their marks."""
 
 
 class MarkMissing(Exception):
-    """A page has lost the marks between which a part of it is made; the text names both."""
+    """A page has lost the marks around a generated part; the text names both."""
 
 
 def stale(docs: Path = DOCS) -> list[str]:
-    """The names of pages whose made parts are not what the code says. Raises MarkMissing."""
+    """The names of pages whose generated parts differ from the code. Raises MarkMissing."""
     return [name for name in PARTS if (text := (docs / name).read_text(encoding="utf-8")) != _made(name, text)]
 
 

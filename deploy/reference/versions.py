@@ -23,7 +23,7 @@ _HEAD: Final = """\
 
 
 class Source(NamedTuple):
-    """What one module's rows come from."""
+    """The source of one module's rows."""
 
     version: int
     sha256: str

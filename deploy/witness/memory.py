@@ -1,4 +1,4 @@
-"""What a witness remembers: how far it followed each shard, and what it signed. Durable before a signature leaves."""
+"""A witness's memory: how far it has followed each shard, and what it has signed. Durable before a signature leaves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Memory:
         self._file.executescript(_SCHEMA)
 
     def mark(self, shard: int) -> tuple[int, bytes]:
-        """Seq and link up to which a shard was followed; (0, zeros) before the first."""
+        """Seq and link up to which a shard has been followed; (0, zeros) before the first."""
         row = self._file.execute("SELECT seq, link FROM marks WHERE shard = ?", (shard,)).fetchone()
         return (row[0], row[1]) if row else (0, bytes(32))
 

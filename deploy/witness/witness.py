@@ -76,7 +76,7 @@ class RoundWithoutRefusal(WontSign):
 
 
 def private_key(path: Path) -> RSAPrivateKey:
-    """The witness' key, made at the first start; its file is readable by the witness alone."""
+    """The witness's key, generated at the first start; only the witness can read its file."""
     if path.exists():
         key = load_pem_private_key(path.read_bytes(), None)
         if not isinstance(key, RSAPrivateKey) or key.key_size < BITS:

@@ -1,4 +1,4 @@
-"""What audit's pages are given."""
+"""The dependencies of audit's pages."""
 
 from __future__ import annotations
 

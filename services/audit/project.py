@@ -21,7 +21,7 @@ VERSION: Final = 1
 
 @dataclass(slots=True)
 class Case(Row):
-    """What finds a case."""
+    """The keys by which a case is found."""
 
     TABLE: ClassVar = "cases"
     KEY: ClassVar = ("stream",)

@@ -1,4 +1,4 @@
-"""What agencies and the agenda may ask of inquiry."""
+"""The commands of inquiry, from agencies and the agenda."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What inquiry decides: pure. An inquiry is a life inside the case's stream: asked, answered or taken back."""
+"""Inquiry's decisions, pure. An inquiry lives inside the case's stream: requested, answered or withdrawn."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ Relevant = (
     | inquiry.InquiryOverdue
     | inquiry.AgencyRegistered
 )
-"""The facts on which inquiry decides."""
+"""The facts that inquiry's decisions depend on."""
 
 
 @StateFold
@@ -86,7 +86,7 @@ def _put(state: State, inquiry_id: str, asked: Asked) -> State:
 
 
 def decide(command: c.InquiryCommand, state: State, at: datetime, *, working_time: WorkingTime = IRAN) -> list[Fact]:
-    """The facts that `command` makes; `working_time`: by which calendar. Raises a Refusal."""
+    """The facts that `command` causes; `working_time`: the calendar. Raises a Refusal."""
     match command:
         case c.RegisterAgency():
             if state.registered:
@@ -152,4 +152,4 @@ def _of_agency(state: State, inquiry_id: str, agency: str) -> Asked:
 
 
 DECIDER: Final = Decider[c.InquiryCommand, State](State(), evolve, decide, CODEC)
-"""What inquiry decides on, and how."""
+"""Inquiry's decider."""

@@ -1,4 +1,4 @@
-"""What inquiry's pages and tasks are given."""
+"""The dependencies of inquiry's pages and tasks."""
 
 from __future__ import annotations
 

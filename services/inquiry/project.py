@@ -85,7 +85,7 @@ Projected = (
 
 @RowFold
 def project(rows: Rows, fact: Projected, recorded: RecordedFact) -> None:
-    """What `fact` does to inquiry's rows."""
+    """Apply `fact` to inquiry's rows."""
     match fact:
         case intake.CaseSubmitted():
             rows.put(Case(recorded.stream, fact.request_type, fact.district))

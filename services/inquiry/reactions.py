@@ -32,4 +32,4 @@ def react(fact: Fact, _recorded: RecordedFact) -> list[Task | CancelTask]:
         case inquiry.InquiryAnswered() | review.InquiryWithdrawn():
             return [CancelTask("escalate_inquiry", key=fact.inquiry_id)]
         case _:
-            return []  # a timer that the end of the case made needless closes as stale when it is due
+            return []  # a timer made obsolete by the end of the case closes as stale when due

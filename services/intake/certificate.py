@@ -20,7 +20,7 @@ _FONTS: Final = Path(__file__).parents[2] / "node_modules/vazirmatn/fonts/ttf"
 
 
 class CertificateFault(Exception):
-    """The PDF could not be made as it must be (a font was missing, a letter could not be set)."""
+    """The PDF could not be made correctly (a font is missing, a letter cannot be set)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What people and the agenda may ask of intake. Text is normalised here, so that equal requests have equal hashes."""
+"""The commands of intake, from people and the agenda. Text is normalised here, so that equal requests have equal hashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What intake's pages and tasks are given."""
+"""The dependencies of intake's pages and tasks."""
 
 from __future__ import annotations
 

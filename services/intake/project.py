@@ -69,7 +69,7 @@ class Notice(Row):
 
 
 Telling = notify.MessageSent | notify.MessageFailed
-"""The facts that make a notice."""
+"""The facts that cause a notice."""
 Changing = (
     intake.IdentityConfirmed
     | intake.IdentityQuestioned
@@ -86,11 +86,11 @@ Changing = (
     | review.CaseApproved
     | review.CaseRejected
 )
-"""The facts that change more of a case's row than its version; `intake.CaseSubmitted` makes it."""
+"""The facts that change more of a case's row than its version; `intake.CaseSubmitted` creates it."""
 
 
 def projection(vault: Vault) -> EventProcessor:
-    """The processor of intake's rows; the vault gives the blind index of the applicant."""
+    """The processor of intake's rows; the vault computes the blind index of the applicant."""
 
     async def prepare(run: Batch) -> Project:
         subjects = await _subjects(vault, run)
@@ -140,7 +140,7 @@ def _submitted(fact: intake.CaseSubmitted, recorded: RecordedFact, vault: Vault,
 
 @RowFold
 def change(rows: Rows, fact: Telling | Changing, recorded: RecordedFact) -> None:
-    """What `fact` changes of a case that is there, beside its version."""
+    """What `fact` changes of an existing case, apart from its version."""
     if (case := rows.get(Case)) is None:
         return
     match fact:

@@ -32,4 +32,4 @@ def react(fact: Fact, _recorded: RecordedFact) -> list[Task | CancelTask]:
         case intake.IdentityAnswered():
             return [CancelTask("escalate_identity", key=str(fact.round))]
         case _:
-            return []  # a timer that a withdrawal made needless closes as stale when it is due
+            return []  # a timer made obsolete by a withdrawal closes as stale when due

@@ -48,7 +48,7 @@ class Case(LoadedStream[State]):
 
 
 class Opening(NamedTuple):
-    """Days that follow each other, on which an office is open at the same times."""
+    """Consecutive days on which an office has the same opening hours."""
 
     first: int
     """A weekday; 0 is Saturday."""

@@ -68,7 +68,7 @@ _TOLD: Final[dict[type[Fact], tuple[str, tuple[str, ...]]]] = {
 
 
 def messages_for(fact: Fact) -> tuple[Message, ...]:
-    """What the applicant is told of `fact`."""
+    """What the applicant is told about `fact`."""
     template, channels = _TOLD.get(type(fact), ("", ()))
     return tuple(Message(template, channel) for channel in channels)
 
@@ -80,7 +80,7 @@ def evolve(_state: State, fact: intake.CaseSubmitted, _at: datetime) -> State:
 
 
 def decide(command: c.NotifyCommand, state: State, _at: datetime, *, working_time: WorkingTime = IRAN) -> list[Fact]:  # noqa: ARG001
-    """The record that `command` makes; no calendar matters to it. Raises NoSuchCase."""
+    """The record that `command` causes; it needs no calendar. Raises NoSuchCase."""
     if state.channel is None:
         raise NoSuchCase
     match command:
@@ -101,4 +101,4 @@ def _told_by(channel: str, state: State) -> tuple[str, ...]:
 
 
 DECIDER: Final = Decider[c.NotifyCommand, State](State(), evolve, decide, CODEC)
-"""What notify decides on, and how."""
+"""Notify's decider."""

@@ -1,4 +1,4 @@
-"""What notify's pages and tasks are given."""
+"""The dependencies of notify's pages and tasks."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ async def overview(request: Request) -> HTMLResponse | RedirectResponse:
 
 def _template(item: asyncpg.Record) -> str:
     """Which message an item of the agenda is."""
-    found: str = orjson.loads(item["details"]).get("template", "")  # one odd row must not hide the others
+    found: str = orjson.loads(item["details"]).get("template", "")  # one broken row must not hide the others
     return found
 
 

@@ -39,6 +39,6 @@ def projection() -> EventProcessor:
 
 @RowFold
 def project(rows: Rows, fact: notify.MessageSent | notify.MessageFailed, recorded: RecordedFact) -> None:
-    """What `fact` does to notify's rows."""
+    """Apply `fact` to notify's rows."""
     failed = fact.reason if isinstance(fact, notify.MessageFailed) else None
     rows.put(Message(recorded.stream, recorded.version, fact.template, fact.channel, failed, recorded.recorded_at))

@@ -1,4 +1,4 @@
-"""What reviewers, supervisors and the agenda may ask of review. `reviewer` is the alias of the current draw."""
+"""The commands of review, from reviewers, supervisors and the agenda. `reviewer` is the alias of the current draw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What review's pages and tasks are given."""
+"""The dependencies of review's pages and tasks."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ Projected = Escalating | Changing | intake.CaseSubmitted | review.ReviewerEnroll
 
 
 def project(rows: Rows, fact: Fact, recorded: RecordedFact) -> None:
-    """What `fact` does to review's rows; every fact of a case moves its version."""
+    """Apply `fact` to review's rows; every fact of a case moves its version."""
     change(rows, fact, recorded)
     if (case := rows.get(Case)) is not None:
         case.version = recorded.version
@@ -112,7 +112,7 @@ def project(rows: Rows, fact: Fact, recorded: RecordedFact) -> None:
 
 @RowFold
 def change(rows: Rows, fact: Projected, recorded: RecordedFact) -> None:
-    """What `fact` changes beside the version."""
+    """What `fact` changes apart from the version."""
     match fact:
         case intake.CaseSubmitted():
             at, version = recorded.recorded_at, recorded.version

@@ -24,7 +24,7 @@ PAGE: Final = 20
 """Rows of a supervisor's list a page."""
 
 AT_A_TIME: Final = 500
-"""Aliases that are compared before others get their turn: about 3 ms."""
+"""Aliases compared before yielding to other tasks: about 3 ms."""
 
 
 class Case(LoadedStream[State]):
@@ -36,7 +36,7 @@ class Case(LoadedStream[State]):
 
 
 def draw_name(stream: str, stage: str, round_: int) -> str:
-    """What a reviewer's alias in one draw is made from: another alias in each draw."""
+    """The source of a reviewer's alias in one draw: a different alias in each draw."""
     return f"{stream} {stage} {round_}"
 
 
@@ -113,7 +113,7 @@ class Cases:
         return [(draw_name(case.stream, fact.stage, fact.round), fact.drawn) for fact in made]
 
     async def named(self, streams: Sequence[str]) -> dict[str, asyncpg.Record]:
-        """What a list says of each of these cases: its type and district; by stream, without those that are unknown."""
+        """What a list shows of each of these cases: its type and district; by stream, without unknown ones."""
         return {row["stream"]: row for row in await self._db.fetch(self._sql.named, streams)}
 
     async def escalations(self, after: str = "") -> Page:

@@ -50,7 +50,7 @@ async def check_drawn(task: ClaimedTask, deps: ReviewDeps) -> None:
         raise Stale
     who = await deps.queries.drawn_in(case)
     if who is None:
-        raise RetryLater  # drawn from a pool of which review's rows do not know everybody yet
+        raise RetryLater  # drawn from a pool that review's rows do not fully know yet
     if await deps.queries.can_be_drawn(who):
         raise Stale
     await deps.handler.execute_task(c.TakeBack(round=case.state.round), task)
@@ -59,7 +59,7 @@ async def check_drawn(task: ClaimedTask, deps: ReviewDeps) -> None:
 async def take_back(task: ClaimedTask, deps: ReviewDeps) -> None:
     who, inbox = task.stream.removeprefix("staff:"), deps.container.inbox
     if await deps.queries.can_be_drawn(who):
-        raise Stale  # came back since: what is drawn for them now stays
+        raise Stale  # has since come back: what is drawn for them now stays
     await inbox.catch_up(PROJECTION)  # a case that was drawn before the departure is among the rows then
     for row in await deps.queries.queue(who):
         # An id for each case: with the task's own, the first fact would close it for all.

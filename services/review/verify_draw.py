@@ -27,7 +27,7 @@ async def checks(settings: Settings, case_id: str) -> list[DrawCheck]:
 
 
 def text(check: DrawCheck) -> str:
-    """One draw for a terminal: pool with odds, seed, who was drawn, what is wrong."""
+    """One draw on a terminal: pool with odds, seed, who was drawn, faults."""
     lines = [f"{check.stage} round {check.round}: commitment {check.link.hex()}"]
     lines += [f"  {alias}  {share}" for alias, share in odds(check.committed.pool).items()]
     lines += [f"  excluded {each.alias}: {each.reason}" for each in check.committed.exclusions]

@@ -135,7 +135,7 @@ async def test_who_asks_with_anothers_national_code_gets_the_same_page_and_no_co
         client.cookies.clear()
         page = await challenge(client, "09139999999")
         assert page.status_code == 200
-        assert "six digits" in page.text
+        assert "six-digit code" in page.text
         assert len(sent) == 1
 
 

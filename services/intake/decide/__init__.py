@@ -1,4 +1,4 @@
-"""What intake decides about a case: pure. Facts of all writers are folded, since all write to the case's one stream."""
+"""Intake's decisions about a case, pure. Facts of all writers are folded, since all write to the case's one stream."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["DECIDER", "State", "decide", "evolve"]
 
 
 def decide(command: c.IntakeCommand, state: State, at: datetime, *, working_time: WorkingTime = IRAN) -> list[Fact]:
-    """The facts that `command` makes; `working_time`: by which calendar. Raises a Refusal."""
+    """The facts that `command` causes; `working_time`: the calendar. Raises a Refusal."""
     match command:
         case c.SubmitCase():
             return submit(command, state, at, working_time)
@@ -108,4 +108,4 @@ def _change_office(command: c.ChangeOffice, state: State) -> Fact:
 
 
 DECIDER: Final = Decider[c.IntakeCommand, State](State(), evolve, decide, CODEC)
-"""What intake decides on, and how."""
+"""Intake's decider."""

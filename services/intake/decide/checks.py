@@ -1,4 +1,4 @@
-"""What several of intake's decisions ask first. Pure."""
+"""Checks shared by several of intake's decisions. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def document(state: State, document_id: str) -> DocumentRef:
 
 
 def code(group: str, key: str, name: str) -> str:
-    """`key` when the catalogue has it in `group`; raises InvalidField at `name`."""
+    """`key` if the catalogue has it in `group`; otherwise raises InvalidField at `name`."""
     if key not in catalogue().codes[group]:
         raise InvalidField(name)
     return key

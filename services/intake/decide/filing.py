@@ -1,4 +1,4 @@
-"""What a request must have to be filed. Pure."""
+"""What a request needs to be filed. Pure."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ Relevant = (
     | review.CaseApproved
     | review.CaseRejected
 )
-"""The facts on which intake decides."""
+"""The facts that intake's decisions depend on."""
 
 
 @StateFold

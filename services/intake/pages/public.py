@@ -1,4 +1,4 @@
-"""What anyone may see: the landing page, the state of a tracking code, and whether a certificate is genuine."""
+"""Public pages: the landing page, the state of a tracking code, and whether a certificate is genuine."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Asked(BaseModel):
 
 
 class Tracked(ResponseModel):
-    """What anyone who has the tracking code may know."""
+    """What anyone with the tracking code may know."""
 
     tracking_code: str
     request_type: str

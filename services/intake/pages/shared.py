@@ -1,4 +1,4 @@
-"""What intake's pages share: the service behind the request, uploads, documents, the receipt."""
+"""Shared by intake's pages: the service behind the request, uploads, documents, the receipt."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def own_case(request: Request, case_id: str, principal: Principal) -> Case
 
 @dataclass(frozen=True)
 class Upload:
-    """One file of a form, and which paper of the catalogue it is."""
+    """One file of a form, and its paper in the catalogue."""
 
     paper: Paper
     file: UploadFile

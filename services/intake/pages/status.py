@@ -26,7 +26,7 @@ LEAST_SHARE: Final = 0.99
 
 @dataclass(frozen=True)
 class ProcessStatus:
-    """What one process says of itself; `found` is None when it does not answer."""
+    """One process's report; `found` is None when it does not answer."""
 
     name: str
     found: dict[str, Any] | None

@@ -15,7 +15,7 @@ from services.intake.pages.shared import Upload, store
 
 @dataclass(frozen=True)
 class Filing:
-    """A command and the files of its form, and who sends it under which idempotency key."""
+    """A command and the files of its form, with its sender and idempotency key."""
 
     command: SubmitCase | AnswerIdentity | AnswerCorrection
     files: Sequence[Upload]

@@ -1,4 +1,4 @@
-"""What review decides: pure. It never sees identity or contact; notes are sealed under the applicant's alias in this case."""
+"""Review's decisions, pure. It never sees identity or contact; notes are sealed under the applicant's alias in this case."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["DECIDER", "State", "decide", "evolve"]
 
 
 def decide(command: c.ReviewCommand, state: State, at: datetime, *, working_time: WorkingTime = IRAN) -> list[Fact]:
-    """The facts that `command` makes; `working_time`: by which calendar. Raises a Refusal."""
+    """The facts that `command` causes; `working_time`: the calendar. Raises a Refusal."""
     match command:
         case c.EnrolReviewer() | c.RetireReviewer():
             return _staff(command, state)
@@ -60,14 +60,14 @@ def _time(
         case c.SetTarget():
             if state.target is not None or state.submitted_at is None:
                 raise Stale
-            # From the filing: an agenda that was away for a day must not give the city a day more.
+            # From the filing: an agenda that was down for a day must not give the city an extra day.
             target = working_time.deadline(state.submitted_at, catalogue().types[state.request_type].target_days)
             return [review.TargetSet(deadline=target)]
         case c.PassTarget():
             if state.target is None or state.target_passed:
                 raise Stale
             spent = state.clocks.at(at)
-            # Only the city's clock counts against the target: what others held is added (domain.md, Time).
+            # Only the city's clock counts against the target: the time of others is added (domain.md, Time).
             due = state.target + spent[Holder.CITIZEN] + spent[Holder.AGENCY] + spent[Holder.SUSPENDED]
             if at < due:
                 raise NotDue(due)
@@ -105,4 +105,4 @@ def _staff(command: c.EnrolReviewer | c.RetireReviewer, state: State) -> list[Fa
 
 
 DECIDER: Final = Decider[c.ReviewCommand, State](State(), evolve, decide, CODEC)
-"""What review decides on, and how."""
+"""Review's decider."""

@@ -1,4 +1,4 @@
-"""What several of review's decisions ask first. Pure."""
+"""Checks shared by several of review's decisions. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def yours(state: State, reviewer: str) -> None:
 
 
 def code(group: str, key: str, name: str) -> str:
-    """`key` when the catalogue has it in `group`; raises InvalidField at `name`."""
+    """`key` if the catalogue has it in `group`; otherwise raises InvalidField at `name`."""
     if key not in catalogue().codes[group]:
         raise InvalidField(name)
     return key

@@ -66,12 +66,12 @@ Relevant = (
     | review.ReviewerEnrolled
     | review.ReviewerRetired
 )
-"""The facts on which review decides: what moves a clock, and these."""
+"""The facts that review's decisions depend on: those that move a clock, and these."""
 
 
 @StateFold
 def evolve(state: State, fact: Relevant, at: datetime) -> State:
-    """The state after `fact`, which was recorded at `at`."""
+    """The state after `fact`, recorded at `at`."""
     state = replace(state, clocks=run(state.clocks, fact, at))
     match fact:
         case intake.CaseSubmitted():

@@ -32,7 +32,7 @@ def work(
     at: datetime,
     working_time: WorkingTime,
 ) -> list[Fact]:
-    """What the reviewer asks of others. Raises the refusals of review."""
+    """The reviewer's requests to others. Raises the refusals of review."""
     match command:
         case c.RequestCorrection():
             if state.correction_open:

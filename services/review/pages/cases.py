@@ -48,7 +48,7 @@ async def queue(request: Request, principal: Principal = require(REVIEWER)) -> H
 
 
 class Task(ResponseModel):
-    """A case that is drawn for the reviewer: nothing of it tells who the applicant is."""
+    """A case drawn for the reviewer: nothing in it identifies the applicant."""
 
     case: str
     request_type: str
@@ -227,7 +227,7 @@ async def correct(
 
 
 def inquiry_id_of(principal: Principal, case_id: str, key: str) -> str:
-    """The id of the inquiry that a request begins (16 hex digits), made of the request's key: a repetition asks once."""
+    """The id of the inquiry that a request starts (16 hex digits), derived from the request's key: a repeat asks only once."""
     return http_command("review", principal.subject, "/inquiry-id", case_id, key).hex()[:16]
 
 

@@ -1,4 +1,4 @@
-"""What review's pages share."""
+"""Shared by review's pages."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ async def suspended(request: Request, after: str = "", principal: Principal = re
 
 
 async def _list(request: Request, name: str, page: Page, after: str) -> HTMLResponse:
-    """A page of one list of the overview, all of which can be reached here."""
+    """A page of one list of the overview; all entries can be reached here."""
     return render(
         request,
         "supervised_list.html",
