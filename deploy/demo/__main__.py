@@ -24,10 +24,9 @@ from deploy.demo.person import Person, Unexpected
 from deploy.demo.plan import Plan, Walked
 from deploy.demo.walk import ENDS, OVERDUE, Walk, until
 from deploy.demo.week import plans
-from deploy.local.processes import PROCESSES
+from deploy.local.processes import service_urls
 from schemas.command_line import CommandLine, Version, run
 
-DOORS: Final = {process.name: f"http://127.0.0.1:{process.port}" for process in PROCESSES}
 SERVICES: Final = ("intake", "review", "inquiry", "notify")
 LEAST_SHARE: Final = 0.99
 """Of the facts must come from the bus (design.md section 4)."""
@@ -43,7 +42,7 @@ async def walk_all(week: list[Plan], at_once: int, journal: Journal) -> tuple[li
 
     Returns what was walked in all, what went wrong, and how many were filed "in" and "out" of office hours.
     """
-    walk, gate = Walk(DOORS, VAR / "outbox", seconds=PATIENCE_SECONDS), asyncio.Semaphore(at_once)
+    walk, gate = Walk(service_urls(), VAR / "outbox", seconds=PATIENCE_SECONDS), asyncio.Semaphore(at_once)
     walked = [
         Walked(week[n], known.case_id, known.tracking_code, known.seconds)
         for n, known in sorted(journal.known.items())
@@ -140,9 +139,9 @@ async def figures() -> Carried:
     """What was carried since the processes started."""
     from_bus = from_log = 0.0
     async with httpx2.AsyncClient() as client:
-        published = int((await client.get(f"{DOORS['relay']}/status.json")).json()["published"])
+        published = int((await client.get(f"{service_urls()['relay']}/status.json")).json()["published"])
         for service in SERVICES:
-            text = (await client.get(f"{DOORS[service]}/metrics")).text
+            text = (await client.get(f"{service_urls()[service]}/metrics")).text
             for source, value in re.findall(r'parvandeh_facts_applied_total\{reader="[a-z]+",source="(\w+)"\} ([0-9.e+]+)', text):
                 from_bus += float(value) if source == "bus" else 0
                 from_log += float(value) if source == "log" else 0

@@ -116,3 +116,8 @@ SIGN_INS: Final = (
     ("feed", "consumer1 / consumer1-demo by HTTP Basic: audit /feed?shard=0&after=0"),
 )
 """The demonstration accounts, for the announcement."""
+
+
+def service_urls() -> dict[str, str]:
+    """Where each process of the local house answers, by its name. Asked when needed: PARVANDEH_PORTS may move them until then."""
+    return {process.name: f"http://127.0.0.1:{process.port}" for process in PROCESSES}

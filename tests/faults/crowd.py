@@ -20,6 +20,7 @@ from deploy.demo.__main__ import audit
 from deploy.demo.plan import Plan, Walked
 from deploy.demo.walk import Walk
 from deploy.demo.week import plans
+from deploy.local.processes import service_urls
 from schemas.envelope import RecordedFact
 from schemas.facts import decode
 from schemas.facts.notify import MessageSent
@@ -27,7 +28,7 @@ from tests.faults.checker import Evidence, Item, Projection, Send
 from tests.faults.effects import agenda_of, facts_of
 from tests.faults.people import RecordedPerson, releases
 from tests.faults.recorder import Recorder
-from tests.journeys.stack import TABLES, Stack, service_urls
+from tests.journeys.stack import TABLES, Stack
 
 AT_ONCE: Final = 5
 PATIENCE_SECONDS: Final = 400

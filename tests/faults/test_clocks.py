@@ -6,7 +6,8 @@ What cannot be done here: to turn the machine's clock itself, or that of the JVM
 from __future__ import annotations
 
 import ast
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -79,11 +80,14 @@ async def test_after_a_clock_was_turned_back_a_case_goes_on_from_its_last_fact_a
 
 
 @pytest.fixture
-def turned(stack_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Clock, Path]:
-    """A clock, and a directory that PostgreSQL's own user can reach."""
-    directory = stack_directory / tmp_path_factory.mktemp("clock").name
-    directory.mkdir()
-    return wrong_clock(directory), directory
+def turned(stack_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Clock, Path]]:
+    """A clock that PostgreSQL's own user can read, and a directory for the server."""
+    with tempfile.TemporaryDirectory(prefix="parvandeh-clock-") as public:
+        # The test's own folders are closed: the loader would pass over a library there without a word, and no clock be wrong.
+        Path(public).chmod(0o755)
+        directory = stack_directory / tmp_path_factory.mktemp("clock").name
+        directory.mkdir()
+        yield wrong_clock(Path(public)), directory
 
 
 @pytest.fixture

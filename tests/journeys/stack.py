@@ -30,7 +30,7 @@ from deploy.demo.plan import Plan, Walked
 from deploy.demo.walk import Walk
 from deploy.kafka import jars
 from deploy.local import roles
-from deploy.local.processes import PROCESSES, kafka_port, postgres_port
+from deploy.local.processes import PROCESSES, kafka_port, postgres_port, service_urls
 from deploy.local.subprocesses import StackError, start, wait_until
 from services.audit.processors import processors as audit_readers
 from services.inquiry.reactions import processors as inquiry_readers
@@ -61,11 +61,6 @@ async def readers_of(service: str, keys: VaultKeys, vault: dict[str, Any]) -> As
         return
     async with asyncpg.create_pool(**vault, min_size=1, max_size=2) as pool:
         yield READERS[service](Vault(pool, keys))
-
-
-def service_urls() -> dict[str, str]:
-    """Where each process of the house answers, by its name. Only in a test: the ports are claimed by then."""
-    return {process.name: f"http://127.0.0.1:{process.port}" for process in PROCESSES}
 
 
 @dataclass

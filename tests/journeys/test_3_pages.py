@@ -11,8 +11,9 @@ from playwright.async_api import Browser, BrowserContext, Page
 from deploy.demo.plan import Plan, Walked
 from deploy.demo.walk import Walk
 from deploy.demo.week import plans
+from deploy.local.processes import service_urls
 from schemas.catalogue import catalogue
-from tests.journeys.stack import Stack, service_urls
+from tests.journeys.stack import Stack
 from tests.web.browser import WIDTHS, browsing, needs_browser, page_is_sound
 
 CITIZEN = "a citizen"

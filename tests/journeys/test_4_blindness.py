@@ -18,9 +18,9 @@ from deploy.demo.person import Person, forms
 from deploy.demo.plan import Applicant, Plan
 from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
-from deploy.local.processes import kafka_port
+from deploy.local.processes import kafka_port, service_urls
 from services.review.app import create_app
-from tests.journeys.stack import Stack, service_urls
+from tests.journeys.stack import Stack
 from tests.stack.memory import holds
 
 CANARY = Applicant(national_code(123_987_456), "کاناریا زردبال", "09139876543", "canaria.zardbal@example.org")

@@ -15,9 +15,10 @@ from deploy.demo.person import Person, forms
 from deploy.demo.plan import Applicant, Plan
 from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
+from deploy.local.processes import service_urls
 from schemas.catalogue import catalogue
 from schemas.envelope import shard_of
-from tests.journeys.stack import Stack, service_urls
+from tests.journeys.stack import Stack
 
 KIND = catalogue().types["site_visit"]
 APPLICANT = Applicant(national_code(345_123_678), "آزمون‌گر نمونه", "09131112233")

@@ -19,11 +19,12 @@ from chassis.web.i18n import OWN_LOCALE, Translations
 from deploy.demo.filled import answers, documents
 from deploy.demo.person import Person, forms
 from deploy.demo.walk import Walk
+from deploy.local.processes import service_urls
 from services.intake import refusals as intake
 from services.intake.pages.shared import FORM_BYTES
 from services.review import refusals as review
 from tests.conftest import ROOT
-from tests.journeys.stack import Stack, service_urls
+from tests.journeys.stack import Stack
 from tests.journeys.test_5_bad_input import KIND, PLAN, raw, submissions
 
 

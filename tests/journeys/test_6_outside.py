@@ -19,9 +19,10 @@ from deploy.demo.person import Person
 from deploy.demo.plan import Applicant, Plan
 from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
+from deploy.local.processes import service_urls
 from deploy.local.subprocesses import free_port
 from tests.eventing.harness import eventually
-from tests.journeys.stack import Stack, service_urls
+from tests.journeys.stack import Stack
 
 APPLICANT = Applicant(national_code(456_123_789), "پیام‌گیر نمونه", "09134445566", "reader@example.org")
 

@@ -14,9 +14,10 @@ from playwright.async_api import Browser, Page, expect
 from deploy.demo.filled import paper
 from deploy.demo.walk import REVIEWERS
 from deploy.demo.week import national_code
+from deploy.local.processes import service_urls
 from schemas.catalogue import catalogue
 from tests.eventing.harness import eventually
-from tests.journeys.stack import Stack, service_urls
+from tests.journeys.stack import Stack
 from tests.web.browser import browsing, needs_browser, page_is_sound
 
 pytestmark = [needs_browser, pytest.mark.browser]

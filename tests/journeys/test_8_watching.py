@@ -20,10 +20,11 @@ from caselog.chain import ZERO_LINK, compute_link
 from chassis.eventing.kafka.cloudevents import decode as read_message
 from deploy.demo.walk import Walk
 from deploy.demo.week import plans
+from deploy.local.processes import service_urls
 from schemas.facts import decode
 from tests.conftest import ROOT
 from tests.eventing.harness import eventually
-from tests.journeys.stack import Stack, service_urls
+from tests.journeys.stack import Stack
 
 AS_HEADER = {"traceparent": "traceparent", "datacontenttype": "content-type"}
 """The attributes whose Kafka header is not their name after `ce_`."""

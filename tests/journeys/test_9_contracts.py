@@ -17,9 +17,10 @@ from deploy.demo.person import Person
 from deploy.demo.plan import Applicant, Plan
 from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
+from deploy.local.processes import service_urls
 from schemas.catalogue import catalogue
 from tests.journeys.asking import Asking, Knowledge, Signed
-from tests.journeys.stack import Stack, service_urls
+from tests.journeys.stack import Stack
 
 SEED: Final = 20261125
 EXAMPLES: Final = int(os.environ.get("EXAMPLES", "120"))

@@ -12,9 +12,10 @@ from deploy.demo.person import Person, forms
 from deploy.demo.plan import Applicant, Plan
 from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
+from deploy.local.processes import service_urls
 from services.intake.decide.filing import WORDINGS
 from tests.conftest import ROOT
-from tests.journeys.stack import Stack, service_urls
+from tests.journeys.stack import Stack
 
 APPLICANT = Applicant(national_code(367_891_234), "گل‌بانو پیشخوانی", "09137778899", "golbanu@example.org")
 NOTE = "برگهٔ سوم خوانا نیست"

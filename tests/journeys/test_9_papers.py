@@ -22,9 +22,10 @@ from deploy.demo.person import Person, forms
 from deploy.demo.plan import Applicant, Plan
 from deploy.demo.walk import Walk
 from deploy.demo.week import national_code
+from deploy.local.processes import service_urls
 from schemas.catalogue import catalogue
 from tests.eventing.harness import eventually
-from tests.journeys.stack import Stack, service_urls
+from tests.journeys.stack import Stack
 from tests.journeys.test_5_bad_input import raw, submissions
 
 KIND = catalogue().types["site_visit"]
