@@ -37,7 +37,7 @@ PAPER = b"%PDF-1.7\n" + os.urandom(300_000) + b"\n%%EOF\n"
 SAID = {
     "store": ("جایی برای نگه‌داشتن این نیست", "There is no room to keep this"),
     "spool": ("جایی برای نگه‌داشتن این نیست", "There is no room to keep this"),
-    "caselog": ("این بار هیچ کاری انجام نشد", "nothing was done by this attempt"),
+    "caselog": ("این بار هیچ کاری انجام نشد", "this attempt did nothing"),
     # Any other database may be asked before the append or after it: only what is true of both is said.
     "vault": ("فرستادن دوباره بی‌خطر است", "sending it again is safe"),
 }
