@@ -1,5 +1,4 @@
-"""One request, eight stops: intake/pages, intake/decide, caselog.append, chassis/eventing/relay, review/consume + project,
-review/pages decision, notify, audit timeline; for all seven types, over the real doors."""
+"""One request for each of the seven types, over the real doors, along the path that README tells: from filing to the audit."""
 
 from __future__ import annotations
 
