@@ -6,6 +6,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate
 
+needs = @test -n "$($(1))" || { echo "say which: make $@ $(1)=$(2) ..." >&2; exit 2; }
+
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -43,12 +45,15 @@ parked: setup ## list what could not be applied or carried out, and why (needs m
 	@$(PY) -m deploy.local parked
 
 release: setup ## release parked work: SERVICE=review READER=cases WHAT=case:... (or READER=agenda WHAT=<item>)
+	$(call needs,SERVICE,review)
 	@$(PY) -m deploy.local service $(SERVICE) release $(READER) $(WHAT)
 
 revoke: setup ## end all sessions of a person at a desk at once: SERVICE=review SUBJECT=rev-1 (needs make run)
+	$(call needs,SERVICE,review)
 	@$(PY) -m deploy.local service $(SERVICE) revoke $(SUBJECT)
 
 staff: setup ## enrol, change, list accounts, offices, agencies, reviewers of a desk: SERVICE=review DO='account list' (needs make run)
+	$(call needs,SERVICE,review)
 	@$(PY) -m deploy.local service $(SERVICE) $(DO)
 
 reset: setup ## ask, then delete all local data

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from schemas.envelope import Position
-
-FACTS_PER_COMMAND: Final = 64
-BYTES_PER_COMMAND: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,6 @@ ACQUIRE_SECONDS: Final = 3.0
 STATEMENT_SECONDS: Final = 5.0
 RELEASE_SECONDS: Final = 1.0
 CLOSE_SECONDS: Final = 2.0
-LONGEST_CALL_SECONDS: Final = ACQUIRE_SECONDS + STATEMENT_SECONDS + RELEASE_SECONDS
-"""What one question takes at most when the server is frozen: it then raises TimeoutError (caselog/db/errors.py)."""
 READY_SECONDS: Final = 1.0
 _USES: Final = 50_000
 _IDLE_SECONDS: Final = 300.0

@@ -47,7 +47,7 @@ class KeyBatcher:
         future: asyncio.Future[StoredKey] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, future))
         if self._sender is None or self._sender.done():
-            self._sender = asyncio.create_task(self._send(), name="vault-offers")
+            self._sender = asyncio.create_task(self._send(), name="vault-keys")
         return await future
 
     async def _send(self) -> None:

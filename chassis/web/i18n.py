@@ -42,10 +42,6 @@ class Translations:
         found = self._texts[language].get(message) or self._texts["en"].get(message, message)
         return found % values if values else found
 
-    def plural(self, language: str, one: str, many: str, count: int) -> str:
-        """The text for `count`; Persian nouns after a number do not change, so its one form serves."""
-        return self.text(language, one if count == 1 else many)
-
 
 def _read(path: Path) -> dict[str, str]:
     with path.open("rb") as file:

@@ -13,7 +13,6 @@ from typing import Final
 from deploy.local.subprocesses import StackError
 
 LOCK: Final = Path(__file__).with_name("jars.lock")
-_ROOTS: Final = (("org.apache.kafka", "kafka_2.13", "4.4.0"), ("org.slf4j", "slf4j-simple", "1.7.36"))
 
 
 @dataclass(frozen=True, slots=True)

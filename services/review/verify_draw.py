@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
     try:
         return run(app, "python -m services.review.verify_draw", arguments)
     except (Unset, asyncpg.PostgresError, OSError) as error:
-        reason = error if isinstance(error, Unset) else f"the log cannot be read ({type(error).__name__})"
+        reason = error if isinstance(error, Unset) else f"the log or the witnesses' keys cannot be read ({type(error).__name__})"
         sys.stderr.write(f"nothing was verified: {reason}\n")
         return 2
 

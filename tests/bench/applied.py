@@ -55,7 +55,7 @@ async def _service(order: Order) -> list[float]:
         async with container.inbox.running(), running_bus(settings, "review", container.inbox):
             await _flowing(container.inbox)
             say_ready()
-            while sum(len(each) >= both for each in applied.values()) < order.count:  # noqa: ASYNC110 - counted by the shelves
+            while sum(len(each) >= both for each in applied.values()) < order.count:  # noqa: ASYNC110 - counted by the stores
                 await asyncio.sleep(0.05)
     return [each[both - 1] for each in applied.values()]
 

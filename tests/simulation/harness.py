@@ -1,7 +1,7 @@
-"""The ground in memory: the named statements of the product's .sql files, answered from dictionaries.
+"""The harness in memory: the named statements of the product's .sql files, answered from dictionaries.
 
 The product's inbox, stores, projections, agenda and log reader run on it as they are. That the answers are PostgreSQL's is shown
-by test_ground.py, which asks both the same.
+by test_harness.py, which asks both the same.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NAME: Final = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 
 
 class NotAnswered(BaseException):
-    """The product asks something that the ground does not know: the ground must learn it."""
+    """The product asks something that the harness does not know: the harness must learn it."""
 
 
 def names_of(path: Any, room: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A process that may be killed, or may freeze, between any two of its steps on the ground."""
+"""A process that may be killed, or may freeze, between any two of its steps on the harness."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Killed(BaseException):
 
 
 class Endless(BaseException):
-    """Something asks the ground again and again and comes to no end."""
+    """Something asks the harness again and again and comes to no end."""
 
 
 PATIENCE: Final = 5_000

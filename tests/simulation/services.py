@@ -1,4 +1,4 @@
-"""The four services and the audit desk on the ground in memory: their own readers, agendas, decisions and reactions."""
+"""The four services and the audit desk on the harness in memory: their own readers, agendas, decisions and reactions."""
 
 from __future__ import annotations
 

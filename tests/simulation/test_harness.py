@@ -1,4 +1,4 @@
-"""The ground in memory answers as PostgreSQL does: the same random statements asked of both."""
+"""The harness in memory answers as PostgreSQL does: the same random statements asked of both."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AGENDA, INBOX = Queries.load(AGENDA_SQL), Queries.load(INBOX_SQL)
 
 
 class Both:
-    """PostgreSQL, in one transaction so that its now() stands still, and the ground at that moment."""
+    """PostgreSQL, in one transaction so that its now() stands still, and the harness at that moment."""
 
     def __init__(self, real: asyncpg.Connection, settings: Database, chance: random.Random) -> None:
         self._real, self._ground, self._chance = real, settings, chance
@@ -117,5 +117,5 @@ async def test_the_ground_of_the_simulation_answers_as_postgresql_does(databases
             await both.some_agenda(at)
             await both.some_inbox()
     await connection.close()
-    # Each statement that the ground answers was compared: one that is added to it later fails here until it is.
+    # Each statement that the harness answers was compared: one that is added to it later fails here until it is.
     assert both.asked == {text for text, name in NAMES.items() if hasattr(Database, name)}

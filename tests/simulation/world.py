@@ -1,7 +1,7 @@
 """A city in memory: one log, a lying bus, and the product's services, whose processes end between any two steps.
 
-Nothing here decides: the domain, the inbox, the rows and the agenda are the product's own. What is simulated is the ground that
-they stand on: time, the statements of the databases (ground.py, log.py), what the bus brings (bus.py), how long a process
+Nothing here decides: the domain, the inbox, the rows and the agenda are the product's own. What is simulated is the harness that
+they stand on: time, the statements of the databases (harness.py, log.py), what the bus brings (bus.py), how long a process
 lives (life.py).
 """
 

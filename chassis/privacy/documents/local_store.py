@@ -26,7 +26,7 @@ class LocalStore:
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((document_id, kept))
         if self._rounds is None or self._rounds.done():
-            self._rounds = asyncio.create_task(self._keep_all(), name="blobs-kept")
+            self._rounds = asyncio.create_task(self._keep_all(), name="documents-kept")
         await kept
 
     async def _keep_all(self) -> None:

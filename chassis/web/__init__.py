@@ -1,0 +1,1 @@
+"""Web applications: routes, authentication, middleware, pages, problem documents, probes."""
