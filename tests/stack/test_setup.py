@@ -44,7 +44,7 @@ def test_a_full_disk_is_said_at_each_step_and_the_next_try_goes_on_when_there_is
     registry.comes_back()
     with small_disk(tmp_path / "small", 128) as disk:
         tree = Tree.of(disk.path / "tree", registry, tmp_path)
-        disk.fill(leaving=1 << 20)
+        disk.fill(leaving=1 << 16)
         code, said = tree.make("setup")
         assert (code != 0, tree.done) == (True, False)
         assert "the virtual environment could not be made: is there room on the disk" in said
