@@ -155,7 +155,7 @@ import json
 async def main():
     class Server: port, owner_password = int(sys.argv[2]), ""
     async with harness(Databases(Server(), json.loads(sys.argv[3]), sys.argv[4]), Path(sys.argv[1])) as here:
-        async with staging(here.blobs, here.log, "c") as staged:
+        async with staging(here.document_store, here.log, "c") as staged:
             if sys.argv[5] == "between":
                 await here.put(staged)
                 os.kill(os.getpid(), signal.SIGKILL)
