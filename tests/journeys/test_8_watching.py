@@ -198,7 +198,7 @@ async def test_a_week_goes_on_after_ctrl_c_and_files_nothing_twice(house: Stack)
     assert again.returncode == 0, again.stdout + again.stderr
     assert "requests 14, walked to their end 14, went wrong 0" in again.stdout
     assert "goes on where it was stopped" in again.stdout
-    hours = re.search(r"filed in office hours (\d+), out of them (\d+)", again.stdout)
+    hours = re.search(r"filed in office hours (\d+), outside them (\d+)", again.stdout)
     assert hours is not None, again.stdout
     connection = await asyncpg.connect(**house.settings_of("intake").as_owner("caselog"))
     query = "SELECT count(DISTINCT stream) FROM log.facts WHERE type = 'case.submitted' AND stream = ANY($1)"
